@@ -1,0 +1,193 @@
+"""The contract between an experiment and the engine: pure functions over a pytree of arrays.
+
+An experiment is to training what an optax transformation is to an update: a NamedTuple of pure
+functions whose state is a pytree of fixed shapes. The engine scans, maps over members, places on
+devices, evaluates, saves and resumes; an experiment knows of none of that.
+
+The way of a run::
+
+    init -> [ step ... step -> evaluate(valid) -> refresh ] x epochs -> evaluate(whole) -> conclude
+                 ^                                                                        |
+                 +----------------------------- restart <----- next iteration ------------+
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+PyTree = Any
+Batch = PyTree
+Metrics = dict[str, Any]  # of mergeable sums, see sejax.core.metrics
+
+
+@struct.dataclass
+class State:
+    """What every experiment's state holds; experiments extend it by inheritance.
+
+    Attributes:
+      key: the member's root PRNG key (typed). It is never split and never replaced: every use is a
+        ``fold_in`` of a named stream and a step, so nothing random needs saving beside it.
+      step: i32[], updates done since the start, over all iterations.
+      epoch_steps: i32[], updates in the current epoch.
+      stopped: bool[], the current iteration is over for this member (early stopping, last epoch).
+    """
+
+    key: jax.Array
+    step: jax.Array
+    epoch_steps: jax.Array
+    stopped: jax.Array
+
+
+class Init(Protocol):
+    """``init(key, member, data) -> State``: the first state of one member.
+
+    ``member`` holds what tells members apart (a fold's masks, a seed, rates) as arrays, so that
+    members can be stacked; ``data`` is the resident data that all members share.
+    """
+
+    def __call__(self, key: jax.Array, member: PyTree, data: PyTree) -> State:
+        """The first state."""
+        ...
+
+
+class Step(Protocol):
+    """``step(state, batch) -> (state, metrics)``: one update. Adds one to ``state.step``."""
+
+    def __call__(self, state: State, batch: Batch) -> tuple[State, Metrics]:
+        """The next state and the update's metrics."""
+        ...
+
+
+class Evaluate(Protocol):
+    """``evaluate(state, batch) -> metrics``: one batch of evaluation, nothing random in it."""
+
+    def __call__(self, state: State, batch: Batch) -> Metrics:
+        """The batch's metrics."""
+        ...
+
+
+class Refresh(Protocol):
+    """``refresh(state, {"train": metrics, "valid": metrics}) -> state`` at an epoch's end.
+
+    Learning-rate plateau, early stopping, the next epoch's order. It may set ``stopped``.
+    """
+
+    def __call__(self, state: State, metrics: Mapping[str, Metrics]) -> State:
+        """The state that the next epoch starts from."""
+        ...
+
+
+class Conclude(Protocol):
+    """``conclude(state, metrics, data) -> (state, record)`` at an iteration's end.
+
+    ``metrics`` come from the evaluation of the whole data. ``record`` is a dict of arrays of fixed
+    shapes (confusions, counts) which the engine keeps for every iteration.
+    """
+
+    def __call__(self, state: State, metrics: Metrics, data: PyTree) -> tuple[State, dict[str, jax.Array]]:
+        """The state at the iteration's end and what the engine keeps of it."""
+        ...
+
+
+class Restart(Protocol):
+    """``restart(state, data) -> state``: get ready for the next iteration; clears ``stopped``."""
+
+    def __call__(self, state: State, data: PyTree) -> State:
+        """The state that the next iteration starts from."""
+        ...
+
+
+class Experiment(NamedTuple):
+    """Pure functions of one member; see the module's docstring for the order of the calls."""
+
+    init: Init
+    step: Step
+    evaluate: Evaluate
+    refresh: Refresh
+    conclude: Conclude
+    restart: Restart
+
+
+class Plan(NamedTuple):
+    """Which examples make up a batch.
+
+    Attributes:
+      index: i32[B], rows of the data set.
+      valid: bool[B], False for rows that only fill up the batch (real examples with no weight).
+    """
+
+    index: jax.Array
+    valid: jax.Array
+
+
+class Source(NamedTuple):
+    """Where batches come from: a pure function of (state, position), so that nothing needs saving.
+
+    Attributes:
+      plan_at: ``plan_at(state, position) -> Plan``, position i32[] counted from the epoch's start.
+        It depends on the state's key, step, fold and labels alone, never on what was drawn before.
+      gather: ``gather(data, plan) -> batch`` from the resident data, traceable.
+      batches: number of batches of an evaluation; None for training, where the state's
+        ``epoch_steps`` says it.
+      stream: for data that does not live on the device: turns an iterator of host plans (numpy,
+        leading member axis) into an iterator of batches equal to ``gather``'s.
+    """
+
+    plan_at: Callable[[State, jax.Array], Plan]
+    gather: Callable[[PyTree, Plan], Batch]
+    batches: int | None = None
+    stream: Callable[[Iterator[Plan]], Iterator[Batch]] | None = None
+
+    def batch_at(self, data: PyTree, state: State, position: jax.Array) -> Batch:
+        """The batch at ``position`` of the state's current epoch, gathered on the device."""
+        return self.gather(data, self.plan_at(state, position))
+
+
+class Assembly(NamedTuple):
+    """An experiment ready to run: what ``sejax.experiments.build(config)`` returns.
+
+    Attributes:
+      experiment: the pure functions.
+      train, valid, whole: sources of updates, of the epoch's evaluation, of the iteration's.
+      data: resident arrays shared by all members, passed to every compiled program as an argument.
+      members: pytree of arrays with a leading member axis M, ``init``'s second argument.
+      names: one dict per member, e.g. ``{"fold": 0, "seed": 1}``, for results and messages.
+      iterations, epochs: bounds of the two outer loops (epochs per iteration).
+      batch_size: examples per update of one member.
+      summarise: ``summarise(history, records) -> dict`` turns one member's arrays into its entry of
+        ``results.json``.
+      about: what the results file says about data, classes, protocol and published figures.
+      examples: makes example inputs for the report, one per class.
+    """
+
+    experiment: Experiment
+    train: Source
+    valid: Source
+    whole: Source
+    data: PyTree
+    members: PyTree
+    names: tuple[dict[str, int], ...]
+    iterations: int
+    epochs: int
+    batch_size: int
+    summarise: Callable[[list[dict[str, float]], list[dict[str, Any]]], dict[str, Any]]
+    about: dict[str, Any]
+    examples: Callable[[], dict[str, Any]] = dict
+
+
+def freeze(active: jax.Array, new: PyTree, old: PyTree) -> PyTree:
+    """Members that are active take the new leaf, the others keep the old one.
+
+    ``active`` is bool[M] and every leaf has a leading member axis, or bool[] and none has.
+    Leaves that did not change (the same object, or PRNG keys) pass through untouched.
+    """
+
+    def choose(fresh, kept):
+        if fresh is kept or jax.dtypes.issubdtype(kept.dtype, jax.dtypes.prng_key):
+            return kept
+        return jnp.where(active.reshape(active.shape + (1,) * (kept.ndim - active.ndim)), fresh, kept)
+
+    return jax.tree.map(choose, new, old)

@@ -1,0 +1,81 @@
+"""Random streams: equal in every process, different by name, step and member."""
+
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sejax.core import rng
+
+
+def _words(key):
+    return tuple(np.asarray(jax.random.key_data(key)).tolist())
+
+
+def test_streams_differ_by_name_step_member_and_seed():
+    root = rng.root_key(0)
+    keys = [rng.stream(root, name, step) for name in ("order", "dropout") for step in range(3)]
+    keys += [rng.stream(rng.member_key(root, member), "order", 0) for member in range(3)]
+    keys += [rng.stream(rng.root_key(1), "order", 0), root]
+    assert len({_words(key) for key in keys}) == len(keys)
+
+
+def test_a_stream_is_the_documented_fold_of_name_and_step():
+    # First four bytes of SHA-256("abc"), from FIPS 180-2.
+    expected = jax.random.fold_in(jax.random.fold_in(jax.random.key(7), 0xBA7816BF), 5)
+    assert _words(rng.stream(rng.root_key(7), "abc", 5)) == _words(expected)
+
+
+def test_a_traced_step_and_member_give_the_same_keys():
+    root = rng.root_key(3)
+    members = jax.vmap(lambda member: rng.stream(rng.member_key(root, member), "order", 9))(jnp.arange(4))
+    traced = jax.jit(lambda step: rng.stream(root, "order", step))(jnp.int32(9))
+    assert jnp.issubdtype(traced.dtype, jax.dtypes.prng_key)
+    assert _words(traced) == _words(rng.stream(root, "order", 9))
+    for member in range(4):
+        assert _words(members[member]) == _words(rng.stream(rng.member_key(root, member), "order", 9))
+
+
+@pytest.mark.parametrize("length", [5, 12, 13, 40])
+@pytest.mark.parametrize("number", [0, 1, 12, 20])
+def test_order_holds_each_active_example_once_and_no_inactive_one(length, number):
+    active = np.zeros(20, bool)
+    active[np.random.default_rng(number).permutation(20)[:number]] = True
+    order = jax.jit(rng.permutation_order, static_argnums=2)
+    index, valid = map(np.asarray, order(rng.root_key(1), active, length))
+    assert index.shape == valid.shape == (length,) and index.dtype == np.int32
+    assert valid.sum() == min(number, length)
+    once = index[valid]
+    assert len(set(once)) == len(once)
+    if number <= length:
+        assert set(once) == set(np.flatnonzero(active))
+    if number:
+        assert active[index].all()
+        assert (index == index[np.arange(length) % number]).all()  # the fill repeats the order
+        assert valid[: min(number, length)].all()
+
+
+def test_orders_of_different_keys_differ_and_are_uniform():
+    active = np.ones(6, bool)
+    active[2] = False
+    keys = jax.random.split(rng.root_key(2), 4000)
+    index, _ = jax.vmap(lambda key: rng.permutation_order(key, active, 6))(keys)
+    places = np.stack([(np.asarray(index[:, :5]) == example).mean(0) for example in (0, 1, 3, 4, 5)])
+    # Each of 5 examples is at each of 5 places with probability 1/5: deviation 0.0063 over 4000 draws.
+    assert np.abs(places - 0.2).max() < 5 * 0.0063
+    assert len({tuple(row) for row in np.asarray(index[:, :5])}) == 120
+
+
+def test_order_is_equal_in_a_fresh_process():
+    code = (
+        "import numpy as np; from sejax.core import rng;"
+        "i, v = rng.permutation_order(rng.stream(rng.root_key(5), 'order', 3), np.arange(50) % 3 > 0, 40);"
+        "print(*np.asarray(i), *np.asarray(v).astype(int))"
+    )
+    here_index, here_valid = rng.permutation_order(rng.stream(rng.root_key(5), "order", 3), np.arange(50) % 3 > 0, 40)
+    here = [*np.asarray(here_index), *np.asarray(here_valid).astype(int)]
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert [int(word) for word in run.stdout.split()] == here
