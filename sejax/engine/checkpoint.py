@@ -1,0 +1,130 @@
+"""Checkpoints that hold the whole truth of a run and come back bit for bit.
+
+Orbax writes them in the background, into a folder that gets its final name only when it is complete;
+a run killed at any moment finds its last complete checkpoint.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+from orbax.checkpoint.checkpoint_managers import preservation_policy
+
+from sejax.core.experiment import PyTree
+from sejax.core.rng import KEY_IMPLEMENTATION
+from sejax.errors import InputError
+
+METRIC = "metric"
+
+
+class Checkpoints:
+    """The checkpoints of one group of members, numbered by the updates done.
+
+    Args:
+      folder: where they lie; made when missing.
+      keep: how many of the latest are kept, beside the best one by the metric given to `save`.
+    """
+
+    def __init__(self, folder: Path, *, keep: int = 1):
+        policy = preservation_policy.AnyPreservationPolicy(
+            [
+                preservation_policy.LatestN(n=keep),
+                preservation_policy.BestN(get_metric_fn=_metric, n=1, keep_checkpoints_without_metrics=False),
+            ]
+        )
+        self.folder = Path(folder).resolve()
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=policy,
+            best_fn=_metric,
+            enable_async_checkpointing=True,
+            create=True,
+            cleanup_tmp_directories=True,  # what a killed run was writing
+        )
+        self.manager = ocp.CheckpointManager(self.folder, options=options, item_names=("carry", "about"))
+
+    def save(self, step: int, carry: PyTree, about: dict[str, Any], *, metric: float) -> None:
+        """Starts writing; returns as soon as the arrays are copied. An existing step is left as it is."""
+        if step in self.manager.all_steps():
+            return
+        # Copied to the host here: the next segment is given these buffers to write into.
+        rows = {name: np.array(x) for name, x in _flat(carry).items()}
+        items = ocp.args.Composite(carry=ocp.args.StandardSave(rows), about=ocp.args.JsonSave(about))
+        self.manager.save(step, args=items, metrics={METRIC: float(np.nan_to_num(metric, nan=-1.0))}, force=True)
+
+    def latest(self) -> int | None:
+        """The latest complete step, None when there is none."""
+        return self.manager.latest_step()
+
+    def restore(self, template: PyTree, step: int | None = None) -> tuple[PyTree, dict[str, Any]]:
+        """The carry of a step (the latest by default) in the template's structure, and what was said about it.
+
+        Raises:
+          InputError: no checkpoint, or one whose arrays are not the template's.
+        """
+        step = self.latest() if step is None else step
+        if step is None:
+            raise InputError(f"checkpoints: none found under {self.folder}; train first with launch/train.py")
+        wanted = jax.eval_shape(_flat, template)
+        try:
+            items = self.manager.restore(
+                step, args=ocp.args.Composite(carry=ocp.args.StandardRestore(wanted), about=ocp.args.JsonRestore())
+            )
+        except (ValueError, KeyError) as error:
+            raise InputError(
+                f"checkpoints: step {step} under {self.folder} does not fit this version of the experiment ({error}); "
+                "train in a new workdir"
+            ) from error
+        return _unflat(items["carry"], template), items["about"]
+
+    def read(self, step: int | None = None) -> dict[str, np.ndarray]:
+        """All arrays of a step (the latest by default) by their path, such as ``state/params/head/logits/kernel``.
+
+        Needs no template: prediction reads the weights of a run without its data.
+        """
+        step = self.latest() if step is None else step
+        if step is None:
+            raise InputError(f"checkpoints: none found under {self.folder}; train first with launch/train.py")
+        items = self.manager.restore(step, args=ocp.args.Composite(carry=ocp.args.StandardRestore()))
+        return {name: np.asarray(array) for name, array in items["carry"].items()}
+
+    def wait(self) -> None:
+        """Returns when everything handed to `save` is on disk."""
+        self.manager.wait_until_finished()
+
+    def close(self) -> None:
+        """Waits and releases the manager's threads."""
+        self.wait()
+        self.manager.close()
+
+
+def _metric(metrics: dict[str, float]) -> float:
+    return metrics[METRIC]
+
+
+def _is_key(x) -> bool:
+    return jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+
+
+def _flat(tree: PyTree) -> dict[str, jax.Array]:
+    """Leaves by path; typed PRNG keys as their raw data, empty arrays left out (they hold nothing)."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    rows = {
+        jax.tree_util.keystr(path, simple=True, separator="/"): jax.random.key_data(leaf) if _is_key(leaf) else leaf
+        for path, leaf in leaves
+    }
+    return {name: array for name, array in rows.items() if array.size}
+
+
+def _unflat(rows: dict[str, jax.Array], template: PyTree) -> PyTree:
+    leaves, structure = jax.tree_util.tree_flatten_with_path(template)
+
+    def leaf_of(path, leaf):
+        array = rows.get(jax.tree_util.keystr(path, simple=True, separator="/"))
+        if array is None:
+            return jnp.zeros(leaf.shape, leaf.dtype)
+        return jax.random.wrap_key_data(array, impl=KEY_IMPLEMENTATION) if _is_key(leaf) else array
+
+    return jax.tree_util.tree_unflatten(structure, [leaf_of(path, leaf) for path, leaf in leaves])

@@ -1,0 +1,19 @@
+"""How launch scripts end: a user's mistake is one line on stderr and status 2, never a traceback."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from absl import app
+
+from sejax.errors import InputError
+
+
+def run_command(main: Callable[[Sequence[str]], None]) -> NoReturn:
+    """Parses absl flags, runs ``main(argv)`` and turns an InputError into one line and status 2."""
+    try:
+        app.run(main)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(0)
