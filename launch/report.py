@@ -1,0 +1,107 @@
+"""Make a run's report.html again, or set many runs in one table beside the paper.
+
+    python launch/report.py --workdir=RUN
+    python launch/report.py --workdir=RUN1 --workdir=RUN2 ... --output=comparison.html --figure=comparison.svg
+    python launch/report.py runs/*
+
+One workdir: report.html is made from its results.json, and the headline table is printed. Several: the
+comparison is printed as Markdown and written as HTML. Unfinished runs among many are named on stderr and
+left out.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from absl import app, flags
+
+from sejax.errors import InputError
+from sejax.report import comparison, figures, page, run_tables, tables
+from sejax.report.html import write_report
+from sejax.report.results import FILE, read_results, write_text
+
+WORKDIR = flags.DEFINE_multi_string("workdir", [], "a run's folder, with its results.json; may be given many times")
+OUTPUT = flags.DEFINE_string("output", None, "the comparison's HTML (default: comparison.html where the runs lie)")
+FIGURE = flags.DEFINE_string("figure", None, "also draw the comparison into this .svg or .png")
+GROUP_BY = flags.DEFINE_list("group_by", [], "a table for each value of these fields, such as protocol,trainable")
+
+
+def main(arguments):
+    """Report on one run, or compare several; bad input is one line on stderr and exit status 2."""
+    workdirs = [Path(folder) for folder in [*WORKDIR.value, *arguments[1:]]]
+    try:
+        if not workdirs:
+            raise InputError("no run given; pass --workdir=RUN")
+        if len(workdirs) == 1:
+            report(workdirs[0])
+        else:
+            compare(workdirs)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def report(workdir):
+    """Write report.html of one run and print its headline."""
+    results = read_results(workdir)
+    path = write_report(workdir if workdir.is_dir() else workdir.parent, results)
+    print(tables.plain_text(run_tables.headline(results)))
+    print(f"report: {path}")
+
+
+def compare(workdirs):
+    """Print and write the comparison of the runs that have finished."""
+    if FIGURE.value and Path(FIGURE.value).suffix not in (".svg", ".png"):
+        raise InputError(f"--figure={FIGURE.value}: the name must end in .svg or .png")
+    runs = sorted(finished_runs(workdirs), key=comparison.row_order)
+    try:
+        grouped = comparison.comparison(runs, group_by=GROUP_BY.value)
+    except ValueError as error:
+        raise InputError(f"--group_by: {error}") from None
+    print("\n".join(map(tables.markdown, grouped)))
+    output = Path(OUTPUT.value or common_folder(workdirs) / "comparison.html")
+    write_text(output, comparison_page(runs, grouped))
+    print(f"comparison: {output}", file=sys.stderr)
+    if FIGURE.value:
+        draw(Path(FIGURE.value), runs)
+
+
+def finished_runs(workdirs):
+    """The results of the runs that have them, each with its folder's name; the others are named on stderr."""
+    finished = [folder for folder in workdirs if folder.is_file() or (folder / FILE).is_file()]
+    if not finished:
+        raise InputError(f"none of the {len(workdirs)} runs has a {FILE}; give workdirs of finished runs")
+    for folder in workdirs:
+        if folder not in finished:
+            print(f"left out: {folder} has no {FILE}, so it has not finished", file=sys.stderr)
+    return [{"run": folder.name, **read_results(folder)} for folder in finished]
+
+
+def common_folder(workdirs):
+    """The folder in which all of the workdirs lie."""
+    return Path(os.path.commonpath([folder.absolute().parent for folder in workdirs]))
+
+
+def comparison_page(runs, grouped):
+    """The comparison's tables and figure as one HTML page."""
+    try:
+        picture = figures.runs_beside_paper(runs, comparison.run_names(runs), format="inline")
+        drawing = page.picture(picture, "Macro-F1 beside the paper's")
+    except ImportError as error:
+        drawing = page.paragraph(f"No figure here: {error}.", "warning")
+    sections = [page.Section("Table", "\n".join(map(tables.html, grouped))), page.Section("Figure", drawing)]
+    return page.document(
+        "Runs beside the paper", page.paragraph(f"{len(runs)} runs beside the figures of the paper."), sections
+    )
+
+
+def draw(path, runs):
+    """Draw the comparison into an .svg or .png file."""
+    picture = figures.runs_beside_paper(runs, comparison.run_names(runs), format=path.suffix.lstrip("."))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(picture if isinstance(picture, bytes) else picture.encode())
+    print(f"figure: {path}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,236 @@
+"""The figures of a run: confusion matrices, curves, pseudo-labels, scores; and of many beside the paper.
+
+Every function takes parts of results.json and returns a picture; `sejax.report.drawing.drawn` documents the
+option `format`. `gallery` and `posteriors_over_time`, which draw sound, live in sejax.report.sound.
+"""
+
+import numpy as np
+
+from sejax.report.comparison import run_scores
+from sejax.report.drawing import BLUE, INK, ORANGE, RULE, SURFACE, drawn, page, shaded
+from sejax.report.results import is_finite
+from sejax.report.run_tables import LEVELS, METRICS, figures_at, iterations, paper_figures
+from sejax.report.sound import gallery, posteriors_over_time
+
+__all__ = [
+    "confusion_matrix",
+    "gallery",
+    "iteration_scores",
+    "mean_curve",
+    "posteriors_over_time",
+    "pseudo_label_counts",
+    "pseudo_labels",
+    "runs_beside_paper",
+    "training_curves",
+]
+
+
+@drawn
+def confusion_matrix(counts, classes):
+    """A confusion matrix: each cell shows its share of the row (in %, and as shade) above its count.
+
+    `counts` [C, C] numbers, rows the true class and columns the predicted one; `classes` C names. A class
+    that never occurs has an empty row.
+    """
+    counts = np.asarray(counts, dtype=float)  # [C, C]
+    totals = counts.sum(axis=1, keepdims=True)
+    rates = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
+    side = 0.54 * len(classes)
+    figure, axes = page(side + 1.25, side + 0.95)
+    for (row, column), rate in np.ndenumerate(rates):
+        text = f"{100 * rate:.0f} %\n{counts[row, column]:.0f}" if counts[row, column] else ""
+        weight = "bold" if row == column else "normal"
+        shaded(
+            axes,
+            column - 0.5,
+            column + 0.5,
+            row,
+            rate,
+            text,
+            fontweight=weight,
+            fontsize=8.5,
+            linespacing=1.3,
+        )
+    axes.set(xlim=(-0.5, len(classes) - 0.5), ylim=(len(classes) - 0.5, -0.5), aspect="equal")
+    axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.grid(False)
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+    return figure
+
+
+@drawn
+def training_curves(members, *, iteration=1):
+    """Loss, accuracy and learning rate over the epochs of one iteration: members faint, their mean bold.
+
+    `members` as in results.json; the limits come from all iterations, so that their figures compare. The
+    mean stops where fewer than half of the members still train: early stopping would otherwise bend it.
+    """
+    history = [entry for member in members for entry in member.get("history", ())]
+    figure, panels = page(3.25, 4.6, rows=3, sharex=True, height_ratios=(3, 3, 2))
+    for axes, quantity in zip(panels, ("loss", "accuracy"), strict=False):
+        for part, name, colour in (("train", "training", ORANGE), ("valid", "validation", BLUE)):
+            _curves(axes, members, f"{part}/{quantity}", iteration, colour=colour, label=name)
+        _shared_limits(axes, [entry.get(f"{part}/{quantity}") for entry in history for part in ("train", "valid")])
+        axes.set_title(quantity)
+    _curves(panels[2], members, "learning_rate", iteration, colour=INK, label="mean", drawstyle="steps-post")
+    panels[2].set_yscale("log")
+    panels[2].minorticks_off()
+    rates = [entry.get("learning_rate") for entry in history]
+    _shared_limits(panels[2], [rate for rate in rates if is_finite(rate) and rate > 0], factor=1.6)
+    panels[2].set(
+        title="learning rate", xlabel="epoch", xlim=(1, max(2, *(entry.get("epoch", 1) for entry in history)))
+    )
+    panels[0].legend(loc="upper right")
+    return figure
+
+
+def _curves(axes, members, name, iteration, *, colour, label, **style):
+    for member in members:
+        points = _points(member, name, iteration)
+        axes.plot(*points, color=colour, alpha=0.3, linewidth=0.8, **style)
+    axes.plot(*mean_curve(members, name, iteration), color=colour, linewidth=2, label=label, **style)
+
+
+def _points(member, name, iteration):
+    rows = [entry for entry in member.get("history", ()) if entry.get("iteration", 1) == iteration]
+    rows = [entry for entry in rows if is_finite(entry.get(name))]
+    return [entry["epoch"] for entry in rows], [entry[name] for entry in rows]
+
+
+def mean_curve(members, name, iteration):
+    """Epochs and means of one quantity over the members that did not fail, while half of them have it."""
+    sound, columns = [member for member in members if not member.get("failed")], {}
+    for member in sound:
+        for epoch, value in zip(*_points(member, name, iteration), strict=True):
+            columns.setdefault(epoch, []).append(value)
+    kept = {epoch: values for epoch, values in sorted(columns.items()) if 2 * len(values) >= len(sound)}
+    return list(kept), [float(np.mean(values)) for values in kept.values()]
+
+
+def _shared_limits(axes, values, factor=None):
+    values = [value for value in values if is_finite(value)]
+    if not values:
+        return
+    low, high = min(values), max(values)
+    if factor:
+        axes.set_ylim(low / factor, high * factor)
+    else:
+        margin = 0.05 * (high - low) or 0.05
+        axes.set_ylim(low - margin, high + margin)
+
+
+@drawn
+def pseudo_labels(members):
+    """What became of the unlabelled images after each iteration, as means over the members that did not fail.
+
+    Bars: confident and right, confident and wrong, not confident; the text gives the share of confident
+    labels that is right. Where the truth of the unlabelled images is not known, confident ones are drawn as
+    such.
+    """
+    rows = pseudo_label_counts(members)
+    known = all(is_finite(row["confident_correct"]) for row in rows)
+    shown = ("confident and right", "confident and wrong") if known else ("confident", "")
+    figure, axes = page(6.6, 0.95 + 0.45 * len(rows))
+    for place, row in enumerate(rows):
+        right = row["confident_correct"] if known else row["confident"]
+        parts = (right, row["confident"] - right, row["unlabelled"] - row["confident"])
+        start = 0.0
+        for count, name, colour in zip(parts, (*shown, "not confident"), (BLUE, ORANGE, RULE), strict=True):
+            if name:
+                axes.barh(place, count, left=start, height=0.6, color=colour, label=None if place else name)
+            start += count
+        text = f"{row['confident']:.0f} of {row['unlabelled']:.0f} confident"
+        if known and row["confident"]:
+            text += f",\n{100 * right / row['confident']:.1f} % of these right"
+        axes.annotate(text, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5)
+    axes.set_yticks(range(len(rows)), [f"iteration {row['iteration']}" for row in rows])
+    axes.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, max(row["unlabelled"] for row in rows)))
+    axes.set_xlabel("unlabelled images, mean over members", loc="left")
+    axes.grid(axis="y", visible=False)
+    figure.legend(loc="outside upper left", ncols=3)
+    return figure
+
+
+def pseudo_label_counts(members):
+    """Mean counts of each iteration over the members that did not fail; [] if nothing was unlabelled.
+
+    Returns a list of {"iteration", "labelled", "unlabelled", "confident", "confident_correct"}; a count
+    that no member knows is None.
+    """
+    entries = [entry for member in members if not member.get("failed") for entry in member.get("iterations", ())]
+    rows = []
+    for number in sorted({entry["iteration"] for entry in entries}):
+        row = {"iteration": number}
+        for name in ("labelled", "unlabelled", "confident", "confident_correct"):
+            values = [entry.get(name) for entry in entries if entry["iteration"] == number]
+            values = [value for value in values if is_finite(value)]
+            row[name] = float(np.mean(values)) if values else None
+        rows.append(row)
+    return [row for row in rows if row["unlabelled"] and row["confident"] is not None]
+
+
+@drawn
+def iteration_scores(results):
+    """Macro-F1 and UAR on the test part after each iteration, mean and deviation, beside the paper's."""
+    steps, paper, summary = iterations(results), paper_figures(results), results["summary"]
+    metrics = ("macro_f1", "uar")
+    figure, panels = page(6.6, 3.0, columns=len(metrics), sharey=True)
+    figure.get_layout_engine().set(wspace=0.06)
+    for axes, metric in zip(panels, metrics, strict=True):
+        for part, colour, shift in (("test", BLUE, -0.04), ("test_utterance", ORANGE, 0.04)):
+            found = [(step, figures_at(summary, part, metric, step, steps[-1])) for step in steps]
+            found = [(step + shift, entry["mean"], entry["std"] or 0.0) for step, entry in found if entry]
+            if found:
+                x, mean, std = zip(*found, strict=True)
+                axes.errorbar(x, mean, std, color=colour, marker="o", capsize=3, label=f"per {LEVELS[part]}")
+        theirs = [(step, figures_at(paper, "test", metric, step, steps[-1])) for step in steps]
+        _paper_line(axes, [(step, value) for step, value in theirs if is_finite(value)])
+        axes.locator_params(axis="y", steps=[1, 2, 5, 10])
+        axes.set(title=METRICS[metric], xlabel="iteration", xticks=steps)
+        axes.set_xlim(steps[0] - 0.4, steps[-1] + 0.4)
+    drawn_lines = dict(zip(*reversed(panels[0].get_legend_handles_labels()), strict=True))
+    order = [name for name in ("per block", "per utterance", "paper") if name in drawn_lines]
+    figure.legend([drawn_lines[name] for name in order], order, loc="outside upper left", ncols=3)
+    return figure
+
+
+def _paper_line(axes, points):
+    if len(points) == 1:
+        axes.axhline(points[0][1], color=INK, linestyle="--", linewidth=1.2, label="paper")
+    elif points:
+        axes.plot(*zip(*points, strict=True), color=INK, linestyle="--", linewidth=1.2, marker="D", label="paper")
+
+
+@drawn
+def runs_beside_paper(runs, names):
+    """Macro-F1 per block of many runs after their last iteration, mean and deviation, beside the paper's.
+
+    `runs` as for `comparison`, `names` their labels from top to bottom; a diamond is the paper's figure for
+    the same setting, a hollow dot the run's first iteration.
+    """
+    figure, axes = page(6.6, 0.8 + 0.27 * len(runs))
+    labels = {}
+    for place, run in enumerate(runs):
+        (_, first, _), (_, last, theirs) = run_scores(run)
+        if first:
+            style = {
+                "marker": "o",
+                "markerfacecolor": SURFACE,
+                "linestyle": "none",
+                "color": BLUE,
+                "markersize": 5,
+            }
+            labels["first iteration"] = axes.plot(first["mean"], place, **style)[0]
+        if last:
+            bar = axes.errorbar(last["mean"], place, xerr=last["std"] or 0.0, fmt="o", color=BLUE, markersize=5)
+            labels["last iteration"] = bar
+        if is_finite(theirs):
+            labels["paper"] = axes.plot(theirs, place, marker="D", color=ORANGE, linestyle="none", markersize=5)[0]
+    axes.set_yticks(range(len(names)), names)
+    axes.set(ylim=(len(runs) - 0.4, -0.6), xlabel="macro-F1 per block")
+    order = [name for name in ("first iteration", "last iteration", "paper") if name in labels]
+    figure.legend([labels[name] for name in order], order, loc="outside upper left", ncols=3)
+    return figure

@@ -1,0 +1,134 @@
+"""A self-contained HTML page: one style sheet for light and dark mode, phones and paper.
+
+It has no scripts and refers to nothing outside itself.
+"""
+
+import html as markup
+from dataclasses import dataclass
+
+_STYLE = """
+:root {
+  color-scheme: light dark;
+  --surface: #fefefe; --ink: #1f2429; --muted: #5b6570; --rule: #d3d9df; --blue: #1668c4; --orange: #c4560a;
+  --shade: #0b4c96; --panel: #f2f5f8;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --surface: #12161b; --ink: #e4e9ee; --muted: #9aa6b2; --rule: #363e47; --blue: #62a8f5; --orange: #f0914a;
+    --shade: #4d97ea; --panel: #1b2128;
+  }
+}
+* { box-sizing: border-box; }
+body {
+  margin: 0 auto; padding: 1rem 1rem 4rem; max-width: 78rem; background: var(--surface); color: var(--ink);
+  font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; overflow-wrap:
+  anywhere;
+}
+h1 { font-size: 1.6rem; line-height: 1.25; margin: 1rem 0 .25rem; }
+h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; padding-top: .75rem; border-top: 1px solid var(--rule); }
+p { max-width: 46rem; margin: .5rem 0; }
+a { color: var(--blue); }
+nav { margin: .75rem 0; font-size: .9rem; }
+nav a { display: inline-block; margin: 0 .9rem .2rem 0; }
+code, pre { font: .85em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
+pre { background: var(--panel); padding: .7rem .9rem; border-radius: 6px; white-space: pre-wrap; }
+figure { margin: 1rem 0; }
+figcaption { font-weight: 600; margin-bottom: .4rem; max-width: 46rem; }
+.row { display: flex; flex-wrap: wrap; gap: 1rem 1.75rem; align-items: flex-start; }
+.row > figure { flex: 0 1 auto; min-width: 0; max-width: 100%; margin: .25rem 0; }
+.scroll { overflow-x: auto; }
+.scroll svg { display: block; max-width: 100%; height: auto; }
+.scroll svg text { font-family: system-ui, -apple-system, "Segoe UI", sans-serif !important; }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums;
+  overflow-wrap: normal; }
+th, td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--rule); }
+td { vertical-align: top; white-space: nowrap; }
+td.long { white-space: normal; min-width: 12rem; }
+table.wide { font-size: .8rem; }
+table.wide :is(th, td) { padding-right: .45rem; padding-left: 0; }
+th { color: var(--muted); font-weight: 600; vertical-align: bottom; }
+td.number, th.number { text-align: right; padding-left: .5rem; }
+td.number strong { color: var(--blue); }
+.note, .muted { color: var(--muted); font-size: .88rem; }
+.warning { border-left: 4px solid var(--orange); padding: .3rem .9rem; background: var(--panel); }
+dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .15rem 1.2rem; font-size: .9rem; }
+dt { color: var(--muted); }
+dd { margin: 0; }
+summary { cursor: pointer; }
+@media (max-width: 32rem) { dl { grid-template-columns: minmax(0, 1fr); } dd { margin: 0 0 .4rem; } }
+@media print { body { max-width: none; } .scroll { overflow: visible; } }
+"""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and the HTML below it; a section without a body is left out of the page."""
+
+    title: str
+    body: str
+
+    @property
+    def anchor(self):
+        """The heading as an element id."""
+        return "-".join("".join(c if c.isalnum() else " " for c in self.title.lower()).split())
+
+
+def document(title, lead, sections):
+    """The page's whole text: `title` is plain text, `lead` and the sections' bodies are HTML."""
+    sections = [section for section in sections if section.body]
+    links = " ".join(f'<a href="#{part.anchor}">{markup.escape(part.title)}</a>' for part in sections)
+    bodies = "\n".join(
+        f'<section id="{part.anchor}">\n<h2>{markup.escape(part.title)}</h2>\n{part.body}\n</section>'
+        for part in sections
+    )
+    name = markup.escape(title)
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{name}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<header>\n<h1>{name}</h1>\n{lead}\n<nav>{links}</nav>\n</header>\n<main>\n{bodies}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def paragraph(text, kind=""):
+    """A paragraph of plain text, escaped; `kind` is its CSS class."""
+    attribute = f' class="{kind}"' if kind else ""
+    return f"<p{attribute}>{markup.escape(text)}</p>"
+
+
+def preformatted(text):
+    """Text as it stands, in a monospaced face."""
+    return f"<pre>{markup.escape(text)}</pre>"
+
+
+def picture(svg, caption=""):
+    """An inline SVG that scrolls sideways where the screen is narrower than its smallest legible width."""
+    title = f"<figcaption>{markup.escape(caption)}</figcaption>" if caption else ""
+    named = svg.replace("<svg ", f'<svg aria-label="{markup.escape(caption)}" ', 1)
+    return f'<figure>{title}<div class="scroll">{named}</div></figure>'
+
+
+def in_row(pictures):
+    """Pictures side by side where there is room, below one another where there is not."""
+    return f'<div class="row">{"".join(pictures)}</div>' if pictures else ""
+
+
+def definitions(entries):
+    """A nested mapping as a list of names and values; inner names are joined by dots."""
+    rows = "".join(
+        f"<dt>{markup.escape(name)}</dt><dd>{markup.escape(value)}</dd>" for name, value in flattened(entries)
+    )
+    return f"<dl>{rows}</dl>" if rows else ""
+
+
+def flattened(entries, prefix=""):
+    """[(dotted name, value as text)] of a nested mapping, in its order."""
+    rows = []
+    for name, value in entries.items():
+        if isinstance(value, dict) and value:
+            rows += flattened(value, f"{prefix}{name}.")
+        elif isinstance(value, list | tuple):
+            rows.append((f"{prefix}{name}", ", ".join(map(str, value)) or "none"))
+        else:
+            rows.append((f"{prefix}{name}", "none" if value is None else str(value)))
+    return rows

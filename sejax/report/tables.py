@@ -1,0 +1,103 @@
+"""One table, three texts: plain text for a terminal, Markdown for docs, HTML for the report."""
+
+import html as markup
+from dataclasses import dataclass
+
+from sejax.report.results import is_finite
+
+MISSING = "–"
+
+
+class Strong(str):
+    """A cell to stand out: bold in Markdown and HTML, followed by * in plain text."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A caption, column names, rows of text and notes below; the first `stubs` columns are left-aligned."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+    stubs: int = 1
+
+    def __post_init__(self):
+        wrong = [row for row in self.rows if len(row) != len(self.columns)]
+        if wrong:
+            raise ValueError(f"table {self.caption!r}: {len(self.columns)} columns, but row {wrong[0]!r}")
+
+
+def number(value, digits=3):
+    """A finite number with `digits` decimals; a dash for anything else."""
+    return f"{value:.{digits}f}" if is_finite(value) else MISSING
+
+
+def mean_std(entry, digits=3):
+    """A summary's entry as `mean ± std`, the mean alone where n = 1, a dash where there is none."""
+    if not entry or not is_finite(entry.get("mean")):
+        return MISSING
+    if entry.get("n") == 1 or not is_finite(entry.get("std")):
+        return number(entry["mean"], digits)
+    return f"{number(entry['mean'], digits)} ± {number(entry['std'], digits)}"
+
+
+def against(entry, paper):
+    """`mean_std(entry)`, marked Strong where the mean is at least the paper's figure."""
+    cell = mean_std(entry)
+    beaten = cell != MISSING and is_finite(paper) and entry["mean"] >= paper
+    return Strong(cell) if beaten else cell
+
+
+def plain_text(table):
+    """The table in columns of spaces, with a rule under the column names."""
+    rows = [[cell + " *" if isinstance(cell, Strong) else cell for cell in row] for row in table.rows]
+    widths = [max(map(len, column)) for column in zip(table.columns, *rows, strict=True)]
+
+    def line(cells):
+        placed = [
+            cell.ljust(width) if index < table.stubs else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return "  ".join(placed).rstrip()
+
+    lines = [table.caption, "", line(table.columns), "  ".join("-" * width for width in widths)]
+    lines += [line(row) for row in rows]
+    return "\n".join(lines + [""] * bool(table.notes) + list(table.notes)) + "\n"
+
+
+def markdown(table):
+    """The table in GitHub's Markdown: the caption as a paragraph, the table, a line for each note."""
+
+    def line(cells):
+        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+    rule = ["---" if index < table.stubs else "---:" for index in range(len(table.columns))]
+    rows = [[f"**{cell}**" if isinstance(cell, Strong) else cell for cell in row] for row in table.rows]
+    lines = [table.caption, "", line(table.columns), line(rule), *map(line, rows)]
+    for note in table.notes:
+        lines += ["", note]
+    return "\n".join(lines) + "\n"
+
+
+def html(table):
+    """The table as an HTML figure that scrolls sideways on a narrow screen; every text is escaped."""
+
+    def cells(row, tag):
+        out = []
+        for index, cell in enumerate(row):
+            text = markup.escape(cell)
+            text = f"<strong>{text}</strong>" if isinstance(cell, Strong) else text
+            kind = "number" if index >= table.stubs else "long" if len(cell) > 24 else "text"
+            scope = ' scope="col"' if tag == "th" else ""
+            out.append(f'<{tag}{scope} class="{kind}">{text}</{tag}>')
+        return "<tr>" + "".join(out) + "</tr>"
+
+    wide = ' class="wide"' if len(table.columns) > 10 else ""
+    body = "\n".join(cells(row, "td") for row in table.rows)
+    notes = "".join(f'<p class="note">{markup.escape(note)}</p>' for note in table.notes)
+    return (
+        f'<figure class="table"><figcaption>{markup.escape(table.caption)}</figcaption>\n'
+        f'<div class="scroll"><table{wide}>\n<thead>{cells(table.columns, "th")}</thead>\n'
+        f"<tbody>\n{body}\n</tbody>\n</table></div>{notes}</figure>"
+    )

@@ -1,0 +1,192 @@
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from sejax.report import drawing
+from sejax.report.html import EXAMPLES, duration, pooled_confusion, read_examples, report, write_report
+
+VOID = {"meta", "br", "img", "hr", "link", "input"}
+IMAGES = {
+    "fear": np.linspace(-80, 0, 64 * 79, dtype=np.float32).reshape(64, 79),
+    "anger": np.zeros((64, 79), np.float32),
+}
+
+
+class Page(HTMLParser):
+    """Checks that tags nest, and collects text, attributes that load something, ids and anchors."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.text, self.loads, self.ids, self.links = [], set(), [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.note(tag, attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.note(tag, attrs)
+
+    def note(self, tag, attrs):
+        self.tags.add(tag)
+        for name, value in attrs:
+            if name in ("src", "srcset", "data", "poster", "action") or name.endswith("href"):
+                (self.links if value.startswith("#") else self.loads).append(value)
+            if name == "id":
+                self.ids.append(value)
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-3:]}"
+        self.open.pop()
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text.append(data)
+
+
+def parse(text):
+    page = Page()
+    page.feed(text)
+    page.close()
+    assert page.open == []
+    return page
+
+
+@pytest.fixture(scope="module")
+def parsed(fabricate):
+    """One report with every section, parsed once for the tests that read it."""
+    pytest.importorskip("matplotlib")
+    made = fabricate()
+    text = report(made, IMAGES)
+    return made, text, parse(text)
+
+
+@pytest.fixture
+def no_matplotlib(monkeypatch):
+    """Reports without figures, as where matplotlib is not installed: quick to make."""
+
+    def missing():
+        raise ImportError("figures need matplotlib: pip install 'sejax[report]'")
+
+    monkeypatch.setattr(drawing, "_matplotlib", missing)
+
+
+def test_the_page_is_self_contained(parsed):
+    _, text, page = parsed
+    assert all(value.startswith("data:") for value in page.loads), page.loads
+    assert not page.tags & {"script", "link", "iframe", "object", "embed", "base"}
+    assert "@import" not in text
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", text))
+
+
+def test_every_inner_reference_has_one_target(parsed):
+    _, _, page = parsed
+    assert len(page.ids) == len(set(page.ids))
+    assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
+
+
+def test_the_page_holds_every_number_of_the_run(parsed):
+    made, _, page = parsed
+    text = " ".join(page.text)
+    for metric, entry in made["summary"].items():
+        assert f"{entry['mean']:.3f} ± {entry['std']:.3f}" in text, metric
+    for member in made["members"]:
+        for name in ("test/macro_f1", "test/uar", "test_utterance/accuracy"):
+            assert f"{member['metrics'][name]:.3f}" in text
+    for part in ("test", "test_utterance"):
+        counts = sum(np.array(member["confusion"][part]) for member in made["members"])
+        for count in counts[counts > 0]:
+            assert re.search(rf"\b{count}\b", text), (part, count)
+    for value in made["paper"].values():
+        assert f"{value:.2f}" in text
+    for fact in ("3,477", "3,519", "535", "42 s", "0.10.2", "7000.0, 7500.0, 8000.0", "optimiser.learning_rate"):
+        assert fact in text
+
+
+def test_the_page_says_what_was_run_and_what_the_protocol_means(parsed):
+    made, _, page = parsed
+    text = " ".join(page.text)
+    assert made["command"] in text
+    assert "Protocol image: images are split at random" in text
+    for heading in ("Confusion matrices", "Training curves", "Pseudo-labels", "Members", "Examples", "Environment"):
+        assert heading in page.text
+
+
+def test_dark_mode_redefines_every_colour_of_the_figures(parsed):
+    _, text, _ = parsed
+    light, dark = re.search(
+        r":root \{(.*?)\}.*?prefers-color-scheme: dark\) \{\s*:root \{(.*?)\}", text, re.DOTALL
+    ).groups()
+    for name, value in drawing.PALETTE.items():
+        assert f"--{name}: {value};" in light
+        assert f"--{name}: #" in dark
+        assert value not in dark
+
+
+@pytest.mark.usefixtures("no_matplotlib")
+def test_failed_members_are_named_with_step_and_reason(failed_results):
+    text = " ".join(parse(report(failed_results)).text)
+    assert "Fold 2, seed 0 failed at step 120: the training loss is NaN." in text
+    assert "4 of 5 members (1 failed)" in text
+
+
+def test_confusion_is_pooled_over_sound_members_only(failed_results):
+    kept = [member for index, member in enumerate(failed_results["members"]) if index != 2]
+    expected = np.sum([member["confusion"]["test"] for member in kept], axis=0)
+    np.testing.assert_array_equal(pooled_confusion(failed_results["members"], "test"), expected)
+    assert pooled_confusion([{"failed": None, "confusion": None}], "test") is None
+
+
+def test_text_from_the_run_is_escaped(failed_results):
+    failed_results["members"][2]["failed"]["reason"] = "<script>alert(1)</script>"
+    failed_results["classes"][0] = "<b>anger</b>"
+    failed_results["config"]["note"] = "a & b"
+    failed_results["command"] = "train <it>"
+    for member in failed_results["members"]:
+        member["history"], member["iterations"] = [], []
+    page = parse(report(failed_results))
+    assert not page.tags & {"script", "b", "it"}
+    assert "a & b" in page.text
+
+
+def test_examples_are_kept_for_the_next_report(tmp_path):
+    run = {"experiment": "transfer", "config": {}, "summary": {}, "members": [], "classes": ["anger", "fear"]}
+    first = write_report(tmp_path, run, IMAGES).read_text(encoding="utf-8")
+    assert (tmp_path / EXAMPLES).is_file()
+    np.testing.assert_array_equal(read_examples(tmp_path)["fear"], IMAGES["fear"])
+    assert write_report(tmp_path, run).read_text(encoding="utf-8") == first
+    assert "One block of each class" in first
+    assert first.index(">anger<") < first.index(">fear<")
+
+
+@pytest.mark.usefixtures("no_matplotlib")
+def test_the_smallest_results_make_a_page(tmp_path):
+    run = {"experiment": "transfer", "config": {}, "summary": {}, "members": []}
+    page = parse(write_report(tmp_path, run).read_text(encoding="utf-8"))
+    assert "transfer" in page.text
+
+
+def test_a_run_whose_members_all_failed_makes_a_page(failed_results):
+    for member in failed_results["members"]:
+        member["failed"] = {"step": 3, "reason": "NaN"}
+        member["metrics"] = {}
+    failed_results["summary"] = {}
+    assert "0 of 5 members (5 failed)" in " ".join(parse(report(failed_results)).text)
+
+
+@pytest.mark.usefixtures("no_matplotlib")
+def test_without_matplotlib_the_page_keeps_its_tables_and_says_how_to_get_figures(results):
+    page = parse(report(results, IMAGES))
+    text = " ".join(page.text)
+    assert "pip install 'sejax[report]'" in text
+    assert "svg" not in page.tags
+    assert f"{results['summary']['test/uar']['mean']:.3f}" in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(41.7, "42 s"), (185, "3 min 5 s"), (7620, "2 h 7 min"), (59.9, "1 min 0 s")]
+)
+def test_durations_as_text(seconds, text):
+    assert duration(seconds) == text

@@ -1,0 +1,58 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sejax.report.results import write_results
+
+pytest.importorskip("absl")
+pytest.importorskip("matplotlib")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def launch(*arguments, cwd):
+    command = [sys.executable, str(ROOT / "launch" / "report.py"), *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8")
+
+
+def test_one_workdir_gets_its_report_made_again(tmp_path, results):
+    results["members"] = [{**member, "history": [], "iterations": []} for member in results["members"]]
+    write_results(tmp_path / "run", results)
+    done = launch("--workdir=run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "macro-F1" in done.stdout
+    assert (tmp_path / "run" / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_several_workdirs_make_a_markdown_and_an_html_comparison(tmp_path, fabricate):
+    write_results(tmp_path / "full", fabricate(labelled=1.0))
+    write_results(tmp_path / "part", fabricate(labelled=0.3))
+    (tmp_path / "running").mkdir()
+    done = launch("--workdir=full", "--figure=all.png", "part", "running", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [row.split(" | ")[0] for row in rows] == ["| labelled", "| ---", "| 100 %", "| 30 %"]
+    assert "| 0.94 |" in rows[2]
+    assert "left out: running has no results.json" in done.stderr
+    assert "beside the figures of the paper" in (tmp_path / "comparison.html").read_text(encoding="utf-8")
+    assert (tmp_path / "all.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "error: no run given; pass --workdir=RUN"),
+        (("nowhere", "elsewhere"), "error: none of the 2 runs has a results.json"),
+        (("run", "run", "--group_by=colour"), "error: --group_by: cannot group by colour"),
+        (("run", "run", "--figure=all.pdf"), "error: --figure=all.pdf: the name must end in .svg or .png"),
+    ],
+)
+def test_bad_input_is_one_clear_line(tmp_path, results, arguments, message):
+    write_results(tmp_path / "run", results)
+    done = launch(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message)
+    assert done.stdout == "" and done.stderr.count("\n") == 1
