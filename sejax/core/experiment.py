@@ -128,7 +128,8 @@ class Source(NamedTuple):
 
     Attributes:
       plan_at: ``plan_at(state, position) -> Plan``, position i32[] counted from the epoch's start.
-        It depends on the state's key, step, fold and labels alone, never on what was drawn before.
+        It depends on what ``step`` leaves alone in the state (key, fold, labels, an order drawn by
+        ``refresh``): a stream plans many updates ahead.
       gather: ``gather(data, plan) -> batch`` from the resident data, traceable.
       batches: number of batches of an evaluation; None for training, where the state's
         ``epoch_steps`` says it.

@@ -58,7 +58,7 @@ def permutation_order(key, active, length: int) -> tuple[jax.Array, jax.Array]:
 
 
 def dropout(key, values, *, rate: float):
-    """Inverted dropout: each of `values` (any shape) is zeroed with probability `rate`, the others grow by 1 / (1 - rate).
+    """Inverted dropout: each of `values` is zeroed with probability `rate`, the others grow by 1 / (1 - rate).
 
     Cheaper than drawing every element from threefry, which on a CPU costs more than a small network's whole
     step: the key gives one 32-bit seed, and a counter-based integer hash (two multiply-xorshift rounds) turns

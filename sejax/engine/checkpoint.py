@@ -4,6 +4,7 @@ Orbax writes them in the background, into a folder that gets its final name only
 a run killed at any moment finds its last complete checkpoint.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,19 +65,17 @@ class Checkpoints:
         Raises:
           InputError: no checkpoint, or one whose arrays are not the template's.
         """
-        step = self.latest() if step is None else step
-        if step is None:
-            raise InputError(f"checkpoints: none found under {self.folder}; train first with launch/train.py")
-        wanted = jax.eval_shape(_flat, template)
-        try:
-            items = self.manager.restore(
-                step, args=ocp.args.Composite(carry=ocp.args.StandardRestore(wanted), about=ocp.args.JsonRestore())
-            )
-        except (ValueError, KeyError) as error:
+        step = self._existing(step)
+        items = self.manager.restore(
+            step, args=ocp.args.Composite(carry=ocp.args.StandardRestore(), about=ocp.args.JsonRestore())
+        )
+        unfit = list(_misfits(items["carry"], jax.eval_shape(_flat, template)))
+        if unfit:
+            more = f" and {len(unfit) - 3} more" if len(unfit) > 3 else ""
             raise InputError(
-                f"checkpoints: step {step} under {self.folder} does not fit this version of the experiment ({error}); "
-                "train in a new workdir"
-            ) from error
+                f"checkpoints: step {step} under {self.folder} does not fit this experiment: {'; '.join(unfit[:3])}{more}. "
+                "Go on with the version of sejax that wrote it, or train in a new workdir"
+            )
         return _unflat(items["carry"], template), items["about"]
 
     def read(self, step: int | None = None) -> dict[str, np.ndarray]:
@@ -84,11 +83,16 @@ class Checkpoints:
 
         Needs no template: prediction reads the weights of a run without its data.
         """
+        items = self.manager.restore(
+            self._existing(step), args=ocp.args.Composite(carry=ocp.args.StandardRestore())
+        )
+        return {name: np.asarray(array) for name, array in items["carry"].items()}
+
+    def _existing(self, step: int | None) -> int:
         step = self.latest() if step is None else step
         if step is None:
             raise InputError(f"checkpoints: none found under {self.folder}; train first with launch/train.py")
-        items = self.manager.restore(step, args=ocp.args.Composite(carry=ocp.args.StandardRestore()))
-        return {name: np.asarray(array) for name, array in items["carry"].items()}
+        return step
 
     def wait(self) -> None:
         """Returns when everything handed to `save` is on disk."""
@@ -118,13 +122,24 @@ def _flat(tree: PyTree) -> dict[str, jax.Array]:
     return {name: array for name, array in rows.items() if array.size}
 
 
-def _unflat(rows: dict[str, jax.Array], template: PyTree) -> PyTree:
+def _misfits(rows: dict[str, np.ndarray], wanted: dict[str, jax.ShapeDtypeStruct]) -> Iterator[str]:
+    """What differs between stored arrays and those that an experiment expects."""
+    for name in sorted({*rows, *wanted}):
+        stored, expected = (
+            f"{tree[name].dtype}{list(tree[name].shape)}" if name in tree else "missing" for tree in (rows, wanted)
+        )
+        if stored != expected:
+            yield f"{name} is {stored}, expected {expected}"
+
+
+def _unflat(rows: dict[str, np.ndarray], template: PyTree) -> PyTree:
     leaves, structure = jax.tree_util.tree_flatten_with_path(template)
 
     def leaf_of(path, leaf):
         array = rows.get(jax.tree_util.keystr(path, simple=True, separator="/"))
         if array is None:
             return jnp.zeros(leaf.shape, leaf.dtype)
+        array = jnp.array(array)
         return jax.random.wrap_key_data(array, impl=KEY_IMPLEMENTATION) if _is_key(leaf) else array
 
     return jax.tree_util.tree_unflatten(structure, [leaf_of(path, leaf) for path, leaf in leaves])

@@ -4,15 +4,25 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from absl import app
+from absl import app, flags, logging
 
 from sejax.errors import InputError
 
 
 def run_command(main: Callable[[Sequence[str]], None]) -> NoReturn:
-    """Parses absl flags, runs ``main(argv)`` and turns an InputError into one line and status 2."""
+    """Parses absl flags, runs ``main(argv)`` and turns an InputError into one line and status 2.
+
+    Libraries that log through absl are heard from warnings on; ``--verbosity=0`` shows everything.
+    """
+
+
+    def quiet_main(argv):
+        if flags.FLAGS["verbosity"].using_default_value:
+            logging.set_verbosity(logging.WARNING)
+        main(argv)
+
     try:
-        app.run(main)
+        app.run(quiet_main)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

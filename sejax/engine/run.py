@@ -71,13 +71,15 @@ def run(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: int =
     """
     entries = []
     board = TensorBoard(workdir) if settings.tensorboard else None
-    with _Signals() as signals:
-        for start, stop in groups(len(assembly.names), settings.members_at_once):
-            group = open_group(assembly, settings, workdir, start, stop, seed=seed)
-            carry = _train(assembly, settings, group, signals, board)
-            entries += [member_entry(assembly, carry, i, start + i) for i in range(stop - start)]
-    if board is not None:
-        board.close()
+    try:
+        with _Signals() as signals:
+            for start, stop in groups(len(assembly.names), settings.members_at_once):
+                group = open_group(assembly, settings, workdir, start, stop, seed=seed)
+                carry = _train(assembly, settings, group, signals, board)
+                entries += [member_entry(assembly, carry, i, start + i) for i in range(stop - start)]
+    finally:
+        if board is not None:
+            board.close()
     return entries
 
 
@@ -139,10 +141,10 @@ def _epochs_done(carry: Carry, assembly: Assembly) -> int:
 
 
 def _validation(carry: Carry) -> float:
-    """Mean over members of the best validation accuracy so far, what "best" checkpoints are chosen by."""
+    """Mean over members of their latest validation accuracy, what the "best" checkpoint is chosen by."""
     rows = np.asarray(carry.history.get("valid/accuracy", np.full((1, 1, 1), np.nan)))
-    best = np.nanmax(np.nan_to_num(rows, nan=-1.0), axis=(1, 2))
-    return float(best.mean())
+    latest = np.concatenate([row[~np.isnan(row)][-1:] for row in rows.reshape(len(rows), -1)])
+    return float(latest.mean()) if len(latest) else -1.0
 
 
 def _log(assembly: Assembly, group: Group, carry: Carry, logged: int, bar: tqdm, board: TensorBoard | None) -> int:
@@ -193,7 +195,7 @@ def member_entry(assembly: Assembly, carry: Carry, row: int, index: int) -> dict
     if failed_at >= 0:
         failed = {
             "step": failed_at,
-            "reason": f"the loss was not finite at update {failed_at}; the other members went on. "
+            "reason": f"a loss or output was not finite at update {failed_at}; the other members went on. "
             "Lower learning_rate or look at the inputs of this fold.",
         }
     return assembly.names[index] | {"failed": failed} | assembly.summarise(history, records)

@@ -37,7 +37,7 @@ class Carry:
       position, epoch, iteration: i32[], updates in this epoch, epochs in this iteration, iterations.
       history: per metric f32[M, iterations, epochs], NaN where there was no epoch.
       records: per name [M, iterations, ...], what ``conclude`` returned.
-      failed_at: i32[M], the step whose metrics were not finite; -1 while healthy.
+      failed_at: i32[M], updates done when a training or evaluation metric was not finite; -1 while healthy.
     """
 
     state: State
@@ -137,6 +137,7 @@ class _Parts:
 
     def end_epoch(self, carry: Carry, valid: dict[str, Any]) -> Carry:
         active = active_members(carry)
+        healthy = active & _finite(valid, active)
         state = self.refresh(carry.state, {"train": carry.totals, "valid": valid})
         rows = scalars({"train": carry.totals, "valid": valid})
         history = {
@@ -146,15 +147,17 @@ class _Parts:
         last = carry.epoch + 1 >= self.assembly.epochs
         state = state.replace(stopped=state.stopped | last)
         return carry.replace(
-            state=freeze(active, state, carry.state),
+            state=freeze(healthy, state, carry.state),
             totals=jax.tree.map(jnp.zeros_like, carry.totals),
             position=jnp.int32(0),
             epoch=carry.epoch + 1,
             history=history,
+            failed_at=jnp.where(active & ~healthy, carry.state.step, carry.failed_at),
         )
 
     def end_iteration(self, data: PyTree, carry: Carry, whole: dict[str, Any]) -> Carry:
-        healthy = carry.failed_at < 0
+        failed = (carry.failed_at < 0) & ~_finite(whole, carry.failed_at < 0)
+        healthy = (carry.failed_at < 0) & ~failed
         state, record = self.conclude(carry.state, whole, data)
         records = {name: rows.at[:, carry.iteration].set(record[name]) for name, rows in carry.records.items()}
         return carry.replace(
@@ -162,6 +165,7 @@ class _Parts:
             epoch=jnp.int32(0),
             iteration=carry.iteration + 1,
             records=records,
+            failed_at=jnp.where(failed, carry.state.step, carry.failed_at),
         )
 
     def restart_iteration(self, data: PyTree, carry: Carry) -> Carry:

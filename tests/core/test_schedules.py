@@ -17,7 +17,7 @@ SETTINGS = {
     "absolute loss": dict(mode="min", patience=2, threshold=0.09, threshold_mode="abs"),
     "cooldown": dict(mode="min", patience=1, cooldown=3, factor=0.5, minimum=1e-4),
     "below its minimum": dict(mode="max", patience=1, minimum=2e-2),
-    "minimum close by": dict(mode="max", patience=1, factor=0.5, minimum=1e-2 - 9e-9),
+    "minimum close by": dict(mode="max", patience=1, minimum=9e-3, epsilon=2e-3),
     "coarse threshold": dict(mode="max", patience=1, threshold=0.03, factor=0.7),
 }
 
@@ -51,11 +51,11 @@ def _states(state, values, **settings):
     return [jax.tree.map(lambda leaf, epoch=epoch: leaf[epoch], history) for epoch in range(len(values))]
 
 
-def _torch_scheduler(learning_rate, *, minimum=1e-5, factor=0.1, patience=5, **settings):
+def _torch_scheduler(learning_rate, *, minimum=1e-5, epsilon=1e-8, factor=0.1, patience=5, **settings):
     torch = pytest.importorskip("torch", reason="torch's ReduceLROnPlateau is the reference here")
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=learning_rate)
     return torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer, min_lr=minimum, factor=factor, patience=patience, **settings
+        optimizer, min_lr=minimum, eps=epsilon, factor=factor, patience=patience, **settings
     )
 
 

@@ -1,0 +1,236 @@
+"""Folds: nobody is in two parts, everybody tests once, and parts are as alike as can be."""
+
+import numpy as np
+import pytest
+from toy_images import crossed_images, toy_images
+
+from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION, make_folds, near_copies_in_training
+from sejax.data.labels import labelled_subset
+
+
+@pytest.fixture(scope="module")
+def emodb(emodb_source):
+    """The Berlin database's images without their sound: speaker and emotion from the names, blocks from sizes."""
+    blocks = []
+    letters, men = "WLEAFTN", ("03", "10", "11", "12", "15")
+    files = sorted((emodb_source / "wav").glob("*.wav"))
+    names = sorted({file.name[:2] for file in files})
+    for file in files:
+        seconds = file.stat().st_size // 32000
+        blocks += [(names.index(file.name[:2]), letters.index(file.name[5]))] * max(1, seconds)
+    images = toy_images(blocks, sex=["male" if name in men else "female" for name in names])
+    images.speakers = tuple(names)
+    return images
+
+
+def _parts_of(values, part):
+    """Which of the three parts each value occurs in, [V, 3]."""
+    return np.stack([np.isin(np.unique(values), values[part == p]) for p in (TRAIN, VALIDATION, TEST)], 1)
+
+
+@pytest.mark.parametrize("protocol", ["speaker", "block", "image"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_labelled_image_tests_once_and_validation_comes_out_of_the_rest(protocol, seed):
+    images = crossed_images(7, 3)
+    folds = make_folds(images, protocol=protocol, folds=3, seed=seed)
+    assert folds.part.shape == (3, 126) and folds.part.dtype == np.int8
+    np.testing.assert_array_equal(folds.test.sum(0), 1)
+    assert (folds.validation.any(1)).all() and (folds.train.any(1)).all()
+    assert (folds.train.astype(int) + folds.validation + folds.test == 1).all()
+    again = make_folds(images, protocol=protocol, folds=3, seed=seed)
+    np.testing.assert_array_equal(folds.part, again.part)
+    without = make_folds(images, protocol=protocol, folds=3, seed=seed, validation=0)
+    assert not without.validation.any() and (without.test.sum(0) == 1).all()
+
+
+@pytest.mark.parametrize("protocol", ["block", "image"])
+def test_another_seed_splits_differently(protocol):
+    images = crossed_images(7, 3)
+    one, other = (make_folds(images, protocol=protocol, seed=seed).part for seed in (0, 1))
+    assert (one != other).any()
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5, 9])
+def test_no_speaker_is_in_two_parts(folds):
+    rng = np.random.default_rng(folds)
+    blocks = [(s, c) for s in range(11) for c in range(4) for _ in range(rng.integers(1, 9))]
+    split = make_folds(toy_images(blocks), protocol="speaker", folds=folds)
+    images = toy_images(blocks)
+    for part in split.part:
+        assert (_parts_of(images.speaker, part).sum(1) == 1).all()
+
+
+def test_no_session_is_in_two_parts_where_there_are_sessions():
+    # As in IEMOCAP: five sessions of a woman and a man, five folds.
+    images = crossed_images(10, 4, sex=["female", "male"] * 5, sessions=np.repeat(np.arange(5), 2))
+    split = make_folds(images, protocol="speaker", folds=5)
+    for part in split.part:
+        assert (_parts_of(images.session, part).sum(1) == 1).all()
+        assert len(np.unique(images.speaker[part == TEST])) == 2
+    assert sorted(np.unique(images.session[part == TEST])[0] for part in split.part) == list(range(5))
+
+
+def test_one_session_or_a_nameless_one_is_no_session():
+    for sessions in (np.zeros(6, int), None):
+        images = crossed_images(6, 2, sessions=sessions)
+        split = make_folds(images, protocol="speaker", folds=6)
+        assert all(len(np.unique(images.speaker[part == TEST])) == 1 for part in split.part)
+    images.sessions, images.session = (), np.full(len(images.label), -1)
+    np.testing.assert_array_equal(make_folds(images, protocol="speaker", folds=6).part, split.part)
+
+
+def test_a_speaker_of_two_sessions_joins_them():
+    images = crossed_images(8, 2, repeats=4, sessions=[0, 0, 1, 1, 2, 2, 3, 3])
+    joined = np.flatnonzero(images.speaker == 1)
+    images.session[joined[len(joined) // 2 :]] = 1
+    split = make_folds(images, protocol="speaker", folds=3)
+    for part in split.part:
+        assert (_parts_of(images.speaker, part).sum(1) == 1).all()
+        assert (_parts_of(images.session, part).sum(1) == 1).all()
+
+
+def test_emodb_folds_are_one_man_and_one_woman_and_hold_every_emotion(emodb):
+    assert len(emodb.speakers) == 10
+    for seed in range(3):
+        split = make_folds(emodb, protocol="speaker", seed=seed)
+        share = split.test.sum(1) / len(emodb.label)
+        assert share.min() > 0.17 and share.max() < 0.23
+        used = []
+        for part in split.part:
+            for which in (TEST, VALIDATION):
+                speakers = np.unique(emodb.speaker[part == which])
+                assert sorted(emodb.sex[number] for number in speakers) == ["female", "male"]
+                assert len(np.unique(emodb.label[part == which])) == 7
+                used += [number for number in speakers if which == VALIDATION]
+            assert (_parts_of(emodb.speaker, part).sum(1) == 1).all()
+        assert np.bincount(used, minlength=10).max() <= 2  # the same two do not always validate
+
+
+def test_emodb_leaving_one_speaker_out(emodb):
+    split = make_folds(emodb, protocol="speaker", folds=10)
+    assert sorted(int(np.unique(emodb.speaker[test])[0]) for test in split.test) == list(range(10))
+    assert all(len(np.unique(emodb.speaker[test])) == 1 for test in split.test)
+    for validation in split.validation:
+        assert sorted(emodb.sex[s] for s in np.unique(emodb.speaker[validation])) == ["female", "male"]
+
+
+def test_a_class_of_two_speakers_is_trained_in_every_fold():
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        people = 7
+        rare = rng.permutation(people)[:2]
+        sizes = rng.integers(1, 12, people)
+        blocks = [(s, c) for s in range(people) for c in range(2) for _ in range(sizes[s])]
+        images = toy_images(blocks + [(rare[0], 2), (rare[1], 2)])
+        split = make_folds(images, protocol="speaker", folds=3, seed=seed)
+        for part in split.part:
+            assert len(np.unique(images.label[part == TRAIN])) == 3
+
+
+@pytest.mark.parametrize("protocol", ["block", "image"])
+def test_classes_have_equal_shares_of_every_part(protocol, emodb):
+    split = make_folds(emodb, protocol=protocol, validation=0.1)
+    step = 3 if protocol == "block" else 1  # images that move together
+    total = np.bincount(emodb.label)
+    for part in split.part:
+        tested = np.bincount(emodb.label[part == TEST], minlength=7)
+        validated = np.bincount(emodb.label[part == VALIDATION], minlength=7)
+        assert np.abs(tested - total / 5).max() < step
+        assert np.abs(validated - 0.1 * (total - tested)).max() <= step
+    sizes = split.test.sum(1)
+    assert sizes.max() - sizes.min() <= step
+    if protocol == "block":
+        assert all((_parts_of(emodb.block, part).sum(1) == 1).all() for part in split.part)
+    assert all((_parts_of(emodb.speaker, part).sum(1) == 3).all() for part in split.part)  # speakers are mixed
+
+
+def test_near_copies_leak_as_much_as_probability_says(emodb):
+    image = make_folds(emodb, protocol="image", validation=0)
+    # Two other images of the block, each outside this fold's test part with probability 4/5.
+    np.testing.assert_allclose(near_copies_in_training(image.part, emodb.block).mean(), 0.96, atol=0.01)
+    labelled = np.stack(
+        [labelled_subset(emodb.label, train, fraction=0.3, seed=(0, fold)) for fold, train in enumerate(image.train)]
+    )
+    leaks = near_copies_in_training(image.part, emodb.block, labelled=labelled)
+    np.testing.assert_allclose(leaks.mean(), 1 - (1 - 0.3 * 0.8) ** 2, atol=0.02)
+    for protocol in ("speaker", "block"):
+        assert (near_copies_in_training(make_folds(emodb, protocol=protocol).part, emodb.block) == 0).all()
+
+
+def test_near_copies_worked_by_hand():
+    block = np.array([7, 7, 7, 3, 3, 9])
+    part = np.array([TEST, TRAIN, TEST, TEST, VALIDATION, TRAIN])
+    assert near_copies_in_training(part, block) == pytest.approx(2 / 3)
+    assert near_copies_in_training(part, block, labelled=np.arange(6) == 5) == 0
+    assert np.isnan(near_copies_in_training(np.zeros(6, int), block))
+
+
+@pytest.mark.parametrize("protocol", ["speaker", "block", "image"])
+def test_unlabelled_images_only_train_and_never_with_a_speaker_who_tests(protocol):
+    pool = [(s, -1) for s in range(8)]  # speakers 6 and 7 have no labelled image
+    images = toy_images([(s, c) for s in range(6) for c in range(2) for _ in range(3)] + pool)
+    images.label[0] = -1  # one of the three images of a labelled block
+    split = make_folds(images, protocol=protocol, folds=3)
+    unlabelled = images.label < 0
+    assert not (split.test | split.validation)[:, unlabelled].any()
+    assert (split.test.sum(0) == ~unlabelled).all()
+    assert split.train[:, images.speaker >= 6].all()
+    left_out = split.part == LEFT_OUT
+    assert left_out.any() == (protocol != "image") and not left_out[:, ~unlabelled].any()
+    kept = {"speaker": images.speaker, "block": images.block, "image": np.arange(len(images.label))}[protocol]
+    for part in split.part:
+        assert (_parts_of(kept[part != LEFT_OUT], part[part != LEFT_OUT]).sum(1) == 1).all()
+
+
+def test_a_pool_of_another_session_makes_no_sessions():
+    images = toy_images([(s, c) for s in range(6) for c in range(2)] + [(6, -1)], sessions=[0] * 6 + [1])
+    split = make_folds(images, protocol="speaker", folds=6)
+    assert all(len(np.unique(images.speaker[test])) == 1 for test in split.test)
+
+
+def test_an_unlabelled_pool_needs_no_speakers():
+    images = toy_images([(s, c) for s in range(4) for c in range(2)] + [(4, -1)] * 5)
+    images.speakers = (*images.speakers[:4], "")
+    split = make_folds(images, protocol="speaker", folds=2)
+    assert split.train[:, images.label < 0].all()
+
+
+def test_a_pool_without_speakers_is_left_out_where_its_session_tests():
+    images = toy_images(
+        [(s, c) for s in range(6) for c in range(2)] + [(6, -1), (7, -1)], sessions=[0, 0, 1, 1, 2, 2, 0, 1]
+    )
+    images.speakers = (*images.speakers[:6], "", "")
+    split = make_folds(images, protocol="speaker", folds=3)
+    for part in split.part:
+        kept = part != LEFT_OUT
+        assert (_parts_of(images.session[kept], part[kept]).sum(1) == 1).all()
+    assert split.train[:, images.label < 0].any(0).all()
+
+
+def test_every_class_trains_even_where_that_makes_folds_uneven():
+    # Equal folds of a man and a woman would be {0, 1} and {2, 3}, which puts both speakers of class 1 in one.
+    sizes, sex = (10, 1, 1, 10), ("male", "female", "male", "female")
+    images = toy_images([(s, 0) for s in range(4) for _ in range(sizes[s])] + [(0, 1), (1, 1)], sex=sex)
+    split = make_folds(images, protocol="speaker", folds=2, validation=0)
+    for part in split.part:
+        assert len(np.unique(images.label[part == TRAIN])) == 2
+
+
+@pytest.mark.parametrize("protocol", ["speaker", "block", "image"])
+def test_a_large_validation_part_leaves_every_class_something_to_train_on(protocol):
+    images = crossed_images(5, 3, repeats=1)
+    split = make_folds(images, protocol=protocol, folds=5, validation=0.99)
+    for part in split.part:
+        assert len(np.unique(images.label[part == TRAIN])) == 3
+
+
+def test_many_speakers_are_dealt_evenly_and_quickly():
+    rng = np.random.default_rng(0)
+    people = 300
+    blocks = [(s, c) for s in range(people) for c in rng.integers(0, 6, rng.integers(1, 20))]
+    images = toy_images(blocks, sex=["male" if number < 100 else "female" for number in range(people)])
+    split = make_folds(images, protocol="speaker", folds=5)
+    for test in split.test:
+        np.testing.assert_allclose(np.bincount(images.label[test]) / np.bincount(images.label), 0.2, atol=0.02)
+        sexes = [images.sex[number] for number in np.unique(images.speaker[test])]
+        assert abs(sexes.count("male") - 20) <= 1 and abs(sexes.count("female") - 40) <= 1
