@@ -1,0 +1,76 @@
+"""AlexNet in torchvision's layout (Krizhevsky 2014, arXiv:1404.5997, one tower)."""
+
+from typing import Any
+
+import flax.linen as nn
+
+from sejax.models.convolution import convolution
+from sejax.models.pooling import adaptive_average_pool, max_pool
+
+# name, filters, kernel side, stride, padding, name of the pooling that follows or None
+TRUNK = (
+    ("conv1", 64, 11, 4, 2, "pool1"),
+    ("conv2", 192, 5, 1, 2, "pool2"),
+    ("conv3", 384, 3, 1, 1, None),
+    ("conv4", 256, 3, 1, 1, None),
+    ("conv5", 256, 3, 1, 1, "pool5"),
+)
+
+
+class AlexNet(nn.Module):
+    """AlexNet: 61,100,840 parameters for 1000 classes.
+
+    Images [B, H, W, 3], any size from 63 x 63 on, normalised as the weights want it. `dropout` is the rate,
+    drawn from the "dropout" stream; `dropout_before` names the dense layers whose input it thins
+    (torchvision: fc6 and fc7; add fc8 for dropout before the last layer).
+    `dtype` is the type to compute in (None: that of the input and parameters, float32).
+    Every activation is recorded after its ReLU, the logits have none.
+    """
+
+    num_classes: int = 1000
+    dropout: float = 0.5
+    dropout_before: tuple = ("fc6", "fc7")
+    dtype: Any = None
+
+    def setup(self):
+        """Layers conv1 ... conv5, fc6, fc7, fc8."""
+        init = nn.initializers.he_uniform()
+        for name, filters, side, stride, padding, _ in TRUNK:
+            kind = dict(strides=stride, padding=padding, dtype=self.dtype, kernel_init=init)
+            setattr(self, name, nn.Conv(filters, (side, side), **kind, conv_general_dilated=convolution))
+        self.fc6 = nn.Dense(4096, dtype=self.dtype, kernel_init=init)
+        self.fc7 = nn.Dense(4096, dtype=self.dtype, kernel_init=init)
+        self.fc8 = nn.Dense(self.num_classes, dtype=self.dtype, kernel_init=nn.initializers.normal(0.01))
+        self.drop = nn.Dropout(self.dropout)
+
+    def __call__(self, images, *, train=False, activations=False):
+        """Logits [B, num_classes]; with `activations`, also a dict of every activation by name."""
+        record = {}
+        features = self.features(images, record=record)
+        logits = self.classify(features, train=train, record=record)
+        return (logits, record) if activations else logits
+
+    def features(self, images, *, record=None):
+        """The last feature map, pool5: [B, H', W', 256] (6 x 6 for 224 x 224), from the trunk alone."""
+        record = {} if record is None else record
+        x = images
+        for name, *_, pool in TRUNK:
+            x = record[name] = nn.relu(getattr(self, name)(x))
+            if pool:
+                x = record[pool] = max_pool(x, window=3, stride=2)
+        record["features"] = x
+        return x
+
+    def classify(self, features, *, train=False, record=None):
+        """Logits [B, num_classes] from the map that `features` gives. Needs fc6, fc7 and fc8 only."""
+        record = {} if record is None else record
+        x = record["avgpool"] = adaptive_average_pool(features, (6, 6))
+        x = x.reshape(len(x), -1)  # rows, columns, channels: fc6's converted weights are in this order
+        for name in ("fc6", "fc7", "fc8"):
+            if name in self.dropout_before:
+                x = self.drop(x, deterministic=not train)
+            x = getattr(self, name)(x)
+            if name != "fc8":
+                x = record[name] = nn.relu(x)
+        record["logits"] = x
+        return x

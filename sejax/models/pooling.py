@@ -1,0 +1,62 @@
+"""Pooling with torch's arithmetic, written for XLA:CPU, where reduce_window and its gradient are slow."""
+
+import jax.numpy as jnp
+from jax import lax
+
+from sejax.errors import InputError
+
+
+def max_pool(x, *, window, stride, ceil_mode=False):
+    """Maximum over square windows, as torch.nn.MaxPool2d(window, stride, padding=0, ceil_mode).
+
+    x: [B, H, W, C], any float dtype. Returns [B, H', W', C]; with ceil_mode a last window may hang over
+    the edge, without it the remainder is dropped. NaNs spread to their windows. Among equal values the
+    gradient goes to the first one of the window in row-major order, as in torch.
+    Raises InputError when a side is too small for one window.
+    """
+    rows, columns = ((side - window + ceil_mode * (stride - 1)) // stride + 1 for side in x.shape[1:3])
+    if min(rows, columns) < 1:
+        raise InputError(
+            f"max_pool: a feature map of {x.shape[1]} x {x.shape[2]} is smaller than the {window} x {window} "
+            "window: give the network larger images"
+        )
+    # Columns before rows: the first maximum in row-major order then wins in both passes.
+    return _max_pool_axis(_max_pool_axis(x, 2, columns, window, stride), 1, rows, window, stride)
+
+
+def _max_pool_axis(x, axis, outputs, window, stride):
+    overhang = (outputs - 1) * stride + window - x.shape[axis]
+    if overhang > 0:
+        widths = [(0, 0)] * x.ndim
+        widths[axis] = (0, overhang)
+        x = jnp.pad(x, widths, constant_values=-jnp.inf)
+    span = (outputs - 1) * stride + 1
+    best = lax.slice_in_dim(x, 0, span, stride, axis)
+    for offset in range(1, window):
+        value = lax.slice_in_dim(x, offset, offset + span, stride, axis)
+        best = jnp.where((value > best) | (value != value), value, best)
+    return best
+
+
+def adaptive_average_pool(x, size):
+    """Averages over a grid of near-equal cells, exactly as torch.nn.AdaptiveAvgPool2d.
+
+    x: [B, H, W, C]; size: (rows, columns) of the grid. Cell i of n over a side of s positions covers
+    floor(i s / n) to ceil((i + 1) s / n), so that cells overlap where n does not divide s and repeat
+    where n exceeds s. Returns [B, rows, columns, C].
+    """
+    for axis, cells in zip((1, 2), size, strict=True):
+        x = _adaptive_average_axis(x, axis, cells)
+    return x
+
+
+def _adaptive_average_axis(x, axis, cells):
+    side = x.shape[axis]
+    if side == cells:
+        return x
+    if cells == 1:
+        return x.mean(axis=axis, keepdims=True)
+    starts = [i * side // cells for i in range(cells)]
+    ends = [-(-(i + 1) * side // cells) for i in range(cells)]
+    means = [lax.slice_in_dim(x, a, b, axis=axis).mean(axis=axis) for a, b in zip(starts, ends, strict=True)]
+    return jnp.stack(means, axis=axis)

@@ -1,0 +1,107 @@
+"""SqueezeNet 1.0 and 1.1 (Iandola et al. 2016, arXiv:1602.07360) in torchvision's layout."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from sejax.models.pooling import adaptive_average_pool, max_pool
+
+# Per version: conv1 (filters, kernel side), then the trunk in order; a fire module is (name, squeeze filters,
+# filters of each of its two expand convolutions).
+TRUNKS = {
+    "1.0": (
+        (96, 7),
+        ("pool1", ("fire2", 16, 64), ("fire3", 16, 64), ("fire4", 32, 128))
+        + ("pool4", ("fire5", 32, 128), ("fire6", 48, 192), ("fire7", 48, 192), ("fire8", 64, 256))
+        + ("pool8", ("fire9", 64, 256)),
+    ),
+    "1.1": (
+        (64, 3),
+        ("pool1", ("fire2", 16, 64), ("fire3", 16, 64))
+        + ("pool3", ("fire4", 32, 128), ("fire5", 32, 128))
+        + ("pool5", ("fire6", 48, 192), ("fire7", 48, 192), ("fire8", 64, 256), ("fire9", 64, 256)),
+    ),
+}
+
+
+class Fire(nn.Module):
+    """A 1x1 squeeze layer, then 1x1 and 3x3 expand layers side by side, all with ReLU (paper, section 3.2).
+
+    Returns [B, H, W, 2 * expand] with the 1x1 filters first.
+    """
+
+    squeeze: int
+    expand: int
+    dtype: Any = None
+
+    def setup(self):
+        """The three convolutions, under the names of the Caffe model."""
+        init = nn.initializers.he_uniform()
+        # A 1x1 convolution is a dense layer over channels, and as one its gradient is far cheaper on XLA:CPU.
+        self.squeeze1x1 = nn.Dense(self.squeeze, dtype=self.dtype, kernel_init=init)
+        self.expand1x1 = nn.Dense(self.expand, dtype=self.dtype, kernel_init=init)
+        self.expand3x3 = nn.Conv(self.expand, (3, 3), padding=1, dtype=self.dtype, kernel_init=init)
+
+    def __call__(self, x, record=None):
+        """Map [B, H, W, C] to [B, H, W, 2 * expand]; `record` (a dict) receives the three parts."""
+        record = {} if record is None else record
+        squeezed = record[f"{self.name}/squeeze1x1"] = nn.relu(self.squeeze1x1(x))
+        narrow = record[f"{self.name}/expand1x1"] = nn.relu(self.expand1x1(squeezed))
+        wide = record[f"{self.name}/expand3x3"] = nn.relu(self.expand3x3(squeezed))
+        return jnp.concatenate([narrow, wide], axis=-1)
+
+
+class SqueezeNet(nn.Module):
+    """SqueezeNet, version "1.0" (1,248,424 parameters for 1000 classes) or "1.1" (1,235,496).
+
+    Images [B, H, W, 3], any size from 17 x 17 (1.1) or 21 x 21 (1.0) on, normalised as the weights want it.
+    `dropout` is the rate before the last convolution (0.5 in the paper), drawn from the "dropout" stream.
+    `dtype` is the type to compute in (None: that of the input and parameters, float32).
+    Every activation is recorded after its ReLU, conv10 too: the logits are its average over positions.
+    """
+
+    num_classes: int = 1000
+    version: str = "1.1"
+    dropout: float = 0.5
+    dtype: Any = None
+
+    def setup(self):
+        """Layers under the names of the Caffe model: conv1, fire2 ... fire9, conv10."""
+        (filters, side), trunk = TRUNKS[self.version]
+        init = nn.initializers.he_uniform()
+        self.conv1 = nn.Conv(filters, (side, side), 2, padding="VALID", dtype=self.dtype, kernel_init=init)
+        for layer in trunk:
+            if not isinstance(layer, str):
+                name, squeeze, expand = layer
+                setattr(self, name, Fire(squeeze, expand, dtype=self.dtype))
+        last = nn.initializers.normal(0.01)
+        self.conv10 = nn.Dense(self.num_classes, dtype=self.dtype, kernel_init=last)
+        self.drop = nn.Dropout(self.dropout)
+
+    def __call__(self, images, *, train=False, activations=False):
+        """Logits [B, num_classes]; with `activations`, also a dict of every activation by name."""
+        record = {}
+        features = self.features(images, record=record)
+        logits = self.classify(features, train=train, record=record)
+        return (logits, record) if activations else logits
+
+    def features(self, images, *, record=None):
+        """The last feature map, fire9: [B, H', W', 512] (13 x 13 for 224 x 224), from the trunk alone."""
+        record = {} if record is None else record
+        x = record["conv1"] = nn.relu(self.conv1(images))
+        for layer in TRUNKS[self.version][1]:
+            if isinstance(layer, str):
+                x = record[layer] = max_pool(x, window=3, stride=2, ceil_mode=True)
+            else:
+                x = record[layer[0]] = getattr(self, layer[0])(x, record)
+        record["features"] = x
+        return x
+
+    def classify(self, features, *, train=False, record=None):
+        """Logits [B, num_classes] from the map that `features` gives. Needs conv10 only."""
+        record = {} if record is None else record
+        x = self.drop(features, deterministic=not train)
+        x = record["conv10"] = nn.relu(self.conv10(x))
+        logits = record["logits"] = adaptive_average_pool(x, (1, 1))[:, 0, 0]
+        return logits

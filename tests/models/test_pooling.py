@@ -1,0 +1,82 @@
+"""Pooling equals hand-worked cases, and torch's wherever torch is installed."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sejax.errors import InputError
+from sejax.models.pooling import adaptive_average_pool, max_pool
+
+
+def ramp(rows, columns):
+    """A map [1, rows, columns, 1] of 0, 1, 2 ..."""
+    return jnp.arange(rows * columns, dtype=jnp.float32).reshape(1, rows, columns, 1)
+
+
+def test_floor_mode_drops_the_remainder_and_ceil_mode_keeps_it():
+    x = ramp(6, 6)
+    floor = max_pool(x, window=3, stride=2)[0, ..., 0]
+    ceil = max_pool(x, window=3, stride=2, ceil_mode=True)[0, ..., 0]
+    np.testing.assert_array_equal(floor, [[14, 16], [26, 28]])
+    np.testing.assert_array_equal(ceil, [[14, 16, 17], [26, 28, 29], [32, 34, 35]])
+
+
+def test_a_hanging_window_ignores_what_lies_outside():
+    x = -1.0 - ramp(4, 4)
+    pooled = max_pool(x, window=3, stride=2, ceil_mode=True)[0, ..., 0]
+    np.testing.assert_array_equal(pooled, [[-1, -3], [-9, -11]])
+
+
+@pytest.mark.parametrize("position", [(0, 0), (1, 2), (4, 4)])
+def test_a_nan_spreads_to_its_windows_and_no_further(position):
+    x = ramp(5, 5).at[0, position[0], position[1], 0].set(jnp.nan)
+    pooled = np.asarray(max_pool(x, window=3, stride=2)[0, ..., 0])
+    reached = np.array([[0 <= p <= 2, 2 <= p <= 4] for p in position])
+    np.testing.assert_array_equal(np.isnan(pooled), np.outer(*reached))
+
+
+def test_among_equals_the_first_gets_the_whole_gradient():
+    gradient = jax.grad(lambda x: max_pool(x, window=3, stride=2).sum())(jnp.ones((1, 3, 3, 1)))
+    np.testing.assert_array_equal(gradient[0, ..., 0], [[1, 0, 0], [0, 0, 0], [0, 0, 0]])
+
+
+def test_a_map_smaller_than_the_window_is_refused():
+    with pytest.raises(InputError, match="2 x 5 is smaller than the 3 x 3 window"):
+        max_pool(ramp(2, 5), window=3, stride=2)
+
+
+def test_adaptive_cells_overlap_where_the_grid_does_not_divide_the_map():
+    pooled = adaptive_average_pool(ramp(1, 5), (1, 3))[0, 0, :, 0]
+    np.testing.assert_allclose(pooled, [0.5, 2.0, 3.5])  # positions 0-1, 1-3, 3-4
+
+
+def test_adaptive_cells_repeat_where_the_grid_is_finer_than_the_map():
+    pooled = adaptive_average_pool(ramp(1, 2), (2, 4))[0, ..., 0]
+    np.testing.assert_allclose(pooled, [[0, 0, 1, 1], [0, 0, 1, 1]])
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize("size", [(3, 4), (5, 6), (7, 11), (12, 9)])
+def test_max_pool_and_its_gradient_are_torchs_with_ties(size, ceil_mode):
+    torch = pytest.importorskip("torch", reason="compares with torch; pip install torch")
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 3, (2, *size, 4)).astype(np.float32)  # few values, so that every window has ties
+    theirs_in = torch.from_numpy(x.transpose(0, 3, 1, 2).copy()).requires_grad_()
+    theirs = torch.nn.functional.max_pool2d(theirs_in, 3, 2, ceil_mode=ceil_mode)
+    cotangent = rng.standard_normal(theirs.shape).astype(np.float32)
+    theirs.backward(torch.from_numpy(cotangent))
+    ours, vjp = jax.vjp(lambda x: max_pool(x, window=3, stride=2, ceil_mode=ceil_mode), jnp.asarray(x))
+    np.testing.assert_array_equal(ours, theirs.detach().numpy().transpose(0, 2, 3, 1))
+    (gradient,) = vjp(jnp.asarray(cotangent.transpose(0, 2, 3, 1)))
+    np.testing.assert_allclose(gradient, theirs_in.grad.numpy().transpose(0, 2, 3, 1), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("grid", [(1, 1), (6, 6), (6, 4), (3, 7), (2, 5)])
+@pytest.mark.parametrize("size", [(13, 13), (6, 6), (5, 8), (1, 2), (12, 4)])
+def test_adaptive_average_pool_is_torchs(size, grid):
+    torch = pytest.importorskip("torch", reason="compares with torch; pip install torch")
+    x = np.random.default_rng(0).standard_normal((2, *size, 3)).astype(np.float32)
+    theirs = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(x.transpose(0, 3, 1, 2)), grid)
+    ours = adaptive_average_pool(jnp.asarray(x), grid)
+    np.testing.assert_allclose(ours, theirs.numpy().transpose(0, 2, 3, 1), rtol=1e-5, atol=1e-6)
