@@ -1,0 +1,101 @@
+"""Prepare a corpus: original files -> utterances -> voiced parts -> blocks -> spectrograms.
+
+    python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data
+    python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data --scale=mel --voice_activity=none
+    python launch/prepare.py --corpus=manifest --name=vam --source=vam/manifest.csv --data_dir=data
+    python launch/prepare.py --corpus=synthetic --seed=1 --data_dir=data
+
+Run it again after an interruption and it goes on where it was; run it again when it has finished and it does nothing.
+Other settings make another set beside the first.
+"""
+
+import contextlib
+
+from absl import flags, logging
+
+from sejax import corpora
+from sejax.engine.command import run_command
+from sejax.errors import InputError
+
+CORPUS = flags.DEFINE_string("corpus", None, f"one of {', '.join(corpora.names())}", required=True)
+SOURCE = flags.DEFINE_string("source", "", "folder of the original files, or the CSV manifest")
+DATA_DIR = flags.DEFINE_string("data_dir", "data", "folder that holds the prepared sets")
+SCALE = flags.DEFINE_string("scale", "log", "log (linear frequency axis) or mel, both in dB")
+VOICE_ACTIVITY = flags.DEFINE_string("voice_activity", "0", "mode of the detector, 0 (keeps most) to 3, or none")
+BLOCK_LENGTH = flags.DEFINE_float("block_length", 1.0, "seconds")
+BLOCK_OVERLAP = flags.DEFINE_float("block_overlap", 0.01, "seconds that consecutive blocks share")
+FMAX = flags.DEFINE_list("fmax", ["7000", "7500", "8000"], "maximum frequencies in Hz, an image each")
+SUBSET = flags.DEFINE_integer("subset", None, "emodb: 494 keeps what listeners recognised and found natural")
+NAME = flags.DEFINE_string("name", None, "manifest: the corpus's name; the paper's names bring their class lists")
+CLASSES = flags.DEFINE_list("classes", None, "manifest: the class list (default: the labels that occur)")
+ALLOW_PARTIAL = flags.DEFINE_bool("allow_partial", None, "go without unusable inputs and list them in left_out.csv")
+DOWNLOAD = flags.DEFINE_bool("download", None, "emodb: fetch the files through audb into --source first")
+SEED = flags.DEFINE_integer("seed", None, "synthetic: the random seed")
+REPEATS = flags.DEFINE_integer("repeats", None, "synthetic: utterances of each speaker and emotion")
+
+
+def main(argv):
+    """Prepare the set and print what is in it."""
+    if len(argv) > 1:
+        raise InputError(f"unknown argument {argv[1]!r}; options are written --name=value")
+    from sejax.data import features
+
+    if not flags.FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)  # TFDS and JAX announce what they look for
+    options = {"subset": SUBSET, "name": NAME, "download": DOWNLOAD, "seed": SEED, "repeats": REPEATS}
+    given = {name: flag.value for name, flag in options.items() if flag.value is not None}
+    if CLASSES.value:
+        given["classes"] = tuple(CLASSES.value)
+    with _progress() as progress:
+        folder = features.prepare(
+            CORPUS.value,
+            SOURCE.value,
+            DATA_DIR.value,
+            settings=_settings(features.Settings),
+            allow_partial=bool(ALLOW_PARTIAL.value),
+            progress=progress,
+            **given,
+        )
+    print(features.describe(folder))
+
+
+def _settings(make):
+    mode = VOICE_ACTIVITY.value.lower()
+    if mode not in ("0", "1", "2", "3", "none"):
+        raise InputError(f"--voice_activity={mode}; use 0, 1, 2, 3 or none")
+    try:
+        fmax = tuple(float(value) for value in FMAX.value)
+    except ValueError:
+        raise InputError(f"--fmax={','.join(FMAX.value)}; use frequencies in Hz, as in 7000,7500,8000") from None
+    return make(
+        scale=SCALE.value,
+        voice_activity=None if mode == "none" else int(mode),
+        block_length=BLOCK_LENGTH.value,
+        block_overlap=BLOCK_OVERLAP.value,
+        fmax=fmax,
+    )
+
+
+@contextlib.contextmanager
+def _progress():
+    """A bar for each stage on stderr: seconds of audio done, rate, time left."""
+    from sejax.engine.events import progress_bar
+
+    bars = {}
+
+    def report(stage: str, done: float, total: float) -> None:
+        if stage not in bars:
+            for bar in bars.values():
+                bar.close()
+            bars[stage] = progress_bar(stage, round(total), "s of audio")
+        bars[stage].update(round(done) - bars[stage].n)
+
+    try:
+        yield report
+    finally:
+        for bar in bars.values():
+            bar.close()
+
+
+if __name__ == "__main__":
+    run_command(main)

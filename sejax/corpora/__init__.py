@@ -1,0 +1,57 @@
+"""Corpora: original files to utterances. `corpora.names()` lists them, `corpora.read(name, source)` reads one.
+
+    for utterance in corpora.read("emodb", "data/emodb"):
+        print(utterance.id, utterance.emotion, len(utterance.waveform) / utterance.rate)
+"""
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+from sejax.corpora.corpus import Corpus
+from sejax.corpora.published import PUBLISHED, Published, published
+from sejax.corpora.utterance import Recording, Utterance, Word
+from sejax.errors import InputError
+
+__all__ = [
+    "PUBLISHED",
+    "Corpus",
+    "Published",
+    "Recording",
+    "Utterance",
+    "Word",
+    "names",
+    "open_corpus",
+    "published",
+    "read",
+]
+
+_READERS = ("emodb", "manifest", "ravdess", "synthetic")
+
+
+def names() -> tuple[str, ...]:
+    """Names that `read` and `open_corpus` take; the paper's corpora without a reader come through a manifest."""
+    return tuple(sorted({*_READERS, *PUBLISHED}))
+
+
+def open_corpus(corpus: str, source: str | Path = "", /, **options) -> Corpus:
+    """Look through a corpus without decoding it; options are those of the corpus's own `open_corpus`.
+
+    Raises InputError for an unknown corpus or option, and for everything that is wrong with the files.
+    """
+    if corpus not in names():
+        raise InputError(f"corpora: unknown corpus {corpus!r}; use one of {', '.join(names())}")
+    if corpus not in _READERS:
+        corpus, options = "manifest", {"name": corpus} | options
+    reader = importlib.import_module(f"sejax.corpora.{corpus}").open_corpus
+    known = [option for option in inspect.signature(reader).parameters if option != "source"]
+    for option in options:
+        if option not in known:
+            raise InputError(f"corpora/{corpus}: has no option {option!r}; its options are {', '.join(known)}")
+    return reader(source, **options)
+
+
+def read(corpus: str, source: str | Path = "", /, **options) -> Iterator[Utterance]:
+    """Utterances of a corpus, decoded one at a time in the corpus's order."""
+    return iter(open_corpus(corpus, source, **options))

@@ -1,0 +1,90 @@
+"""A corpus that has been looked through but not yet decoded."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from sejax.corpora.problems import Problem
+from sejax.corpora.utterance import Recording, Utterance, with_waveform
+from sejax.corpora.waveform import RATE, read
+
+Progress = Callable[[str, float, float], None]  # stage, seconds of audio done, seconds in all
+FORMAT = 1  # raise it when decoding changes, so that old utterance sets are not taken for new ones
+
+
+@dataclass(frozen=True)
+class About:
+    """Description, citation and licence of a corpus for people who find its files later."""
+
+    description: str = ""
+    citation: str = ""
+    licence: str = ""
+
+
+def decode_file(recording: Recording) -> Utterance:
+    """Read a recording's file: int16 at 16 kHz, one channel; raises BadRecording."""
+    waveform = read(recording.path, start=recording.start, end=recording.end)
+    return with_waveform(recording, waveform, RATE)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Recordings in a fixed order, the classes they may carry, and the way to their samples.
+
+    `options` is everything beside the files that decides what the utterances are; `left_out` lists the inputs
+    that the user agreed to go without; `notes` says what a reader passed over on purpose.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    recordings: tuple[Recording, ...]
+    options: dict = field(default_factory=dict)
+    left_out: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    about: About = About()
+    decode: Callable[[Recording], Utterance] = decode_file
+
+    def __len__(self):
+        return len(self.recordings)
+
+    def __iter__(self) -> Iterator[Utterance]:
+        """Decode one utterance after the other."""
+        return map(self.decode, self.recordings)
+
+    def digest(self, progress: Progress | None = None) -> str:
+        """Hex digest of what the utterances are made from: every recording's fields and its file's bytes.
+
+        Where the files lie does not enter, so a corpus that was moved keeps its digest.
+        """
+        total, done = float(seconds(self.recordings).sum()), 0.0
+        whole = hashlib.sha256(json.dumps([FORMAT, self.name, self.classes, self.options]).encode())
+        seen: dict[str, str] = {}
+        for recording in self.recordings:
+            values = asdict(recording)
+            path = values.pop("path")
+            if path and path not in seen:
+                seen[path] = _file_digest(Path(path))
+            whole.update(json.dumps([values, seen.get(path, "")]).encode())
+            done += recording.seconds
+            if progress:
+                progress("files", done, total)
+        return whole.hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
+
+
+def class_index(classes: tuple[str, ...], emotion: str) -> int:
+    """Index of an utterance's emotion in the class list, -1 where it is unlabelled."""
+    return classes.index(emotion) if emotion else -1
+
+
+def seconds(recordings: tuple[Recording, ...]) -> np.ndarray:
+    """Durations in seconds, float64[U], as the headers promise them."""
+    return np.array([recording.seconds for recording in recordings], np.float64)

@@ -1,0 +1,36 @@
+"""Files and folders that appear whole or not at all, and work that only one process does at a time."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from sejax.errors import InputError
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file under another name, flush it to the disk, then rename it."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    with open(unfinished, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
+
+
+@contextlib.contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Hold a lock file while the body runs; the system releases it when the process ends, however it ends.
+
+    Raises InputError when another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{path.parent} is being prepared by another process; wait for it, or use another data_dir"
+            ) from None
+        yield

@@ -1,0 +1,81 @@
+"""Utterances as TFDS examples: the feature specification and the way there and back."""
+
+from collections.abc import Callable
+from dataclasses import fields
+
+import numpy as np
+
+from sejax.corpora.corpus import Corpus, class_index
+from sejax.corpora.utterance import Recording, Utterance, Word
+
+_TEXTS = ("id", "path", "speaker", "sex", "session", "emotion_original", "emotion", "transcript", "split")
+_NUMBERS = ("start", "end", "seconds", "valence", "activation", "dominance")
+
+
+def features(classes: tuple[str, ...]):
+    """The TFDS features: waveform int16[T], rate in Hz, `label` (index into the classes, -1 = unlabelled), the rest as
+    in the utterance record.
+    """
+    import tensorflow_datasets as tfds
+
+    def tensor(shape, dtype):  # as bytes: tf.train.Example would round float64 to float32
+        return tfds.features.Tensor(shape=shape, dtype=dtype, encoding="bytes")
+
+    columns = {name: tfds.features.Text() for name in _TEXTS}
+    columns |= {name: tensor((), np.float64) for name in _NUMBERS}
+    columns |= {
+        "waveform": tensor((None,), np.int16),
+        "rate": tfds.features.Scalar(dtype=np.int32),
+        "rater_labels": tfds.features.Sequence(tfds.features.Text()),
+        "words": {
+            "text": tfds.features.Sequence(tfds.features.Text()),
+            "start": tensor((None,), np.float64),
+            "end": tensor((None,), np.float64),
+        },
+    }
+    if classes:
+        columns["label"] = tfds.features.ClassLabel(names=list(classes))
+    return tfds.features.FeaturesDict(columns)
+
+
+def to_example(utterance: Utterance, corpus: Corpus) -> dict:
+    """An utterance as the dictionary that `features` encodes."""
+    example = {name: getattr(utterance, name) for name in (*_TEXTS, *_NUMBERS, "waveform", "rate")}
+    example["rater_labels"] = list(utterance.rater_labels)
+    example["words"] = {
+        "text": [word.text for word in utterance.words],
+        "start": np.array([word.start for word in utterance.words], np.float64),
+        "end": np.array([word.end for word in utterance.words], np.float64),
+    }
+    if corpus.classes:
+        example["label"] = class_index(corpus.classes, utterance.emotion)
+    return example
+
+
+def serializer(corpus: Corpus, features) -> Callable[[Utterance], bytes]:
+    """How TFDS writes an utterance, with the protocol buffer's fields in a fixed order: the same bytes every time."""
+    from tensorflow_datasets.core.example_serializer import ExampleSerializer
+
+    writer = ExampleSerializer(features.get_serialized_info())
+
+    def serialize(utterance: Utterance) -> bytes:
+        example = features.encode_example(to_example(utterance, corpus))
+        return writer.get_tf_example(example).SerializeToString(deterministic=True)
+
+    return serialize
+
+
+def from_example(example: dict) -> Utterance:
+    """An utterance from what a TFDS data source returns."""
+    words = example["words"]
+    rows = zip(words["text"], words["start"], words["end"], strict=True)
+    values = {name: _text(example[name]) for name in _TEXTS} | {name: float(example[name]) for name in _NUMBERS}
+    values["rater_labels"] = tuple(_text(label) for label in example["rater_labels"])
+    values["words"] = tuple(Word(_text(text), float(start), float(end)) for text, start, end in rows)
+    missing = {field.name for field in fields(Recording)} - set(values)
+    assert not missing, f"fields without a TFDS feature: {missing}"
+    return Utterance(**values, waveform=example["waveform"], rate=int(example["rate"]))
+
+
+def _text(value) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,158 @@
+"""Synthetic emotional speech by eSpeak NG: for trying programs out, with nothing to download.
+
+It says nothing about human emotion: the "emotions" are settings of a synthesiser chosen in this file (rate, pitch,
+range, volume and words), the "raters" are random numbers around them. A figure reached on it shows that a program
+works, never that a method does.
+
+Ten speakers (voice variants) in five sessions of a woman and a man; four emotions; ratings of valence, activation and
+dominance from 1 to 5 by three simulated raters; transcripts and word times. The same seed gives the same bytes.
+"""
+
+import functools
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sejax.corpora.corpus import About, Corpus
+from sejax.corpora.espeak import Prosody, speak
+from sejax.corpora.synthetic_text import SENTENCES, SHARED
+from sejax.corpora.utterance import Recording, Utterance, Word, with_waveform
+from sejax.corpora.waveform import RATE, to_int16
+from sejax.errors import InputError
+
+CLASSES = ("anger", "happiness", "neutral", "sadness")
+RATERS = 3
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A voice variant of eSpeak and its habits: words per minute and pitch (0 to 100)."""
+
+    name: str
+    sex: str
+    session: str
+    voice: str
+    rate: int
+    pitch: int
+
+
+SPEAKERS = (
+    Speaker("01", "female", "1", "en-us+f1", 172, 52),
+    Speaker("02", "male", "1", "en-us+m1", 166, 46),
+    Speaker("03", "female", "2", "en-gb-x-rp+f2", 180, 58),
+    Speaker("04", "male", "2", "en-gb-x-rp+m2", 174, 40),
+    Speaker("05", "female", "3", "en-us+f3", 160, 48),
+    Speaker("06", "male", "3", "en-us+m3", 182, 52),
+    Speaker("07", "female", "4", "en-gb-x-rp+f4", 168, 44),
+    Speaker("08", "male", "4", "en-gb-x-rp+m4", 158, 48),
+    Speaker("09", "female", "5", "en-us+f5", 184, 54),
+    Speaker("10", "male", "5", "en-us+m7", 170, 42),
+)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """An emotion as this corpus means it: factors and offsets on the speaker's habits, and ratings around a centre."""
+
+    rate: float
+    pitch: int
+    range: int
+    volume: int
+    valence: float
+    activation: float
+    dominance: float
+
+
+MANNERS = {
+    "anger": Manner(rate=1.20, pitch=8, range=75, volume=130, valence=1.8, activation=4.3, dominance=4.2),
+    "happiness": Manner(rate=1.10, pitch=20, range=95, volume=112, valence=4.3, activation=3.8, dominance=3.5),
+    "neutral": Manner(rate=1.00, pitch=0, range=45, volume=100, valence=3.0, activation=2.7, dominance=3.0),
+    "sadness": Manner(rate=0.80, pitch=-12, range=15, volume=65, valence=1.9, activation=1.7, dominance=1.9),
+}
+
+ABOUT = About(
+    description=(
+        "Synthetic speech by eSpeak NG whose emotions are settings of the synthesiser: for testing programs. It says"
+        " nothing about human emotion."
+    ),
+    licence="generated; no rights are claimed",
+)
+
+
+def open_corpus(source: str | Path = "", *, seed: int = 0, repeats: int = 6) -> Corpus:
+    """Plan the corpus: 10 speakers x 4 emotions x `repeats` utterances (240 by default), spoken when they are read.
+
+    Half of the utterances use a sentence of their emotion, the others one that all emotions share. `source` is not
+    used. Raises InputError for `repeats` below 1 or a seed below 0.
+    """
+    if repeats < 1 or seed < 0:
+        raise InputError(f"corpora/synthetic: repeats={repeats}, seed={seed}; use at least 1 and at least 0")
+    plans = dict(_plans(seed, repeats))
+    return Corpus(
+        name="synthetic",
+        classes=CLASSES,
+        recordings=tuple(recording for recording, _, _ in plans.values()),
+        options={name: [voice, asdict(prosody)] for name, (_, voice, prosody) in plans.items()},
+        about=ABOUT,
+        decode=functools.partial(_decode, plans),
+    )
+
+
+def _plans(seed: int, repeats: int) -> Iterator[tuple[str, tuple[Recording, str, Prosody]]]:
+    for speaker in SPEAKERS:
+        for emotion in CLASSES:
+            # A stream of its own for each speaker and emotion: more repeats leave the first ones as they are.
+            random = np.random.default_rng([seed, int(speaker.name), CLASSES.index(emotion)])
+            for repeat in range(repeats):
+                name = f"{speaker.name}_{emotion}_{repeat:02}"
+                own = SENTENCES[emotion] if repeat % 2 == 0 else SHARED
+                text = own[int(random.integers(len(own)))]
+                recording = _rated(name, speaker, emotion, text, random)
+                yield name, (recording, speaker.voice, _prosody(speaker, emotion, random))
+
+
+def _prosody(speaker: Speaker, emotion: str, random: np.random.Generator) -> Prosody:
+    manner = MANNERS[emotion]
+    return Prosody(
+        rate=int(np.clip(speaker.rate * manner.rate * random.normal(1, 0.06), 90, 320)),
+        pitch=int(np.clip(speaker.pitch + manner.pitch + random.normal(0, 4), 5, 95)),
+        range=int(np.clip(manner.range + random.normal(0, 8), 0, 100)),
+        volume=int(np.clip(manner.volume * random.normal(1, 0.08), 40, 145)),
+    )
+
+
+def _rated(name: str, speaker: Speaker, emotion: str, text: str, random: np.random.Generator) -> Recording:
+    """Three raters give whole points from 1 to 5 and a label; the ratings kept are their means."""
+    manner = MANNERS[emotion]
+    centre = np.array([manner.valence, manner.activation, manner.dominance]) + random.normal(0, 0.3, 3)
+    points = np.clip(np.rint(centre + random.normal(0, 0.5, (RATERS, 3))), 1, 5)
+    labels = [emotion if random.random() < 0.85 else str(random.choice(CLASSES)) for _ in range(RATERS)]
+    valence, activation, dominance = points.mean(axis=0).tolist()
+    return Recording(
+        id=name,
+        seconds=46 * len(text.split()) / (speaker.rate * manner.rate),  # about; the synthesiser decides
+        speaker=speaker.name,
+        sex=speaker.sex,
+        session=speaker.session,
+        emotion_original=emotion,
+        emotion=emotion,
+        rater_labels=tuple(labels),
+        valence=valence,
+        activation=activation,
+        dominance=dominance,
+        transcript=text,
+    )
+
+
+def _decode(plans: dict, recording: Recording) -> Utterance:
+    """Speak one utterance: int16 at 16 kHz with word times in seconds."""
+    import soxr
+
+    _, voice, prosody = plans[recording.id]
+    waveform, rate, words = speak(recording.transcript, voice, prosody)
+    waveform = to_int16(soxr.resample(waveform.astype(np.float32) / 32768.0, rate, RATE))
+    seconds = len(waveform) / RATE
+    words = tuple(Word(word.text, word.start, min(word.end, seconds)) for word in words)
+    return with_waveform(recording, waveform, RATE, words=words, seconds=seconds)

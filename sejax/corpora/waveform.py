@@ -1,0 +1,174 @@
+"""Audio files to int16 at 16 kHz, in pieces of bounded size, with a reason for every file that cannot be read."""
+
+import math
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sejax.corpora.problems import BadRecording
+
+RATE = 16000  # Hz, of every utterance that sejax stores
+LONGEST = 2**30 - 2**20  # samples: an ArrayRecord example is a protocol buffer, at most 2 GiB
+_PIECE = 30  # seconds decoded at once
+_LOUDEST = 2.0  # floating-point files lie in [-1, 1]; decoders of lossy files overshoot a little
+_SLOWEST = 2000  # Hz
+_LENGTH_UNKNOWN = (0, 0xFFFFFFFF)  # what programs write into a wav header when they stream to a pipe
+_COPY = "copy it again from the original distribution"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an audio file's header says: `frames` samples per channel at `rate` Hz in `channels` channels."""
+
+    frames: int
+    rate: int
+    channels: int
+    subtype: str
+
+    @property
+    def seconds(self) -> float:
+        """Duration in seconds."""
+        return self.frames / self.rate
+
+
+def inspect(path: str | Path) -> Header:
+    """Read a file's header and check it against the file; raises BadRecording with reason and remedy.
+
+    wav, flac, ogg and mp3, whatever libsndfile reads, with any rate and number of channels.
+    """
+    import soundfile
+
+    path = Path(path)
+    beginning = _beginning(path)
+    try:
+        info = soundfile.info(str(path))
+    except soundfile.LibsndfileError as error:
+        reason = str(error).partition(": ")[2].strip().rstrip(".") or "unknown format"
+        raise BadRecording(
+            str(path), f"not audio that can be read ({reason})", f"{_COPY}, or convert it to wav (with ffmpeg, say)"
+        ) from error
+    if info.samplerate < _SLOWEST:
+        raise BadRecording(str(path), f"its header gives a sampling rate of {info.samplerate} Hz", _COPY)
+    _check_length(path, beginning)
+    if info.frames <= 0:
+        raise BadRecording(str(path), "holds no samples", _COPY)
+    return Header(info.frames, info.samplerate, info.channels, info.subtype)
+
+
+def read(path: str | Path, *, start: float = 0.0, end: float = math.inf) -> np.ndarray:
+    """Decode a file, or its part from `start` to `end` seconds, to int16[T] at 16 kHz.
+
+    Channels are averaged, other rates are resampled with soxr (high quality); 16-bit files at 16 kHz with one channel
+    come out bit for bit. Raises BadRecording for files that are missing, empty, truncated, silent or not finite.
+    """
+    header = inspect(path)
+    first = round(start * header.rate)
+    last = header.frames if math.isinf(end) else min(round(end * header.rate), header.frames)
+    if last <= first:
+        raise BadRecording(
+            str(path), f"no samples between {start} s and {end} s of its {header.seconds:.3f} s", "mend start and end"
+        )
+    length = math.ceil((last - first) * RATE / header.rate)
+    if length > LONGEST:
+        raise BadRecording(
+            str(path),
+            f"{length / RATE / 3600:.1f} hours are too long for one utterance (at most 18)",
+            "split it with the start and end columns of a manifest",
+        )
+    exact = header.subtype == "PCM_16" and header.rate == RATE and header.channels == 1
+    waveform = _decode(Path(path), header, first, last, np.empty(length, np.int16), exact=exact)
+    if waveform.min() == waveform.max():
+        raise BadRecording(
+            str(path), f"silent: each of its {len(waveform)} samples is {waveform[0]}", f"{_COPY} or leave it out"
+        )
+    return waveform
+
+
+def to_int16(waveform: np.ndarray) -> np.ndarray:
+    """Samples in [-1, 1] to int16, rounded to nearest and clipped."""
+    return np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
+
+
+def _decode(path: Path, header: Header, first: int, last: int, into: np.ndarray, *, exact: bool) -> np.ndarray:
+    """Fill `into` piece by piece: memory stays at one piece beside the result, however long the file is."""
+    import soundfile
+    import soxr
+
+    resample = None if header.rate == RATE else soxr.ResampleStream(header.rate, RATE, 1, dtype="float32")
+    filled, position = 0, first
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            file.seek(first)
+            while position < last:
+                wanted = min(_PIECE * header.rate, last - position)
+                piece = file.read(wanted, dtype="int16" if exact else "float32", always_2d=True)
+                if len(piece) < wanted:
+                    raise _truncated(path, header, position + len(piece))
+                position += wanted
+                if not exact:
+                    piece = _check_samples(path, piece, position - wanted).mean(axis=1)
+                    if resample is not None:
+                        piece = resample.resample_chunk(piece, last=position >= last)
+                    piece = to_int16(piece)
+                piece = piece.reshape(-1)[: len(into) - filled]
+                into[filled : filled + len(piece)] = piece
+                filled += len(piece)
+    except soundfile.LibsndfileError as error:
+        raise BadRecording(str(path), f"decoding stops after {position} samples ({error})", _COPY) from error
+    return into[:filled]
+
+
+def _check_samples(path: Path, piece: np.ndarray, position: int) -> np.ndarray:
+    finite = np.isfinite(piece).all(axis=1)
+    if not finite.all():
+        where = position + int(np.argmin(finite))
+        raise BadRecording(str(path), f"sample {where} is not a finite number (NaN or infinity)", _COPY)
+    peak = float(np.abs(piece).max(initial=0.0))
+    if peak > _LOUDEST:
+        raise BadRecording(
+            str(path), f"floating-point samples reach {peak:.6g}, outside [-1, 1]", "scale them (by 1/32768, say)"
+        )
+    return piece
+
+
+def _beginning(path: Path) -> bytes:
+    if path.is_dir():
+        raise BadRecording(str(path), "is a folder, not an audio file", "name the file itself")
+    try:
+        with open(path, "rb") as file:
+            beginning = file.read(4096)
+    except FileNotFoundError:
+        raise BadRecording(str(path), "no such file", "check the path or unpack the corpus again") from None
+    except OSError as error:
+        raise BadRecording(str(path), f"cannot be opened ({error.strerror})", "check its permissions") from error
+    if not beginning:
+        raise BadRecording(str(path), "empty (0 bytes)", _COPY)
+    if beginning.startswith(b"version https://git-lfs"):
+        raise BadRecording(str(path), "a Git LFS pointer instead of audio", "fetch the files with `git lfs pull`")
+    return beginning
+
+
+def _check_length(path: Path, beginning: bytes) -> None:
+    """Compare a wav file's data chunk with its size: libsndfile reads truncated files without a word."""
+    if beginning[:4] != b"RIFF" or beginning[8:12] != b"WAVE":
+        return
+    size_of_file = path.stat().st_size
+    with open(path, "rb") as file:
+        file.seek(12)
+        while len(chunk := file.read(8)) == 8:
+            name, size = struct.unpack("<4sI", chunk)
+            held = size_of_file - file.tell()
+            if name == b"data":
+                if held < size and size not in _LENGTH_UNKNOWN:
+                    what = f"truncated: its header promises {size} bytes of samples and {held} are there"
+                    raise BadRecording(str(path), what, _COPY)
+                return
+            file.seek(size + size % 2, os.SEEK_CUR)
+
+
+def _truncated(path: Path, header: Header, position: int) -> BadRecording:
+    what = f"truncated: {position} of the {header.frames} samples in its header can be decoded"
+    return BadRecording(str(path), what, _COPY)

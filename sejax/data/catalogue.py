@@ -1,0 +1,47 @@
+"""Which prepared set a config means: looked up by corpus and settings, so that nobody types hashes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sejax.data.features import Spectrograms, load
+from sejax.errors import InputError
+
+
+def find(data_dir: Path, corpus: str, *, scale: str, voice_activity: str) -> Spectrograms:
+    """The finished set of a corpus with these settings, of all that `sejax.data.features.prepare` left.
+
+    Args:
+      data_dir: as given to launch/prepare.py.
+      corpus: its name.
+      scale: "log" or "mel".
+      voice_activity: "0" to "3", or "none".
+
+    Raises:
+      InputError: no such set (the command that makes it is named), or several that differ in settings
+        not named here.
+    """
+    wanted = {"scale": scale, "voice_activity": None if voice_activity == "none" else int(voice_activity)}
+    found = {path.parent: json.loads(path.read_text()) for path in finished_sets(data_dir, corpus)}
+    matching = [folder for folder, about in found.items() if _matches(about["settings"], wanted)]
+    if len(matching) == 1:
+        return load(matching[0])
+    asked = f"corpus={corpus}, scale={scale}, voice_activity={voice_activity}"
+    if not matching:
+        raise InputError(
+            f"no prepared set for {asked} under {data_dir}; make it with python launch/prepare.py --corpus={corpus} "
+            f"--source=DIR --scale={scale} --voice_activity={voice_activity} --data_dir={data_dir}"
+        )
+    raise InputError(
+        f"{len(matching)} prepared sets fit {asked}: {', '.join(map(str, matching))}; delete or move all but one"
+    )
+
+
+def finished_sets(data_dir: Path, corpus: str) -> list[Path]:
+    """settings.json of every finished set of a corpus."""
+    found = Path(data_dir, corpus).glob("spectrograms-*/settings.json")
+    return sorted(path for path in found if path.parent.suffix != ".unfinished")
+
+
+def _matches(settings: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    return all(settings.get(name) == value for name, value in wanted.items())

@@ -1,0 +1,148 @@
+"""Original files -> utterances -> voiced parts -> blocks -> spectrograms, resumable and in bounded memory."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from sejax import corpora
+from sejax.corpora import records
+from sejax.corpora.builder import LEFT_OUT, SPLIT, build
+from sejax.corpora.corpus import Corpus, Progress, seconds
+from sejax.corpora.files import only_one
+from sejax.data.growing_array import GrowingArray
+from sejax.data.index import UtteranceRow, write_index
+from sejax.data.journal import Journal
+from sejax.data.settings import Settings
+from sejax.data.voiced import image_shape, spectrogram_batches, voiced_blocks
+from sejax.errors import InputError
+
+_NAMES = ("id", "speaker", "sex", "session", "emotion")
+
+
+def prepare(
+    corpus: str,
+    source: str | Path = "",
+    data_dir: str | Path = "data",
+    *,
+    settings: Settings | None = None,
+    allow_partial: bool = False,
+    progress: Progress | None = None,
+    **options,
+) -> Path:
+    """Prepare a corpus; returns the folder of its set of spectrograms, DATA_DIR/<corpus>/spectrograms-<hash>.
+
+    A set that exists is returned as it is; a preparation that was killed goes on where it was; other settings or other
+    files make another set. `options` are those of the corpus (`sejax.corpora`), such as `subset` or `name`.
+    `progress(stage, done, total)` is called with seconds of audio. Raises InputError for bad input; with
+    `allow_partial` the set's left_out.csv lists what it goes without.
+    """
+    settings = settings or Settings()
+    if not isinstance(settings, Settings):
+        raise InputError(f"prepare: settings={settings!r}; pass a sejax.data.settings.Settings")
+    _make_folder(Path(data_dir))
+    options = {name: value for name, value in options.items() if value is not None}
+    if corpus != "synthetic":
+        options["allow_partial"] = allow_partial
+    opened = corpora.open_corpus(corpus, source, **options)
+    utterances = build(opened, data_dir, allow_partial=allow_partial, progress=progress)
+    made_from = Path(utterances.data_dir).parent
+    folder = made_from.parent / f"spectrograms-{settings.hash(made_from.name)}"
+    unfinished = folder.with_name(folder.name + ".unfinished")
+    if folder.is_dir():
+        return folder
+    with only_one(unfinished / "lock"):
+        if folder.is_dir():  # another process finished it just now
+            shutil.rmtree(unfinished)
+            return folder
+        rows = _compute(utterances, settings, unfinished, float(seconds(opened.recordings).sum()), progress)
+        if not any(row.blocks for row in rows):
+            shutil.rmtree(unfinished)
+            raise InputError(_nothing_left(opened, rows, settings))
+        _finish(unfinished, opened, made_from, settings, rows)
+        (unfinished / "lock").unlink()
+        os.replace(unfinished, folder)
+    return folder
+
+
+def _make_folder(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"data_dir: {data_dir} cannot be used as a folder ({error.strerror}); name another --data_dir"
+        ) from error
+
+
+def _compute(
+    utterances, settings: Settings, folder: Path, total: float, progress: Progress | None
+) -> list[UtteranceRow]:
+    """Write spectrogram.npy, one shard of utterances after the other; returns a row per utterance."""
+    source = utterances.as_data_source(split=SPLIT)
+    journal = Journal(folder / "journal.jsonl")
+    rows = [UtteranceRow(**row) for entry in journal.entries for row in entry]
+    shards = utterances.info.splits[SPLIT].shard_lengths[len(journal.entries) :]
+    with contextlib.closing(journal), _images(folder, rows, settings) as images:
+        for length in shards:
+            before, new = sum(row.seconds for row in rows), []
+
+            def report(before=before, new=new):
+                if progress:
+                    progress("spectrograms", min(before + sum(row.seconds for row in new), total), total)
+
+            group = range(len(rows), len(rows) + length)
+            for batch in spectrogram_batches(_voiced_runs(source, group, settings, new, report), settings):
+                images.append(batch.reshape(-1, *batch.shape[2:]))
+            images.flush()
+            journal.append([row.as_dict() for row in new])
+            rows += new
+    if progress:
+        progress("spectrograms", total, total)
+    return rows
+
+
+def _voiced_runs(source, group: range, settings: Settings, rows: list, report) -> Iterator[np.ndarray]:
+    """Yield the blocks of each utterance of a group, int16[n, block_length], and append its row to `rows`."""
+    for index in group:
+        utterance = records.from_example(source[index])
+        blocks = voiced_blocks(utterance.waveform, utterance.rate, settings)
+        rows.append(
+            UtteranceRow(
+                **{name: getattr(utterance, name) for name in _NAMES},
+                seconds=len(utterance.waveform) / utterance.rate,
+                seconds_kept=blocks.seconds_kept,
+                blocks=len(blocks.samples),
+                start=blocks.start.tolist(),
+                end=blocks.end.tolist(),
+            )
+        )
+        yield blocks.samples
+        report()
+
+
+@contextlib.contextmanager
+def _images(folder: Path, rows: list[UtteranceRow], settings: Settings) -> Iterator[GrowingArray]:
+    done = sum(row.blocks for row in rows) * len(settings.fmax)
+    array = GrowingArray(folder / "spectrogram.npy", image_shape(settings), rows=done)
+    yield array
+    array.finish()
+
+
+def _finish(folder: Path, corpus: Corpus, made_from: Path, settings: Settings, rows: list[UtteranceRow]) -> None:
+    write_index(folder, corpus, settings, rows, utterances=made_from.name)
+    left_out = next(made_from.glob(f"*/{LEFT_OUT}"), None)
+    if left_out:
+        shutil.copyfile(left_out, folder / LEFT_OUT)
+    (folder / "journal.jsonl").unlink()
+
+
+def _nothing_left(corpus: Corpus, rows: list[UtteranceRow], settings: Settings) -> str:
+    longest = max(rows, key=lambda row: row.seconds_kept)
+    return (
+        f"corpora/{corpus.name}: no block of {settings.block_length} s in {len(rows)} utterances (voice activity mode"
+        f" {settings.voice_activity} leaves at most {longest.seconds_kept:.2f} s, in {longest.id});"
+        " use --voice_activity=none, or a shorter --block_length"
+    )

@@ -1,0 +1,107 @@
+"""Decoding: exact where nothing has to change, faithful where rate or channels do."""
+
+import numpy as np
+import pytest
+import soundfile
+from trees import noise, write_wav
+
+from sejax.corpora import waveform as module
+from sejax.corpora.waveform import BadRecording, inspect, read, to_int16
+
+
+def tone(frequency, rate, seconds=2.0, amplitude=0.5):
+    return amplitude * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)
+
+
+def amplitude_at(waveform, frequency):
+    """Amplitude of one frequency by correlation, away from the ends."""
+    inner = waveform[1600:-1600] / 32768
+    phase = 2j * np.pi * frequency * np.arange(len(inner)) / 16000
+    return 2 * abs(np.mean(inner * np.exp(-phase)))
+
+
+def test_sixteen_bit_files_at_16_khz_come_out_bit_for_bit(tmp_path):
+    samples = noise(1.0)
+    path = write_wav(tmp_path / "a.wav", samples)
+    np.testing.assert_array_equal(read(path), samples)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+@pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000])
+def test_a_tone_keeps_frequency_amplitude_and_length_from_any_format_and_rate(tmp_path, suffix, rate):
+    path = tmp_path / f"tone.{suffix}"
+    soundfile.write(path, tone(1000, rate), rate)
+    waveform = read(path)
+    assert waveform.dtype == np.int16
+    assert len(waveform) == pytest.approx(32000, abs=2000 if suffix == "mp3" else 2)
+    assert amplitude_at(waveform, 1000) == pytest.approx(0.5, abs=0.02 if suffix in ("ogg", "mp3") else 0.002)
+
+
+def test_what_lies_above_the_new_nyquist_frequency_is_removed(tmp_path):
+    path = write_wav(tmp_path / "a.wav", tone(1000, 48000) + tone(11000, 48000, amplitude=0.4), rate=48000)
+    waveform = read(path)
+    assert amplitude_at(waveform, 1000) == pytest.approx(0.5, abs=0.002)
+    assert amplitude_at(waveform, 5000) < 1e-3  # where 11 kHz would alias to
+
+
+def test_channels_are_averaged(tmp_path):
+    left, right = noise(1.0, seed=1) // 2 * 2, noise(1.0, seed=2) // 2 * 2
+    path = write_wav(tmp_path / "stereo.wav", np.stack([left, right], axis=1))
+    expected = (left.astype(np.int64) + right) // 2
+    np.testing.assert_array_equal(read(path), expected)
+
+
+def test_start_and_end_select_samples(tmp_path):
+    samples = noise(2.0)
+    path = write_wav(tmp_path / "a.wav", samples)
+    np.testing.assert_array_equal(read(path, start=0.25, end=1.5), samples[4000:24000])
+    np.testing.assert_array_equal(read(path, start=1.5), samples[24000:])
+
+
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_reading_in_pieces_changes_nothing(tmp_path, monkeypatch, rate):
+    samples = np.stack([noise(7.3, seed=seed, rate=rate) for seed in (1, 2)], axis=1)
+    path = write_wav(tmp_path / "a.wav", samples, rate=rate)
+    whole = read(path)
+    monkeypatch.setattr(module, "_PIECE", 1)
+    pieces = read(path)
+    assert len(pieces) == len(whole)
+    assert np.abs(pieces.astype(int) - whole).max() <= 1
+
+
+def test_twenty_four_bit_and_float_files_are_rounded_to_the_nearest_step(tmp_path):
+    values = np.random.default_rng(0).uniform(-0.9, 0.9, 1600)
+    for subtype in ("PCM_24", "FLOAT"):
+        path = write_wav(tmp_path / "a.wav", values, subtype=subtype)
+        assert np.abs(read(path) / 32768 - values).max() <= 0.51 / 32768
+
+
+def test_full_scale_is_clipped_and_does_not_wrap_around():
+    np.testing.assert_array_equal(to_int16(np.array([1.0, 1.2, -1.0, -1.2, 0.0])), [32767, 32767, -32768, -32768, 0])
+
+
+def test_inspect_reports_the_header(tmp_path):
+    path = write_wav(tmp_path / "a.wav", np.stack([noise(0.5, rate=44100)] * 2, axis=1), rate=44100)
+    header = inspect(path)
+    assert (header.frames, header.rate, header.channels) == (22050, 44100, 2)
+    assert header.seconds == 0.5
+
+
+def test_a_wav_with_chunks_before_its_samples_is_checked_for_truncation(tmp_path):
+    data = write_wav(tmp_path / "a.wav", noise(1.0)).read_bytes()
+    junk = b"JUNK" + (9000).to_bytes(4, "little") + bytes(9000)
+    longer = data[:12] + junk + data[12:]
+    path = tmp_path / "b.wav"
+    path.write_bytes(longer)
+    assert inspect(path).frames == 16000
+    path.write_bytes(longer[:-1000])
+    with pytest.raises(BadRecording, match="promises 32000 bytes of samples and 31000 are there"):
+        inspect(path)
+
+
+def test_a_wav_from_a_pipe_whose_header_does_not_know_its_length_is_read(tmp_path):
+    data = bytearray(write_wav(tmp_path / "a.wav", noise(1.0)).read_bytes())
+    data[4:8] = data[40:44] = b"\xff\xff\xff\xff"
+    path = tmp_path / "piped.wav"
+    path.write_bytes(data)
+    assert len(read(path)) == 16000

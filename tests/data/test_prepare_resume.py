@@ -1,0 +1,158 @@
+"""Kills: a preparation that is killed at any place goes on where it was, and ends with the same bytes."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import speech_like
+
+from sejax import corpora
+from sejax.corpora import groups
+from sejax.data import features
+from sejax.data import prepare as module
+from sejax.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+LENGTHS = (1.5, 2.2, 1.3, 3.0, 1.1, 2.6, 1.9)
+
+# Prepares the corpus in small groups and kills itself when the named function is called for the n-th time.
+SCRIPT = """
+import os, signal, sys
+from sejax.corpora import builder, corpus, groups, shards
+from sejax.data import features, growing_array, index, journal, prepare
+
+groups.LEAST = 2.0
+source, data, place, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+
+def deadly(function):
+    def call(*arguments, **options):
+        global count
+        count -= 1
+        if count < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **options)
+    return call
+
+places = {
+    "decode": (corpus, "read"),
+    "shard": (shards, "write_text"),
+    "link": (builder.os, "link"),
+    "block": (prepare, "voiced_blocks"),
+    "append": (growing_array.GrowingArray, "append"),
+    "journal": (journal.Journal, "append"),
+    "index": (index.np, "save"),
+    "rename": (prepare.os, "replace"),
+}
+if place in places:
+    owner, name = places[place]
+    setattr(owner, name, deadly(getattr(owner, name)))
+features.prepare("manifest", source, data)
+"""
+
+
+def run(source, data, place="", count=0):
+    command = [sys.executable, "-c", SCRIPT, str(source), str(data), place, str(count)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).returncode
+
+
+def contents(data: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(data)): path.read_bytes() for path in sorted(data.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.slow
+def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path):
+    source = speech_like.corpus(tmp_path / "source", LENGTHS)
+    places = [("decode", 3), ("shard", 1), ("link", 1), ("block", 1), ("append", 1), ("journal", 1), ("index", 4)]
+    for place, count in places:
+        assert run(source, tmp_path / "killed", place, count) == -signal.SIGKILL, place
+        assert not list((tmp_path / "killed").glob("*/spectrograms-*[!d]/settings.json"))
+    assert run(source, tmp_path / "killed") == 0
+    assert run(source, tmp_path / "whole") == 0
+    killed, whole = contents(tmp_path / "killed"), contents(tmp_path / "whole")
+    assert killed.keys() == whole.keys()
+    assert not [name for name in killed if "unfinished" in name or "shards" in name or "incomplete" in name]
+    # TFDS notes the time of writing; everything else is equal byte for byte.
+    assert [name for name in whole if killed[name] != whole[name] and not name.endswith("dataset_info.json")] == []
+
+
+@pytest.fixture
+def small_groups(monkeypatch):
+    monkeypatch.setattr(groups, "LEAST", 2.0)
+
+
+def interrupted(monkeypatch, owner, name, calls):
+    """Let `owner.name` raise KeyboardInterrupt after a number of calls; returns the list of calls' first arguments."""
+    original, seen = getattr(owner, name), []
+
+    def function(*arguments, **options):
+        if len(seen) == calls:
+            raise KeyboardInterrupt
+        seen.append(arguments[0])
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(owner, name, function)
+    return seen
+
+
+def test_utterances_of_finished_shards_are_not_decoded_again(tmp_path, small_groups, monkeypatch):
+    source = speech_like.corpus(tmp_path / "source", LENGTHS)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupted(patch, corpora.corpus, "read", 5)
+        features.prepare("manifest", source, tmp_path / "data")
+    with monkeypatch.context() as patch:
+        seen = interrupted(patch, corpora.corpus, "read", 99)
+        features.prepare("manifest", source, tmp_path / "data")
+    # Groups of at least 2 s: 1.5 + 2.2 | 1.3 + 3.0 | 1.1 + 2.6 | 1.9; the third was interrupted in its middle.
+    assert [Path(path).stem for path in seen] == ["f4", "f5", "f6"]
+
+
+def test_blocks_of_finished_groups_are_not_computed_again(tmp_path, small_groups, monkeypatch):
+    source = speech_like.corpus(tmp_path / "source", LENGTHS)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupted(patch, module, "voiced_blocks", 3)
+        features.prepare("manifest", source, tmp_path / "data")
+    with monkeypatch.context() as patch:
+        seen = interrupted(patch, module, "voiced_blocks", 99)
+        made = features.prepare("manifest", source, tmp_path / "data")
+    assert len(seen) == 5
+    assert features.load(made).utterance_ids == tuple(f"u{number}" for number in range(7))
+
+
+def test_a_half_written_journal_line_is_cut_off(tmp_path, small_groups, monkeypatch):
+    source = speech_like.corpus(tmp_path / "source", LENGTHS)
+    whole = features.load(features.prepare("manifest", source, tmp_path / "whole"))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupted(patch, module, "voiced_blocks", 3)
+        features.prepare("manifest", source, tmp_path / "data")
+    (unfinished,) = (tmp_path / "data").glob("*/spectrograms-*.unfinished")
+    with open(unfinished / "journal.jsonl", "a") as file:
+        file.write('[{"id": "u2", "spea')
+    with open(unfinished / "spectrogram.npy", "ab") as file:
+        file.write(b"rows that no journal line vouches for")
+    made = features.load(features.prepare("manifest", source, tmp_path / "data"))
+    assert (made.spectrogram == whole.spectrogram).all()
+    assert made.utterance_ids == whole.utterance_ids
+
+
+def test_images_that_the_journal_counts_but_the_disk_lost_are_an_error(tmp_path, small_groups, monkeypatch):
+    source = speech_like.corpus(tmp_path / "source", LENGTHS)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupted(patch, module, "voiced_blocks", 3)
+        features.prepare("manifest", source, tmp_path / "data")
+    (unfinished,) = (tmp_path / "data").glob("*/spectrograms-*.unfinished")
+    with open(unfinished / "spectrogram.npy", "r+b") as file:
+        file.truncate(5000)
+    with pytest.raises(InputError, match=r"holds fewer than the \d+ images its journal counts; delete"):
+        features.prepare("manifest", source, tmp_path / "data")
+
+
+def test_two_preparations_of_one_set_do_not_mix(tmp_path, monkeypatch):
+    source = speech_like.corpus(tmp_path / "source", (1.5,))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupted(patch, module, "voiced_blocks", 0)
+        features.prepare("manifest", source, tmp_path / "data")
+    (unfinished,) = (tmp_path / "data").glob("*/spectrograms-*.unfinished")
+    with module.only_one(unfinished / "lock"), pytest.raises(InputError, match="by another process"):
+        features.prepare("manifest", source, tmp_path / "data")
