@@ -1,0 +1,76 @@
+"""Posteriors of plain audio files from a finished run, per block and per utterance, printed and drawn.
+
+    python launch/predict.py --workdir=runs/emodb-log-30 --wav=a.wav --wav=b.flac
+    python launch/predict.py --workdir=runs/emodb-log-30 --fold=0 --output=figures a.wav b.wav
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+from sejax.audio.spectrogram import spectrogram
+from sejax.corpora.waveform import RATE, BadRecording, read
+from sejax.engine.command import run_command
+from sejax.errors import InputError
+from sejax.experiments.pseudo_labelling.prediction import Prediction, Predictor
+from sejax.report.results import write_text
+from sejax.report.sound import posteriors_over_time
+
+WORKDIR = flags.DEFINE_string("workdir", None, "a finished run's folder", required=True)
+WAV = flags.DEFINE_multi_string("wav", [], "an audio file (wav, flac, ogg, mp3); may be given many times")
+FOLD = flags.DEFINE_multi_integer("fold", [], "networks of these folds only (default: the mean of all)")
+OUTPUT = flags.DEFINE_string("output", None, "folder for the figures (default: WORKDIR/predictions)")
+
+
+def main(argv):
+    """Print and draw the posteriors of every file."""
+    files = [Path(name) for name in [*WAV.value, *argv[1:]]]
+    if not files:
+        raise InputError("no audio given; pass --wav=FILE")
+    predict = Predictor(Path(WORKDIR.value), folds=tuple(FOLD.value) or None)
+    output = Path(OUTPUT.value or Path(WORKDIR.value, "predictions"))
+    failures = []
+    for file in files:
+        try:
+            waveform = read(file)
+            prediction = predict(waveform, RATE)
+        except (InputError, BadRecording) as error:
+            failures.append(f"{file}: {error}")
+            continue
+        show(file, prediction, predict.classes)
+        draw(output / f"{file.stem}.svg", file, waveform, prediction, predict)
+    if failures:
+        raise InputError("; ".join(failures))
+
+
+def show(file: Path, prediction: Prediction, classes: tuple[str, ...]) -> None:
+    """One line per block and one for the utterance, posteriors in per cent."""
+    width = max(8, *(len(name) for name in classes))
+    print(f"{file}\n{'':18}" + "".join(f"{name:>{width + 1}}" for name in classes))
+    for start, end, row in zip(prediction.start, prediction.end, prediction.posteriors, strict=True):
+        print(f"  {start:6.2f} - {end:6.2f} s" + "".join(f"{100 * p:{width}.1f}%" for p in row))
+    best = classes[int(prediction.utterance.argmax())]
+    print("  utterance       " + "".join(f"{100 * p:{width}.1f}%" for p in prediction.utterance) + f"  -> {best}")
+
+
+def draw(path: Path, file: Path, waveform: np.ndarray, prediction: Prediction, predict: Predictor) -> None:
+    """Posteriors over the waveform and its spectrogram, as SVG."""
+    levels = spectrogram(waveform.astype(np.float32) / 32768, predict.settings.spectrogram, fmax=RATE / 2)
+    figure = posteriors_over_time(
+        waveform,
+        RATE,
+        levels,
+        np.stack([prediction.start, prediction.end], axis=1),
+        prediction.posteriors,
+        predict.classes,
+        prediction.utterance,
+        title=file.name,
+    )
+    write_text(path, figure)
+    print(f"  figure: {path}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,297 @@
+"""Pseudo-labelling as pure functions (Venkateswaran et al., sections 4.2 to 4.4).
+
+One iteration trains a network on the labelled images and on the pseudo-labels that the previous
+iteration was confident of; at its end every unlabelled image is labelled anew by the network, and
+the next iteration starts again from the pre-trained weights. Training is class-weighted
+cross-entropy with Adam, a learning rate that falls on a plateau of validation accuracy, and early
+stopping on the same figure.
+
+An epoch is one pass over the examples that have a label or a confident pseudo-label, so its number
+of updates differs between iterations; shapes do not.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+
+from sejax.core import metrics as metrics_lib
+from sejax.core.experiment import Experiment, Plan, Source, State
+from sejax.core.metrics import Confusion, Mean, Scatter
+from sejax.core.rng import permutation_order, stream
+from sejax.core.schedules import EarlyStopping, Plateau
+from sejax.data.folds import TEST, TRAIN, VALIDATION
+from sejax.data.labels import balanced_weights
+from sejax.experiments.pseudo_labelling.networks import Network
+
+
+class Settings(NamedTuple):
+    """The method's numbers; defaults are the paper's where it states them.
+
+    Attributes:
+      num_classes: C.
+      batch_size: images per update (not stated in the paper).
+      epochs: at most this many passes per iteration (not stated; early stopping usually ends first).
+      learning_rate, minimum_rate, factor: Adam's first rate, its floor, and the step down.
+      plateau_patience, stop_patience: epochs without a better validation accuracy.
+      threshold: least posterior of a confident pseudo-label.
+      weight_decay: decoupled, times the learning rate (0 in the paper).
+    """
+
+    num_classes: int
+    batch_size: int = 32
+    epochs: int = 100
+    learning_rate: float = 1e-2
+    minimum_rate: float = 1e-5
+    factor: float = 0.1
+    plateau_patience: int = 5
+    stop_patience: int = 10
+    threshold: float = 0.99
+    weight_decay: float = 0.0
+
+
+@struct.dataclass
+class PseudoLabelState(State):
+    """One fold and seed. I images, C classes, L places in an epoch's order, V validation places.
+
+    Attributes:
+      params, best: the network's weights and those of the best validation accuracy in this iteration.
+      optimizer: Adam's moments.
+      constants: what the network fitted to the training part without labels (feature scaling).
+      plateau, stopping: schedule states.
+      iteration: i32[], iterations restarted so far.
+      part: i8[I], 0 training, 1 validation, 2 test; fixed.
+      labelled: bool[I], training images whose true label may be used; fixed.
+      label: i32[I], the label trained on: the true one or the latest pseudo-label.
+      active: bool[I], images that take part in training in this iteration.
+      class_weight: f32[C], balanced over the active images.
+      order, order_valid: i32[L], bool[L], this epoch's order of the active images.
+      valid_index, valid_mask: i32[V], bool[V], the validation images.
+      posterior: f32[I, C], of every image after the latest iteration.
+    """
+
+    params: Any
+    best: Any
+    optimizer: Any
+    constants: Any
+    plateau: Plateau
+    stopping: EarlyStopping
+    iteration: jax.Array
+    part: jax.Array
+    labelled: jax.Array
+    label: jax.Array
+    active: jax.Array
+    class_weight: jax.Array
+    order: jax.Array
+    order_valid: jax.Array
+    valid_index: jax.Array
+    valid_mask: jax.Array
+    posterior: jax.Array
+
+
+def make_experiment(network: Network, settings: Settings, *, order_length: int, valid_length: int) -> Experiment:
+    """Pseudo-labelling with a network.
+
+    Args:
+      network: see `sejax.experiments.pseudo_labelling.networks`.
+      settings: the method's numbers.
+      order_length: L, a multiple of the batch size, at least the largest member's training images.
+      valid_length: V, at least the largest member's validation images.
+
+    Returns:
+      An Experiment. ``init``'s member is ``{"part": i8[I], "labelled": bool[I]}``; ``data`` is
+      ``{"inputs": [I, ...], "label": i32[I] (-1 unknown), "utterance": i32[I],
+      "utterance_label": i32[U], "pretrained": pytree}``.
+    """
+    adam = optax.scale_by_adam()
+
+    def begin(state: PseudoLabelState, data) -> PseudoLabelState:
+        """Pre-trained weights, fresh head, optimizer and schedules, for the labels the state now holds."""
+        params = network.init(stream(state.key, "init", state.iteration), data["pretrained"], data["inputs"])
+        state = state.replace(
+            params=params,
+            best=params,
+            optimizer=adam.init(params),
+            plateau=Plateau.init(settings.learning_rate),
+            stopping=EarlyStopping.init(),
+            class_weight=balanced_weights(state.label, state.active, num_classes=settings.num_classes),
+            stopped=jnp.zeros((), bool),
+        )
+        return next_epoch(state)
+
+    def next_epoch(state: PseudoLabelState) -> PseudoLabelState:
+        """The order of the epoch that starts at the state's step."""
+        order, valid = permutation_order(stream(state.key, "order", state.step), state.active, order_length)
+        steps = -(-valid.sum(dtype=jnp.int32) // settings.batch_size)
+        return state.replace(order=order, order_valid=valid, epoch_steps=steps)
+
+    def init(key, member, data) -> PseudoLabelState:
+        images = data["label"].shape[0]
+        valid = member["part"] == VALIDATION
+        valid_index = jnp.nonzero(valid, size=valid_length, fill_value=0)[0].astype(jnp.int32)
+        state = PseudoLabelState(
+            key=key,
+            step=jnp.zeros((), jnp.int32),
+            epoch_steps=jnp.zeros((), jnp.int32),
+            stopped=jnp.zeros((), bool),
+            params=None,
+            best=None,
+            optimizer=None,
+            constants=network.fit(data["inputs"], member["part"] == TRAIN),
+            plateau=Plateau.init(settings.learning_rate),
+            stopping=EarlyStopping.init(),
+            iteration=jnp.zeros((), jnp.int32),
+            part=member["part"],
+            labelled=member["labelled"],
+            label=jnp.where(member["labelled"], data["label"], 0),
+            active=member["labelled"],
+            class_weight=jnp.zeros((settings.num_classes,), jnp.float32),
+            order=jnp.zeros((order_length,), jnp.int32),
+            order_valid=jnp.zeros((order_length,), bool),
+            valid_index=valid_index,
+            valid_mask=jnp.arange(valid_length) < valid.sum(),
+            posterior=jnp.zeros((images, settings.num_classes), jnp.float32),
+        )
+        return begin(state, data)
+
+    def step(state: PseudoLabelState, batch):
+        label = state.label[batch["index"]]
+        weight = batch["valid"] * state.class_weight[label]  # [B]
+        key = stream(state.key, "dropout", state.step)
+
+        def objective(params):
+            logits = network.apply(params, state.constants, batch["inputs"], key=key)
+            losses = optax.softmax_cross_entropy_with_integer_labels(logits, label)
+            return (losses * weight).sum() / jnp.maximum(weight.sum(), 1e-12), (logits, losses)
+
+        gradients, (logits, losses) = jax.grad(objective, has_aux=True)(state.params)
+        rate = state.plateau.learning_rate
+        directions, optimizer = adam.update(gradients, state.optimizer, state.params)
+        params = network.descend(state.params, directions, rate=rate, weight_decay=settings.weight_decay)
+        metrics = {
+            "loss": Mean.from_values(losses, weight),
+            "confusion": Confusion.from_predictions(
+                label, logits.argmax(-1), num_classes=settings.num_classes, weights=batch["valid"]
+            ),
+            "learning_rate": Mean.from_values(rate),
+        }
+        return state.replace(params=params, optimizer=optimizer, step=state.step + 1), metrics
+
+    def evaluate(state: PseudoLabelState, batch):
+        logits = network.apply(state.params, state.constants, batch["inputs"])
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(batch["label"], 0))
+        valid = batch["valid"] & (state.part[batch["index"]] == VALIDATION)
+        images = state.part.shape[0]
+        return {
+            "loss": Mean.from_values(losses, valid),
+            "confusion": Confusion.from_predictions(
+                batch["label"], logits.argmax(-1), num_classes=settings.num_classes, weights=valid
+            ),
+            "posterior": Scatter.from_outputs(
+                batch["index"], jax.nn.softmax(logits), size=images, weights=batch["valid"]
+            ),
+        }
+
+    def refresh(state: PseudoLabelState, metrics) -> PseudoLabelState:
+        accuracy = metrics_lib.compute({"confusion": metrics["valid"]["confusion"]})["accuracy"]
+        plateau = state.plateau.update(
+            accuracy,
+            mode="max",
+            factor=settings.factor,
+            patience=settings.plateau_patience,
+            minimum=settings.minimum_rate,
+        )
+        stopping = state.stopping.update(accuracy, mode="max", patience=settings.stop_patience)
+        best = jax.tree.map(lambda new, old: jnp.where(stopping.improved, new, old), state.params, state.best)
+        stopped = stopping.stopped | (stopping.epochs >= settings.epochs)
+        params = jax.tree.map(lambda top, new: jnp.where(stopped, top, new), best, state.params)
+        state = state.replace(params=params, best=best, plateau=plateau, stopping=stopping, stopped=stopped)
+        return next_epoch(state)
+
+    def conclude(state: PseudoLabelState, metrics, data):
+        posterior = metrics["posterior"].compute()  # [I, C]
+        predicted, confidence = posterior.argmax(-1), posterior.max(-1)
+        unlabelled = (state.part == TRAIN) & ~state.labelled
+        confident = unlabelled & (confidence >= settings.threshold)
+        record = test_confusions(posterior, state.part, data)
+        record |= {
+            "labelled": state.labelled.sum(),
+            "unlabelled": unlabelled.sum(),
+            "confident": confident.sum(),
+            "confident_correct": (confident & (predicted == data["label"])).sum(),
+            "unlabelled_correct": (unlabelled & (predicted == data["label"])).sum(),
+            "epochs": state.stopping.epochs,
+            "best_epoch": state.stopping.best_epoch + 1,
+        }
+        label = jnp.where(state.labelled, data["label"], predicted).astype(jnp.int32)
+        return state.replace(posterior=posterior, label=label, active=state.labelled | confident), record
+
+    def restart(state: PseudoLabelState, data) -> PseudoLabelState:
+        return begin(state.replace(iteration=state.iteration + 1), data)
+
+    return Experiment(init, step, evaluate, refresh, conclude, restart)
+
+
+def test_confusions(posterior: jax.Array, part: jax.Array, data) -> dict[str, jax.Array]:
+    """Confusions f32[C, C] of the test part, by image (block) and by utterance.
+
+    An utterance's posterior is the mean over its test images (PAPERS: mean of block posteriors).
+    """
+    test = part == TEST
+    num_classes = posterior.shape[-1]
+    blocks = Confusion.from_predictions(data["label"], posterior.argmax(-1), num_classes=num_classes, weights=test)
+    utterances = metrics_lib.utterance_posteriors(
+        posterior, data["utterance"], num_utterances=data["utterance_label"].shape[0], mask=test
+    )
+    by_utterance = Confusion.from_predictions(
+        data["utterance_label"],
+        utterances.posteriors.argmax(-1),
+        num_classes=num_classes,
+        weights=utterances.count > 0,
+    )
+    return {"confusion/test": blocks.counts, "confusion/test_utterance": by_utterance.counts}
+
+
+def gather(data, plan: Plan):
+    """The batch of a plan from resident data: inputs, true labels, rows and which of them count."""
+    return {
+        "inputs": data["inputs"][plan.index],
+        "label": data["label"][plan.index],
+        "index": plan.index,
+        "valid": plan.valid,
+    }
+
+
+def train_source(batch_size: int, *, stream_batches=None) -> Source:
+    """Batches of the state's order."""
+
+    def plan_at(state: PseudoLabelState, position):
+        start = position * batch_size
+        index = jax.lax.dynamic_slice_in_dim(state.order, start, batch_size)
+        return Plan(index, jax.lax.dynamic_slice_in_dim(state.order_valid, start, batch_size))
+
+    return Source(plan_at, gather, stream=stream_batches)
+
+
+def valid_source(valid_length: int, batch_size: int) -> Source:
+    """The member's validation images, ``batch_size`` at a time."""
+
+    def plan_at(state: PseudoLabelState, position):
+        start = position * batch_size
+        index = jax.lax.dynamic_slice_in_dim(state.valid_index, start, batch_size)
+        return Plan(index, jax.lax.dynamic_slice_in_dim(state.valid_mask, start, batch_size))
+
+    return Source(plan_at, gather, batches=valid_length // batch_size)
+
+
+def whole_source(images: int, batch_size: int) -> Source:
+    """All images in the data's order. Plans do not depend on the member, so members share the rows."""
+
+    def plan_at(state: PseudoLabelState, position):
+        del state
+        index = position * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
+        return Plan(jnp.minimum(index, images - 1), index < images)
+
+    return Source(plan_at, gather, batches=-(-images // batch_size))

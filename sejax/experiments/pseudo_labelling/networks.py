@@ -1,0 +1,152 @@
+"""What pseudo-labelling trains: a head on cached features, or a pre-trained network on images.
+
+`trainable` = head | classifier | all. With a frozen trunk its features are the inputs, computed once;
+what is trained is then small and dense, and all folds train in one vmapped program.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from sejax.audio.image import ImageSettings, render
+
+from sejax.core import rng
+from sejax.core.experiment import PyTree
+from sejax.models import LAST_LAYER
+from sejax.models.classifier import GridHead
+
+
+class Network(NamedTuple):
+    """Pure functions of a trainable network.
+
+    Attributes:
+      init: ``init(key, pretrained, inputs [I, ...]) -> params``: pre-trained weights where there are any,
+        a fresh head; of the inputs only the shape matters.
+        The params are ``{"trunk": ..., "head": ...}`` or ``{"head": ...}``.
+      fit: ``fit(inputs [I, ...], training bool[I]) -> constants``: statistics of the training part.
+      apply: ``apply(params, constants, inputs [B, ...], key=None) -> logits f32[B, C]``; a key turns
+        dropout on.
+      rates: learning-rate factor of every top-level subtree of the params.
+    """
+
+    init: Callable[[jax.Array, PyTree, jax.Array], PyTree]
+    fit: Callable[[jax.Array, jax.Array], PyTree]
+    apply: Callable[..., jax.Array]
+    rates: dict[str, float]
+
+    def descend(self, params: PyTree, directions: PyTree, *, rate: jax.Array, weight_decay: float) -> PyTree:
+        """``params - rate * factor * (direction + weight_decay * params)``, factor by subtree."""
+        return {
+            name: jax.tree.map(
+                lambda p, d, factor=self.rates[name]: p - rate * factor * (d + weight_decay * p),
+                params[name],
+                directions[name],
+            )
+            for name in params
+        }
+
+
+def _fit_nothing(inputs, training) -> dict[str, Any]:
+    del inputs, training
+    return {}
+
+
+def linear_head(num_classes: int, *, dropout_rate: float, gain: float) -> Network:
+    """Standardised features [B, D], dropout, one linear layer (`trainable=head`).
+
+    Features are centred and scaled by the training part's mean and deviation (no labels enter), then
+    multiplied by ``gain / sqrt(D)``: Adam moves every weight by its rate whatever the gradient's size, so at
+    the paper's 1e-2 the logits of D standardised features would jump by about 0.01 D with every update. The
+    kernel is [C, D], classes first: with so few classes the transposed layout makes the vmapped
+    products on a CPU five times slower. Outside training the scaling is folded into the kernel, so that
+    members that share features share one matrix product.
+    """
+
+    def init(key, pretrained, inputs):
+        del pretrained
+        size = inputs.shape[1]
+        bound = 1.0 / jnp.sqrt(size)
+        kernel = jax.random.uniform(key, (num_classes, size), minval=-bound, maxval=bound)
+        return {"head": {"kernel": kernel, "bias": jnp.zeros((num_classes,))}}
+
+    def fit(inputs, training):
+        share = training / jnp.maximum(training.sum(), 1)  # [I]
+        mean = share @ inputs
+        variance = jnp.maximum(share @ jnp.square(inputs) - jnp.square(mean), 0.0)
+        # The bound keeps a feature that hardly varies in training from blowing up on other speakers.
+        deviation = jnp.sqrt(variance + 1e-2 * variance.mean() + 1e-12)
+        return {"mean": mean, "scale": gain / (jnp.sqrt(inputs.shape[1]) * deviation)}
+
+    def apply(params, constants, inputs, *, key=None):
+        kernel, bias = params["head"]["kernel"], params["head"]["bias"]
+        mean, scale = constants["mean"], constants["scale"]
+        if key is None:
+            kernel = kernel * scale
+            return inputs @ kernel.T + (bias - kernel @ mean)
+        return rng.dropout(key, (inputs - mean) * scale, rate=dropout_rate) @ kernel.T + bias
+
+    return Network(init, fit, apply, {"head": 1.0})
+
+
+def classifier_network(name: str, model: nn.Module, *, trunk_rate: float) -> Network:
+    """The network's own dense layers on cached feature maps [B, H', W', C'] (`trainable=classifier`).
+
+    All but the last layer start pre-trained and learn at ``trunk_rate`` times the head's rate.
+    """
+
+    def init(key, pretrained, inputs):
+        del inputs
+        return {"trunk": pretrained, "head": _fresh_last_layer(key, name, model)}
+
+    def apply(params, constants, inputs, *, key=None):
+        del constants
+        variables = {"params": params["trunk"] | params["head"]}
+        return model.apply(variables, inputs, train=key is not None, rngs=_rngs(key), method="classify")
+
+    return Network(init, _fit_nothing, apply, {"trunk": trunk_rate, "head": 1.0})
+
+
+def image_network(
+    name: str, model: nn.Module, *, image: ImageSettings, grid: tuple[int, int], dropout_rate: float, trunk_rate: float
+) -> Network:
+    """The whole pre-trained network on spectrograms [B, bands, frames] in dB (`trainable=all`).
+
+    Images are rendered on the device. AlexNet keeps its dense layers with a fresh last one; SqueezeNet's
+    map goes onto a grid of positions and from there to a linear layer, as AlexNet's fc6 keeps positions.
+    The pre-trained layers learn at ``trunk_rate`` times the head's rate: Adam at the paper's 1e-2
+    destroys them.
+    """
+    own_classifier = name == "alexnet"
+    head = GridHead(model.num_classes, grid=grid, dropout=dropout_rate)
+    blank = jnp.zeros((1, *image.size, 3))
+
+    def init(key, pretrained, inputs):
+        del inputs
+        if own_classifier:
+            return {"trunk": pretrained, "head": _fresh_last_layer(key, name, model)}
+        features = jax.eval_shape(lambda p: model.apply({"params": p}, blank, method="features"), pretrained)
+        return {"trunk": pretrained, "head": head.init(key, jnp.zeros(features.shape))["params"]}
+
+    def apply(params, constants, inputs, *, key=None):
+        del constants
+        images = render(inputs, image)
+        if own_classifier:
+            variables = {"params": params["trunk"] | params["head"]}
+            return model.apply(variables, images, train=key is not None, rngs=_rngs(key))
+        features = model.apply({"params": params["trunk"]}, images, method="features")
+        return head.apply({"params": params["head"]}, features, train=key is not None, rngs=_rngs(key))
+
+    return Network(init, _fit_nothing, apply, {"trunk": trunk_rate, "head": 1.0})
+
+
+def _rngs(key):
+    return None if key is None else {"dropout": key}
+
+
+def _fresh_last_layer(key, name: str, model: nn.Module) -> PyTree:
+    last = LAST_LAYER[name]
+    shapes = jax.eval_shape(lambda k: model.init(k, jnp.zeros((1, 224, 224, 3))), key)["params"][last]
+    init = nn.initializers.normal(0.01)
+    return {last: {leaf: init(key, s.shape) if leaf == "kernel" else jnp.zeros(s.shape) for leaf, s in shapes.items()}}
