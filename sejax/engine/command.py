@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from absl import app, flags, logging
+from absl import app, logging
 
 from sejax.errors import InputError
 
@@ -17,7 +17,7 @@ def run_command(main: Callable[[Sequence[str]], None]) -> NoReturn:
 
 
     def quiet_main(argv):
-        if flags.FLAGS["verbosity"].using_default_value:
+        if not any(argument.lstrip("-").startswith(("verbosity", "v=")) for argument in sys.argv[1:]):
             logging.set_verbosity(logging.WARNING)
         main(argv)
 
