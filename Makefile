@@ -7,7 +7,10 @@ STAMP = $(VENV)/.installed
 .PHONY: quickstart test lint bench clean
 
 quickstart: $(STAMP)
-	$(BIN)/python launch/quickstart.py --workdir=runs/quickstart
+	$(BIN)/python launch/prepare.py --corpus=synthetic --data_dir=data
+	$(BIN)/python launch/train.py --config=configs/pseudo_labelling.py:corpus=synthetic,labelled=0.2,seeds=3 \
+	  --data_dir=data --workdir=runs/quickstart
+	$(BIN)/python launch/evaluate.py --data_dir=data --workdir=runs/quickstart
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto $(PYTEST)

@@ -64,8 +64,8 @@ def _train(twin: Twin, features, current, active, label, part):
     weight = torch.where(counts > 0, counts.sum() / ((counts > 0).sum() * counts.clamp(min=1)), 0.0)
     objective = nn.CrossEntropyLoss(weight=weight)
     rows, valid = torch.nonzero(active)[:, 0], part == 1
-    best, best_weights, bad, updates = -1.0, None, 0, 0
-    for epoch in range(twin.epochs):
+    best, best_weights, bad, updates, epochs = -1.0, None, 0, 0, 0
+    while epochs < twin.epochs and bad <= twin.stop_patience:
         network.train()
         for batch in rows[torch.randperm(len(rows))].split(twin.batch_size):
             optimizer.zero_grad()
@@ -76,12 +76,11 @@ def _train(twin: Twin, features, current, active, label, part):
         with torch.no_grad():
             accuracy = (network(features[valid]).argmax(-1) == label[valid]).float().mean().item()
         plateau.step(accuracy)
+        epochs += 1
         if accuracy > best * (1 + 1e-4):
             best, bad = accuracy, 0
             best_weights = {name: value.clone() for name, value in network.state_dict().items()}
         else:
             bad += 1
-        if bad > twin.stop_patience:
-            break
     network.load_state_dict(best_weights)
-    return network, updates, epoch + 1
+    return network, updates, epochs

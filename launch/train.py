@@ -11,7 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-import jax
 from absl import flags
 from ml_collections import config_flags
 
@@ -74,5 +73,4 @@ def show(results, workdir):
 
 if __name__ == "__main__":
     flags.mark_flag_as_required("config")
-    jax.config.update("jax_threefry_partitionable", True)
     run_command(main)

@@ -9,9 +9,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sejax.audio.image import ImageSettings, render
 
 from sejax import models, pretrained
+from sejax.audio.image import ImageSettings, render
 from sejax.core.experiment import Assembly, PyTree
 from sejax.core.rng import root_key
 from sejax.corpora.published import PUBLISHED
@@ -131,9 +131,14 @@ def trained_network(config, num_classes: int) -> Network:
     model = models.create(config.model, num_classes=num_classes)
     if config.trainable == "classifier":
         return classifier_network(config.model, model, trunk_rate=config.trunk_rate)
-    image = image_settings(config)
     return image_network(
-        config.model, model, image=image, grid=config.grid, dropout_rate=config.dropout, trunk_rate=config.trunk_rate
+        config.model,
+        model,
+        image=image_settings(config),
+        layer=config.layer,
+        grid=config.grid,
+        dropout_rate=config.dropout,
+        trunk_rate=config.trunk_rate,
     )
 
 
@@ -209,7 +214,7 @@ def _whole_batches(count: int, batch_size: int) -> int:
 def about(config, spectrograms, members) -> dict[str, Any]:
     """What the results file says about the data and the paper."""
     known = PUBLISHED.get(config.corpus)
-    labelled = members["labelled"] if config.labelled < 1 else None
+    near_copies = near_copies_in_training(members["part"], spectrograms.block, labelled=members["labelled"])
     return {
         "corpus": config.corpus,
         "protocol": config.protocol,
@@ -222,8 +227,8 @@ def about(config, spectrograms, members) -> dict[str, Any]:
             "speakers": len(spectrograms.speakers),
             "settings": spectrograms.settings,
             "published_images": known.images if known else None,
-            "test_images": [int((part == TEST).sum()) for part in members["part"]],
-            "near_copies_in_training": near_copies_in_training(members["part"], spectrograms.block, labelled=labelled),
+            "test_images": [int((part == TEST).sum()) for part in members["part"][: config.folds]],
+            "near_copies_in_training": round(float(near_copies.mean()), 3),
         },
     }
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from sejax.audio.image import ImageSettings, render
 
+from sejax.audio.image import ImageSettings, render
 from sejax.core import rng
 from sejax.core.experiment import PyTree
 from sejax.models import LAST_LAYER
@@ -109,12 +109,20 @@ def classifier_network(name: str, model: nn.Module, *, trunk_rate: float) -> Net
 
 
 def image_network(
-    name: str, model: nn.Module, *, image: ImageSettings, grid: tuple[int, int], dropout_rate: float, trunk_rate: float
+    name: str,
+    model: nn.Module,
+    *,
+    image: ImageSettings,
+    layer: str,
+    grid: tuple[int, int],
+    dropout_rate: float,
+    trunk_rate: float,
 ) -> Network:
-    """The whole pre-trained network on spectrograms [B, bands, frames] in dB (`trainable=all`).
+    """A whole pre-trained network on spectrograms [B, bands, frames] in dB (`trainable=all`).
 
-    Images are rendered on the device. AlexNet keeps its dense layers with a fresh last one; SqueezeNet's
-    map goes onto a grid of positions and from there to a linear layer, as AlexNet's fc6 keeps positions.
+    Images are rendered on the device. AlexNet keeps its dense layers with a fresh last one; of SqueezeNet
+    the map of ``layer`` goes onto a grid of positions and from there to a linear layer, as AlexNet's fc6
+    keeps positions (layers beyond it are neither computed nor changed).
     The pre-trained layers learn at ``trunk_rate`` times the head's rate: Adam at the paper's 1e-2
     destroys them.
     """
@@ -122,11 +130,16 @@ def image_network(
     head = GridHead(model.num_classes, grid=grid, dropout=dropout_rate)
     blank = jnp.zeros((1, *image.size, 3))
 
+    def layer_map(trunk, images):
+        record = {}
+        model.apply({"params": trunk}, images, method=lambda module, x: module.features(x, record=record))
+        return record[layer]
+
     def init(key, pretrained, inputs):
         del inputs
         if own_classifier:
             return {"trunk": pretrained, "head": _fresh_last_layer(key, name, model)}
-        features = jax.eval_shape(lambda p: model.apply({"params": p}, blank, method="features"), pretrained)
+        features = jax.eval_shape(layer_map, pretrained, blank)
         return {"trunk": pretrained, "head": head.init(key, jnp.zeros(features.shape))["params"]}
 
     def apply(params, constants, inputs, *, key=None):
@@ -135,7 +148,7 @@ def image_network(
         if own_classifier:
             variables = {"params": params["trunk"] | params["head"]}
             return model.apply(variables, images, train=key is not None, rngs=_rngs(key))
-        features = model.apply({"params": params["trunk"]}, images, method="features")
+        features = layer_map(params["trunk"], images)
         return head.apply({"params": params["head"]}, features, train=key is not None, rngs=_rngs(key))
 
     return Network(init, _fit_nothing, apply, {"trunk": trunk_rate, "head": 1.0})
