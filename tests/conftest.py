@@ -1,11 +1,27 @@
-"""Fixtures shared by every test: where real speech lies, if it is there at all."""
+"""Fixtures shared by every test: where real speech lies, if it is there at all; programs compiled once a session."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Compiling takes most of the time. Workers of pytest-xdist and the processes that tests start inherit the variable
+# and find there what another has compiled; the folder goes when the session does.
+_COMPILED = None if "JAX_COMPILATION_CACHE_DIR" in os.environ else tempfile.mkdtemp(prefix="sejax-compiled-")
+if _COMPILED:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = _COMPILED
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+
+
+def pytest_unconfigure():
+    """Removes the compiled programs of this session."""
+    if _COMPILED:
+        shutil.rmtree(_COMPILED, ignore_errors=True)
 
 
 def _speech_folder() -> Path:

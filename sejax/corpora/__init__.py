@@ -1,7 +1,7 @@
 """Corpora: original files to utterances. `corpora.names()` lists them, `corpora.read(name, source)` reads one.
 
-    for utterance in corpora.read("emodb", "data/emodb"):
-        print(utterance.id, utterance.emotion, len(utterance.waveform) / utterance.rate)
+for utterance in corpora.read("emodb", "data/emodb"):
+    print(utterance.id, utterance.emotion, len(utterance.waveform) / utterance.rate)
 """
 
 import importlib

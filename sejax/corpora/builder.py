@@ -1,9 +1,9 @@
 """The TFDS builder of every corpus: utterances in ArrayRecord files with random access.
 
-    utterances = builder(corpora.open_corpus("emodb", source), data_dir="data")
-    utterances.download_and_prepare()
-    source = utterances.as_data_source(split="train")
-    utterance = records.from_example(source[17])
+utterances = builder(corpora.open_corpus("emodb", source), data_dir="data")
+utterances.download_and_prepare()
+source = utterances.as_data_source(split="train")
+utterance = records.from_example(source[17])
 """
 
 import contextlib
@@ -23,9 +23,7 @@ SPLIT = "train"  # TFDS's name for data without a published division
 LEFT_OUT = "left_out.csv"
 
 
-def builder(
-    corpus: Corpus, data_dir: str | Path, *, allow_partial: bool = False, progress: Progress | None = None
-):
+def builder(corpus: Corpus, data_dir: str | Path, *, allow_partial: bool = False, progress: Progress | None = None):
     """A `tfds.core.GeneratorBasedBuilder` whose files lie in DATA_DIR/<corpus>/utterances-<hash>/1.0.0.
 
     The hash stands for the utterances' content. `download_and_prepare()` decodes the corpus; when it was killed, the

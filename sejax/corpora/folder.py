@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sejax.corpora.problems import BadRecording, Problems
 from sejax.corpora.utterance import Recording
-from sejax.corpora.waveform import inspect
+from sejax.corpora.waveform import inspect, refuse_too_long
 from sejax.errors import InputError
 
 
@@ -35,7 +35,9 @@ def inspect_all(recordings: Iterable[Recording], problems: Problems) -> tuple[Re
     kept = []
     for recording in recordings:
         try:
-            kept.append(replace(recording, seconds=inspect(recording.path).seconds))
+            seconds = inspect(recording.path).seconds
+            refuse_too_long(recording.path, seconds)
+            kept.append(replace(recording, seconds=seconds))
         except BadRecording as error:
             problems.found.append(error.problem)
     return tuple(kept)

@@ -14,7 +14,7 @@ from sejax.corpora.manifest_rows import Row, read_rows, recording
 from sejax.corpora.problems import BadRecording, Problems
 from sejax.corpora.published import PUBLISHED
 from sejax.corpora.utterance import Recording
-from sejax.corpora.waveform import Header, inspect
+from sejax.corpora.waveform import Header, inspect, refuse_too_long
 from sejax.errors import InputError
 
 _SLACK = 0.05  # seconds that `end` may lie beyond the file: annotation tools round
@@ -62,9 +62,7 @@ def _manifest_file(source: Path) -> Path:
     return source
 
 
-def _check(
-    rows: list[Row], path: Path, classes: tuple[str, ...] | None, problems: Problems
-) -> tuple[Recording, ...]:
+def _check(rows: list[Row], path: Path, classes: tuple[str, ...] | None, problems: Problems) -> tuple[Recording, ...]:
     """Turn rows into recordings; a row with any problem is noted and left out."""
     kept: list[Recording] = []
     ids: dict[str, int] = {}
@@ -118,4 +116,9 @@ def _check_file(row: Row, item: Recording, headers: dict, problems: Problems, pa
             "mend start and end (seconds)",
         )
         return item
-    return replace(item, seconds=min(item.end, header.seconds) - item.start)
+    seconds = min(item.end, header.seconds) - item.start
+    try:
+        refuse_too_long(item.path, seconds)
+    except BadRecording as error:
+        problems.add(row.at(path), f"{error.problem.where}: {error.problem.what}", error.problem.remedy)
+    return replace(item, seconds=seconds)

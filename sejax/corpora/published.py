@@ -28,9 +28,7 @@ PUBLISHED = {
         samples=431,
     ),
     "avic": Published("Audiovisual Interest Corpus", ("loi1", "loi2", "loi3"), images=19440),
-    "des": Published(
-        "Danish Emotional Speech", ("anger", "happiness", "neutral", "sadness", "surprise"), images=5004
-    ),
+    "des": Published("Danish Emotional Speech", ("anger", "happiness", "neutral", "sadness", "surprise"), images=5004),
     "emodb": Published(
         "Berlin Emotional Speech Database",
         ("anger", "boredom", "disgust", "fear", "joy", "neutral", "sadness"),

@@ -11,7 +11,7 @@ import numpy as np
 from sejax.corpora.problems import BadRecording
 
 RATE = 16000  # Hz, of every utterance that sejax stores
-LONGEST = 2**30 - 2**20  # samples: an ArrayRecord example is a protocol buffer, at most 2 GiB
+LONGEST = 2 * 3600  # seconds of one utterance: TFDS holds six copies of it, which then stay within 2 GiB
 _PIECE = 30  # seconds decoded at once
 _LOUDEST = 2.0  # floating-point files lie in [-1, 1]; decoders of lossy files overshoot a little
 _SLOWEST = 2000  # Hz
@@ -71,13 +71,8 @@ def read(path: str | Path, *, start: float = 0.0, end: float = math.inf) -> np.n
         raise BadRecording(
             str(path), f"no samples between {start} s and {end} s of its {header.seconds:.3f} s", "mend start and end"
         )
+    refuse_too_long(path, (last - first) / header.rate)
     length = math.ceil((last - first) * RATE / header.rate)
-    if length > LONGEST:
-        raise BadRecording(
-            str(path),
-            f"{length / RATE / 3600:.1f} hours are too long for one utterance (at most 18)",
-            "split it with the start and end columns of a manifest",
-        )
     exact = header.subtype == "PCM_16" and header.rate == RATE and header.channels == 1
     waveform = _decode(Path(path), header, first, last, np.empty(length, np.int16), exact=exact)
     if waveform.min() == waveform.max():
@@ -85,6 +80,16 @@ def read(path: str | Path, *, start: float = 0.0, end: float = math.inf) -> np.n
             str(path), f"silent: each of its {len(waveform)} samples is {waveform[0]}", f"{_COPY} or leave it out"
         )
     return waveform
+
+
+def refuse_too_long(path: str | Path, seconds: float) -> None:
+    """Raise BadRecording for an utterance of more than two hours: memory must not grow with the longest recording."""
+    if seconds > LONGEST:
+        raise BadRecording(
+            str(path),
+            f"{seconds / 3600:.2f} hours are too long for one utterance (at most {LONGEST // 3600})",
+            "split it with the start and end columns of a manifest",
+        )
 
 
 def to_int16(waveform: np.ndarray) -> np.ndarray:

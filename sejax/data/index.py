@@ -37,9 +37,7 @@ class UtteranceRow:
         return asdict(self)
 
 
-def write_index(
-    folder: Path, corpus: Corpus, settings: Settings, rows: list[UtteranceRow], *, utterances: str
-) -> None:
+def write_index(folder: Path, corpus: Corpus, settings: Settings, rows: list[UtteranceRow], *, utterances: str) -> None:
     """Write index.json, utterances.csv, settings.json and one .npy per column of the images' table."""
     speakers = {name: number for number, name in enumerate(sorted({row.speaker for row in rows}))}
     sessions = {name: number for number, name in enumerate(sorted({row.session for row in rows}))}

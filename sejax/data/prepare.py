@@ -1,6 +1,7 @@
 """Original files -> utterances -> voiced parts -> blocks -> spectrograms, resumable and in bounded memory."""
 
 import contextlib
+import functools
 import os
 import shutil
 from collections.abc import Iterator
@@ -85,26 +86,25 @@ def _compute(
     journal = Journal(folder / "journal.jsonl")
     rows = [UtteranceRow(**row) for entry in journal.entries for row in entry]
     shards = utterances.info.splits[SPLIT].shard_lengths[len(journal.entries) :]
+    report = functools.partial(progress, "spectrograms") if progress else lambda done, total: None
+    step = settings.block_length - settings.block_overlap
+    done = sum(row.seconds for row in rows)
     with contextlib.closing(journal), _images(folder, rows, settings) as images:
         for length in shards:
-            before, new = sum(row.seconds for row in rows), []
-
-            def report(before=before, new=new):
-                if progress:
-                    progress("spectrograms", min(before + sum(row.seconds for row in new), total), total)
-
+            new: list[UtteranceRow] = []
             group = range(len(rows), len(rows) + length)
-            for batch in spectrogram_batches(_voiced_runs(source, group, settings, new, report), settings):
+            for batch in spectrogram_batches(_voiced_runs(source, group, settings, new), settings):
                 images.append(batch.reshape(-1, *batch.shape[2:]))
+                report(min(done := done + len(batch) * step, total), total)
             images.flush()
             journal.append([row.as_dict() for row in new])
             rows += new
-    if progress:
-        progress("spectrograms", total, total)
+            done = sum(row.seconds for row in rows)
+    report(total, total)
     return rows
 
 
-def _voiced_runs(source, group: range, settings: Settings, rows: list, report) -> Iterator[np.ndarray]:
+def _voiced_runs(source, group: range, settings: Settings, rows: list) -> Iterator[np.ndarray]:
     """Yield the blocks of each utterance of a group, int16[n, block_length], and append its row to `rows`."""
     for index in group:
         utterance = records.from_example(source[index])
@@ -120,7 +120,6 @@ def _voiced_runs(source, group: range, settings: Settings, rows: list, report) -
             )
         )
         yield blocks.samples
-        report()
 
 
 @contextlib.contextmanager

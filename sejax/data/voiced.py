@@ -79,7 +79,6 @@ def spectrogram_batches(pieces, settings: Settings) -> Iterator[np.ndarray]:
                 yield np.asarray(_jitted(settings)(batch))
                 filled = 0
     if filled:
-        batch[filled:] = 0
         yield np.asarray(_jitted(settings)(batch))[:filled]
 
 

@@ -48,6 +48,13 @@ def damaged_everywhere(folder):
     float_wav(folder / "wav" / "16b10Td.wav", np.nan)
 
 
+def long_wav(folder):
+    """Two hours and a second, at a rate so low that the file stays small."""
+    path = manifest(folder, "long.wav,x")
+    write_wav(folder / "long.wav", np.tile(noise(1.0, rate=2000), 7201), rate=2000)
+    return path
+
+
 def folder(path):
     path.mkdir(parents=True)
     return path
@@ -178,6 +185,7 @@ MANIFEST = {
         "z.wav: holds no samples",
         "copy it again",
     ),
+    "more than two hours in one utterance": (long_wav, {}, "long.wav: 2.00 hours", "start and end columns"),
     "a truncated flac": (cut_flac, {}, "cut.flac", "copy it again"),
     "a label that VAM does not have": (lambda d: manifest(d, "a0.wav,q5"), {"name": "vam"}, "'q5'", "q1, q2, q3, q4"),
     "a label outside the given classes": (

@@ -97,4 +97,3 @@ def test_the_command_prints_one_line_and_ends_with_status_2(arguments, words, tm
     assert len(done.stderr.strip().splitlines()) == 1
     assert "Traceback" not in done.stderr
     assert all(word in done.stderr for word in words)
-

@@ -56,7 +56,8 @@ def emodb_tree(folder: Path) -> Path:
     lines = ["Nr.\tSatz\terkannt\tnatuerlich"]
     for number, name in enumerate([*identifiers(), "03a01Ab"]):
         score = "90,00" if number % 2 else "40,00"
-        lines.append(f"{number}\xa0\t{name}.wav\t{score}\xa0\t75,00\xa0")
+        natural = "55,00" if number % 4 == 3 else "60,00"
+        lines.append(f"{number}\xa0\t{name}.wav\t{score}\xa0\t{natural}\xa0")
     (folder / "erkennung.txt").write_text("\n".join(lines), encoding="latin-1")
     return folder
 

@@ -1,6 +1,7 @@
 """Prepared sets: contents, order, times, settings that make another set, and what is left out."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -202,3 +203,25 @@ def test_the_real_berlin_database_gives_the_papers_images_within_two_per_cent(
         assert images == pytest.approx(3519, rel=0.02)
     assert np.isfinite(made.spectrogram).all()
     assert len(made.speakers) == 10 and len(made.classes) == 7
+
+
+def test_the_command_takes_every_setting_and_prints_the_summary(source, tmp_path):
+    arguments = ["--corpus=manifest", f"--source={source}", "--name=small", "--scale=mel", "--voice_activity=none"]
+    arguments += ["--block_length=0.5", "--block_overlap=0.25", "--fmax=4000,8000", "--classes=anger,joy,fear"]
+    command = [sys.executable, str(ROOT / "launch" / "prepare.py"), *arguments, f"--data_dir={tmp_path}"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, env=environment)
+    (made,) = tmp_path.glob("small/spectrograms-*")
+    prepared = features.load(made)
+    assert prepared.settings == {
+        "scale": "mel",
+        "voice_activity": None,
+        "frame_ms": 30,
+        "block_length": 0.5,
+        "block_overlap": 0.25,
+        "fmax": [4000.0, 8000.0],
+        "bands": 64,
+    }
+    assert prepared.classes == ("anger", "joy", "fear")
+    assert done.stdout.strip() == features.describe(made)
+    assert "spectrograms: 100%" in done.stderr
