@@ -1,6 +1,6 @@
 """Spectrograms of one-second blocks, three maximum frequencies each, against librosa on the same cores.
 
-    python benchmarks/spectrogram.py [--scale=mel] [--batch=64] [--rounds=7] [--limit=1159]
+    python benchmarks/spectrogram.py [--scale=mel] [--batch=32] [--rounds=7] [--limit=1159]
 
 The blocks are the voiced parts of the Berlin database where it is at hand (../shared/data/emodb, or emodb/ in
 the folder that SEJAX_DATA names), else noise. librosa computes the same mel images in two ways: "loop" as its
@@ -77,23 +77,23 @@ def librosa_tuned(blocks):
 
 
 class Processes:
-    """One librosa process a core, started and warmed up before any clock."""
+    """One librosa process a core, each with its share of the blocks, warmed up before any clock."""
 
     def __init__(self, cores, blocks):
         context = multiprocessing.get_context("spawn")  # a fork would copy XLA's threads half-alive
         self.pools = [concurrent.futures.ProcessPoolExecutor(1, mp_context=context) for _ in range(cores)]
-        self.parts = np.array_split(blocks, cores)
+        self.everywhere(_keep, [blocks[:2]] * cores)
         for function in (librosa_loop, librosa_tuned):
-            self.run(function, slice(0, 2))
-        self.blocks = [pool.submit(_keep, part) for pool, part in zip(self.pools, self.parts, strict=True)]
-        concurrent.futures.wait(self.blocks)
+            self.run(function)
+        self.everywhere(_keep, np.array_split(blocks, cores))
 
-    def run(self, function, part=None):
-        """Run `function` over every process's own part of the blocks (sent before) or over a few."""
-        if part is None:
-            jobs = [pool.submit(_run_kept, function) for pool in self.pools]
-        else:
-            jobs = [pool.submit(function, b[part]) for pool, b in zip(self.pools, self.parts, strict=True)]
+    def run(self, function):
+        """Run `function` over all blocks and wait."""
+        self.everywhere(_over_kept, [function] * len(self.pools))
+
+    def everywhere(self, function, arguments):
+        """Call `function` in every process with that process's argument and wait."""
+        jobs = [pool.submit(function, argument) for pool, argument in zip(self.pools, arguments, strict=True)]
         for job in jobs:
             job.result()
 
@@ -103,15 +103,16 @@ class Processes:
             pool.shutdown()
 
 
-_kept = []
+_kept = None  # a process's share of the blocks
 
 
 def _keep(blocks):
-    _kept[:] = [blocks]
+    global _kept
+    _kept = blocks
 
 
-def _run_kept(function):
-    function(_kept[0])
+def _over_kept(function):
+    function(_kept)
 
 
 def sejax_measure(blocks, scale, batch):
@@ -195,7 +196,7 @@ def main():
     """Time all sides in turn and print medians, ratios and the share of the floor."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scale", choices=("log", "mel"), default="mel")
-    parser.add_argument("--batch", type=int, default=64, help="blocks in one call of sejax")
+    parser.add_argument("--batch", type=int, default=32, help="blocks in one call of sejax")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--limit", type=int, default=1159, help="blocks at most")
     options = parser.parse_args()

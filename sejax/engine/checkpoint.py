@@ -73,8 +73,8 @@ class Checkpoints:
         if unfit:
             more = f" and {len(unfit) - 3} more" if len(unfit) > 3 else ""
             raise InputError(
-                f"checkpoints: step {step} under {self.folder} does not fit this experiment: {'; '.join(unfit[:3])}{more}. "
-                "Go on with the version of sejax that wrote it, or train in a new workdir"
+                f"checkpoints: step {step} under {self.folder} does not fit this experiment: "
+                f"{'; '.join(unfit[:3])}{more}. Use the version of sejax that wrote it, or train in a new workdir"
             )
         return _unflat(items["carry"], template), items["about"]
 
@@ -83,9 +83,7 @@ class Checkpoints:
 
         Needs no template: prediction reads the weights of a run without its data.
         """
-        items = self.manager.restore(
-            self._existing(step), args=ocp.args.Composite(carry=ocp.args.StandardRestore())
-        )
+        items = self.manager.restore(self._existing(step), args=ocp.args.Composite(carry=ocp.args.StandardRestore()))
         return {name: np.asarray(array) for name, array in items["carry"].items()}
 
     def _existing(self, step: int | None) -> int:

@@ -54,7 +54,8 @@ def ensemble(experiment: Experiment, *, how: str = "vmap") -> Experiment:
 
     ``init(keys [M], members, data)`` shares ``data``; ``step`` and ``evaluate`` take one batch per
     member. Stacked initialisation equals the lone one bit for bit; a vmapped step may differ from
-    the lone step in the last bits, a mapped one does not.
+    the lone step in the last bits, a mapped one does not (but for convolutions on a CPU, which XLA
+    computes in another way inside a loop: train those a group of one member at a time).
     """
 
     def lift(function, *member_args):

@@ -4,7 +4,7 @@ from typing import Any
 
 import flax.linen as nn
 
-from sejax.models.convolution import convolution
+from sejax.models.convolution import Convolution
 from sejax.models.pooling import adaptive_average_pool, max_pool
 
 # name, filters, kernel side, stride, padding, name of the pooling that follows or None
@@ -34,10 +34,9 @@ class AlexNet(nn.Module):
 
     def setup(self):
         """Layers conv1 ... conv5, fc6, fc7, fc8."""
-        init = nn.initializers.he_uniform()
         for name, filters, side, stride, padding, _ in TRUNK:
-            kind = dict(strides=stride, padding=padding, dtype=self.dtype, kernel_init=init)
-            setattr(self, name, nn.Conv(filters, (side, side), **kind, conv_general_dilated=convolution))
+            setattr(self, name, Convolution(filters, side, stride, padding, dtype=self.dtype))
+        init = nn.initializers.he_uniform()
         self.fc6 = nn.Dense(4096, dtype=self.dtype, kernel_init=init)
         self.fc7 = nn.Dense(4096, dtype=self.dtype, kernel_init=init)
         self.fc8 = nn.Dense(self.num_classes, dtype=self.dtype, kernel_init=nn.initializers.normal(0.01))

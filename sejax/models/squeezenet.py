@@ -5,6 +5,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from sejax.models.convolution import Convolution
 from sejax.models.pooling import adaptive_average_pool, max_pool
 
 # Per version: conv1 (filters, kernel side), then the trunk in order; a fire module is (name, squeeze filters,
@@ -41,7 +42,7 @@ class Fire(nn.Module):
         # A 1x1 convolution is a dense layer over channels, and as one its gradient is far cheaper on XLA:CPU.
         self.squeeze1x1 = nn.Dense(self.squeeze, dtype=self.dtype, kernel_init=init)
         self.expand1x1 = nn.Dense(self.expand, dtype=self.dtype, kernel_init=init)
-        self.expand3x3 = nn.Conv(self.expand, (3, 3), padding=1, dtype=self.dtype, kernel_init=init)
+        self.expand3x3 = Convolution(self.expand, 3, padding=1, dtype=self.dtype)
 
     def __call__(self, x, record=None):
         """Map [B, H, W, C] to [B, H, W, 2 * expand]; `record` (a dict) receives the three parts."""
@@ -69,8 +70,7 @@ class SqueezeNet(nn.Module):
     def setup(self):
         """Layers under the names of the Caffe model: conv1, fire2 ... fire9, conv10."""
         (filters, side), trunk = TRUNKS[self.version]
-        init = nn.initializers.he_uniform()
-        self.conv1 = nn.Conv(filters, (side, side), 2, padding="VALID", dtype=self.dtype, kernel_init=init)
+        self.conv1 = Convolution(filters, side, stride=2, dtype=self.dtype)
         for layer in trunk:
             if not isinstance(layer, str):
                 name, squeeze, expand = layer

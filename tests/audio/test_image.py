@@ -72,7 +72,10 @@ def test_torchvision_and_caffe_normalisation_worked_by_hand():
 @pytest.mark.parametrize("name", ["jet", "magma"])
 def test_render_equals_matplotlibs_colours_resized_by_torch_then_normalised(source, name):
     matplotlib = pytest.importorskip("matplotlib", reason="the reference is matplotlib; install sejax[report]")
-    decibels = np.random.default_rng(0).uniform(-120, 5, (2, 64, 79)).astype(np.float32)
+    # In the middle of the 256 colours' intervals, where no rounding can tip a cell into the next one.
+    steps = np.random.default_rng(0).integers(-64, 256, (2, 64, 79)) + 0.5
+    decibels = (steps * 60 / 256 - 60).astype(np.float32)
+    decibels[:, 20, 30] = 0.0  # the loudest
     settings = ImageSettings(normalise=source, colour_map=name, dynamic_range=60.0)
     top = decibels.max(axis=(1, 2), keepdims=True)
     values = np.clip((decibels - top + 60) / 60, 0, 1)[:, ::-1]

@@ -286,7 +286,7 @@ def test_bad_maximum_frequencies_are_refused(options, fmax, message):
     with pytest.raises(InputError, match=message):
         filterbank(settings, fmax=fmax)
     with pytest.raises(InputError, match=message):
-        spectrogram(np.zeros(16000, np.float32), settings, fmax=(7000.0, fmax))
+        spectrogram(np.zeros(16000, np.float32), settings, fmax=(fmax, 7000.0))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from flax import struct
 
 from sejax.core.experiment import Assembly, Experiment, Plan, Source, State
 from sejax.core.metrics import Mean
-from sejax.core.rng import stream
+from sejax.core.rng import member_key, root_key, stream
+from sejax.engine.segment import Carry, Segment
 
+WAYS = [("scan", "vmap"), ("scan", "map"), ("loop", "vmap"), ("loop", "map")]
 POINTS, BATCH, EPOCHS, ITERATIONS = 8, 2, 3, 2
 
 
@@ -102,8 +104,46 @@ def toy_assembly(rates=(0.05, 0.1, 0.2), limits=(EPOCHS, 2, EPOCHS), *, stream_b
         iterations=ITERATIONS,
         epochs=EPOCHS,
         batch_size=BATCH,
-        summarise=lambda history, records: {
-            "metrics": {"test/loss": float(records[-1]["loss"])}, "history": history
-        },
+        summarise=lambda history, records: {"metrics": {"test/loss": float(records[-1]["loss"])}, "history": history},
         about={},
     )
+
+
+def start(segment: Segment, assembly: Assembly) -> Carry:
+    """The first carry, with the keys that the driver gives at seed 0."""
+    keys = jax.vmap(lambda i: member_key(root_key(0), i))(np.arange(len(assembly.names)))
+    return segment.start(keys, assembly.members, assembly.data)
+
+
+def train(segment: Segment, assembly: Assembly, cuts=(10**6,)) -> Carry:
+    """The carry after as many segments as ``cuts`` has entries."""
+    carry = start(segment, assembly)
+    for updates in cuts:
+        carry = segment.advance(assembly.data, carry, updates)
+    return carry
+
+
+def member_alone(assembly: Assembly, row: int) -> tuple[dict[str, np.ndarray], list[dict], ToyState]:
+    """What the engine must come to, as the plainest loop over one member: history, records, last state."""
+    experiment, data = assembly.experiment, assembly.data
+    step, refresh = jax.jit(experiment.step), jax.jit(experiment.refresh)
+    member = jax.tree.map(lambda x: x[row], assembly.members)
+    state = experiment.init(member_key(root_key(0), row), member, data)
+    history = {name: np.full((ITERATIONS, EPOCHS), np.nan) for name in ("train/loss", "valid/loss")}
+    records = []
+    for iteration in range(ITERATIONS):
+        for epoch in range(EPOCHS):
+            losses = []
+            for position in range(int(state.epoch_steps)):
+                state, metrics = step(state, assembly.train.batch_at(data, state, jnp.int32(position)))
+                losses.append(float(metrics["loss"].compute()))
+            errors = np.square(float(state.slope) * np.asarray(data["x"]) - np.asarray(data["y"]))
+            history["train/loss"][iteration, epoch] = np.mean(losses)
+            history["valid/loss"][iteration, epoch] = errors.mean()
+            state = refresh(state, {})
+            if bool(state.stopped):
+                break
+        records.append({"loss": errors.mean(), "slope": float(state.slope)})
+        if iteration + 1 < ITERATIONS:
+            state = experiment.restart(state, data)
+    return history, records, state

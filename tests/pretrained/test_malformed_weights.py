@@ -114,6 +114,12 @@ def test_arrays_of_every_pickle_protocol_are_read_bit_for_bit(protocol):
         np.testing.assert_array_equal(read, array)
 
 
+@pytest.mark.parametrize("array", [np.array([None]), np.array(["a"]), np.zeros(2, [("a", "f4"), ("b", "O")])])
+def test_arrays_of_objects_are_refused_before_they_are_filled(array):
+    with pytest.raises(InputError, match="array of dtype"):
+        numpy_pickle.read(pickle.dumps([array]), "x")
+
+
 @pytest.mark.parametrize("kept", [1, 30, 200])
 def test_truncated_pickle(tmp_path, kept):
     path = tmp_path / "input.pkl"
