@@ -49,7 +49,7 @@ def get_config(argument: str | None = None) -> ConfigDict:
     config.validation = 0.1  # share of the training part held out for the schedules
 
     config.batch_size = 32
-    config.learning_rate = 1e-2 if given["trainable"] == "head" else 1e-3
+    config.learning_rate = 1e-2  # of the head
     config.minimum_rate = 1e-5
     config.factor = 0.1
     config.plateau_patience = 5
@@ -57,7 +57,7 @@ def get_config(argument: str | None = None) -> ConfigDict:
     config.weight_decay = 0.0
     config.dropout = 0.5
     config.feature_gain = 5.0  # of standardised features over sqrt(D), see networks.linear_head
-    config.trunk_rate = 0.1  # learning rate of pre-trained layers, as a factor of the head's
+    config.trunk_rate = 0.01  # learning rate of pre-trained layers, as a factor of the head's
     config.layer = "fc7" if given["model"] == "alexnet" else "fire5"  # whose features a frozen trunk gives
     config.grid = (6, 4)  # positions kept of that layer's map: frequency x time
 

@@ -138,6 +138,7 @@ def trained_network(config, num_classes: int) -> Network:
         layer=config.layer,
         grid=config.grid,
         dropout_rate=config.dropout,
+        gain=config.feature_gain,
         trunk_rate=config.trunk_rate,
     )
 

@@ -15,7 +15,7 @@ from sejax.audio.image import ImageSettings, render
 from sejax.core import rng
 from sejax.core.experiment import PyTree
 from sejax.models import LAST_LAYER
-from sejax.models.classifier import GridHead
+from sejax.models.classifier import GridHead, adaptive_average_pool
 
 
 class Network(NamedTuple):
@@ -116,30 +116,34 @@ def image_network(
     layer: str,
     grid: tuple[int, int],
     dropout_rate: float,
+    gain: float,
     trunk_rate: float,
 ) -> Network:
     """A whole pre-trained network on spectrograms [B, bands, frames] in dB (`trainable=all`).
 
     Images are rendered on the device. AlexNet keeps its dense layers with a fresh last one; of SqueezeNet
     the map of ``layer`` goes onto a grid of positions and from there to a linear layer, as AlexNet's fc6
-    keeps positions (layers beyond it are neither computed nor changed).
+    keeps positions (layers beyond it are neither computed nor changed). A map's features are divided by
+    their root mean square and multiplied by ``gain / sqrt(D)``, for the reason given in `linear_head`.
     The pre-trained layers learn at ``trunk_rate`` times the head's rate: Adam at the paper's 1e-2
     destroys them.
     """
     own_classifier = name == "alexnet"
-    head = GridHead(model.num_classes, grid=grid, dropout=dropout_rate)
+    head = GridHead(model.num_classes, dropout=dropout_rate)
     blank = jnp.zeros((1, *image.size, 3))
 
-    def layer_map(trunk, images):
+    def layer_features(trunk, images):
         record = {}
         model.apply({"params": trunk}, images, method=lambda module, x: module.features(x, record=record))
-        return record[layer]
+        features = adaptive_average_pool(record[layer], grid).reshape(len(images), -1)  # [B, D]
+        power = jnp.mean(jnp.square(features), axis=-1, keepdims=True)
+        return features * gain * jax.lax.rsqrt(power * features.shape[-1] + 1e-6)
 
     def init(key, pretrained, inputs):
         del inputs
         if own_classifier:
             return {"trunk": pretrained, "head": _fresh_last_layer(key, name, model)}
-        features = jax.eval_shape(layer_map, pretrained, blank)
+        features = jax.eval_shape(layer_features, pretrained, blank)
         return {"trunk": pretrained, "head": head.init(key, jnp.zeros(features.shape))["params"]}
 
     def apply(params, constants, inputs, *, key=None):
@@ -148,7 +152,7 @@ def image_network(
         if own_classifier:
             variables = {"params": params["trunk"] | params["head"]}
             return model.apply(variables, images, train=key is not None, rngs=_rngs(key))
-        features = layer_map(params["trunk"], images)
+        features = layer_features(params["trunk"], images)
         return head.apply({"params": params["head"]}, features, train=key is not None, rngs=_rngs(key))
 
     return Network(init, _fit_nothing, apply, {"trunk": trunk_rate, "head": 1.0})

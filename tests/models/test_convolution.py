@@ -1,0 +1,116 @@
+"""The convolution and both its gradients equal XLA's own and, where installed, torch's."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from sejax.models.convolution import Convolution, _gradient_as_products, convolve
+
+# height, width, channels, filters, side, stride, padding: the networks' kinds, with and without a remainder
+CASES = [
+    (23, 30, 3, 4, 11, 4, 2),
+    (9, 8, 5, 4, 5, 1, 2),
+    (7, 6, 4, 3, 3, 1, 1),
+    (12, 13, 3, 4, 7, 2, 0),
+    (8, 9, 3, 4, 3, 2, 0),
+]
+
+
+def example(case):
+    """(x, kernel, cotangent of the output, XLA's convolution) of random numbers."""
+    height, width, channels, filters, side, stride, padding = case
+
+    def reference(x, kernel):
+        pads = [(padding, padding)] * 2
+        return lax.conv_general_dilated(
+            x, kernel, (stride, stride), pads, dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, height, width, channels), np.float32)
+    kernel = rng.standard_normal((side, side, channels, filters), np.float32)
+    out = jax.eval_shape(reference, x, kernel)
+    return x, kernel, rng.standard_normal(out.shape, np.float32), reference
+
+
+def values_and_gradients(function, x, kernel, cotangent):
+    """(output, gradient for x, gradient for kernel) of function(x, kernel)."""
+
+    def run(x, kernel, cotangent):
+        values, vjp = jax.vjp(function, x, kernel)
+        return values, *vjp(cotangent)
+
+    return jax.jit(run)(x, kernel, cotangent)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_values_and_gradients_are_xlas(case):
+    x, kernel, cotangent, reference = example(case)
+    ours = values_and_gradients(lambda x, k: convolve(x, k, *case[-2:]), x, kernel, cotangent)
+    for mine, wanted in zip(ours, values_and_gradients(reference, x, kernel, cotangent), strict=True):
+        np.testing.assert_allclose(mine, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_values_and_gradients_are_torchs(case):
+    torch = pytest.importorskip("torch", reason="compares with torch; pip install torch")
+    x, kernel, cotangent, _ = example(case)
+    inputs = torch.from_numpy(x.transpose(0, 3, 1, 2).copy()).requires_grad_()
+    weight = torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()).requires_grad_()
+    theirs = torch.nn.functional.conv2d(inputs, weight, stride=case[-2], padding=case[-1])
+    theirs.backward(torch.from_numpy(cotangent.transpose(0, 3, 1, 2).copy()))
+    ours = values_and_gradients(lambda x, k: convolve(x, k, *case[-2:]), x, kernel, cotangent)
+    values, for_x, for_kernel = ours
+    np.testing.assert_allclose(values, theirs.detach().numpy().transpose(0, 2, 3, 1), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(for_x, inputs.grad.numpy().transpose(0, 2, 3, 1), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(for_kernel, weight.grad.numpy().transpose(2, 3, 1, 0), rtol=1e-4, atol=1e-4)
+
+
+def test_the_matrix_products_are_the_kernels_gradient_on_any_backend():
+    x, kernel, cotangent, reference = example(CASES[1])
+    _, _, wanted = values_and_gradients(reference, x, kernel, cotangent)
+    ours = jax.jit(partial(_gradient_as_products, stride=1, padding=2))(x, kernel, cotangent)
+    np.testing.assert_allclose(ours, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_members_are_mapped_over_as_one_by_one():
+    x, kernel, _, _ = example(CASES[2])
+    kernels = jnp.stack([kernel, 2 * kernel])
+    gradient = jax.jit(jax.grad(lambda k: (convolve(x, k, 1, 1) ** 2).mean()))
+    together = jax.vmap(gradient)(kernels)
+    np.testing.assert_allclose(together, jnp.stack([gradient(k) for k in kernels]), rtol=1e-4, atol=1e-4)
+
+
+def test_a_gradient_of_a_gradient_is_xlas():
+    x, kernel, _, reference = example(CASES[2])
+
+    def penalty(function):
+        return lambda k: (jax.grad(lambda x: (function(x, k) ** 2).sum())(x) ** 2).sum()
+
+    ours = jax.jit(jax.grad(penalty(lambda x, k: convolve(x, k, 1, 1))))(kernel)
+    np.testing.assert_allclose(ours, jax.jit(jax.grad(penalty(reference)))(kernel), rtol=1e-4)
+
+
+def test_half_precision_gives_half_values_and_single_gradients():
+    module = Convolution(4, 3, padding=1, dtype=jnp.bfloat16)
+    x = jnp.ones((1, 5, 5, 2))
+    variables = module.init(jax.random.key(0), x)
+    assert module.apply(variables, x).dtype == jnp.bfloat16
+    gradients = jax.grad(lambda v: module.apply(v, x).astype(jnp.float32).sum())(variables)
+    assert {leaf.dtype for leaf in jax.tree.leaves(gradients)} == {jnp.dtype("float32")}
+
+
+def test_other_backends_keep_their_own_convolution_gradients():
+    x, kernel, cotangent, _ = example(CASES[2])
+    gradient = jax.jit(lambda x, k, c: jax.vjp(lambda x, k: convolve(x, k, 1, 1), x, k)[1](c))
+
+    def operations(platform):
+        text = jax.export.export(gradient, platforms=[platform])(x, kernel, cotangent).mlir_module()
+        return text.count("stablehlo.convolution"), text.count("stablehlo.dot_general")
+
+    assert operations("cuda") == (2, 0)  # both gradients
+    assert operations("cpu") == (1, 3)  # one product for each of the kernel's rows
