@@ -1,0 +1,100 @@
+"""A workdir belongs to one config and one environment."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+
+from sejax.engine.workdir import claim, differences, environment, read_claim
+from sejax.errors import InputError
+
+CONFIG = {
+    "corpus": "emodb",
+    "learning_rate": 1e-2,
+    "image": {"size": (224, 224)},
+    "run": {"backend": "scan", "save_seconds": 20.0, "keep": 1, "tensorboard": True, "compilation_cache": "~/x"},
+}
+HERE = environment("scan", {"devices": 1, "member": 1, "data": 1})
+
+
+def _changed(**fields):
+    config = copy.deepcopy(CONFIG)
+    for path, value in fields.items():
+        *parents, name = path.split("__")
+        place = config
+        for parent in parents:
+            place = place[parent]
+        place[name] = value
+    return config
+
+
+def test_the_same_config_is_recognised_and_nothing_is_rewritten(tmp_path):
+    assert claim(tmp_path / "run", CONFIG, HERE) is False
+    written = (tmp_path / "run" / "config.json").read_bytes()
+    assert claim(tmp_path / "run", copy.deepcopy(CONFIG), HERE) is True
+    assert (tmp_path / "run" / "config.json").read_bytes() == written
+    assert read_claim(tmp_path / "run")["config"]["image"] == {"size": [224, 224]}
+
+
+def test_another_config_is_refused_with_every_field_that_differs(tmp_path):
+    claim(tmp_path, CONFIG, HERE)
+    with pytest.raises(InputError) as error:
+        claim(tmp_path, _changed(corpus="nemo", image__size=(64, 64), learning_rate=1e-3), HERE)
+    for text in (str(tmp_path), "corpus: 'emodb' -> 'nemo'", "image.size: [224, 224] -> [64, 64]", "0.01 -> 0.001"):
+        assert text in str(error.value)
+    assert "run." not in str(error.value) and "--workdir" in str(error.value)
+
+
+def test_fields_that_came_or_went_are_differences_too(tmp_path):
+    claim(tmp_path, CONFIG, HERE)
+    with pytest.raises(InputError, match="dropout: None -> 0.5"):
+        claim(tmp_path, CONFIG | {"dropout": 0.5}, HERE)
+    without = {name: value for name, value in CONFIG.items() if name != "corpus"}
+    with pytest.raises(InputError, match="corpus: 'emodb' -> None"):
+        claim(tmp_path, without, HERE)
+
+
+@pytest.mark.parametrize(
+    "free", [{"run__save_seconds": 1.0}, {"run__keep": 3}, {"run__tensorboard": False}, {"run__compilation_cache": ""}]
+)
+def test_what_changes_no_result_may_differ(tmp_path, free):
+    claim(tmp_path, CONFIG, HERE)
+    assert claim(tmp_path, _changed(**free), HERE) is True
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"backend": "loop"}, "backend: 'scan' -> 'loop'"),
+        ({"platform": "gpu"}, "platform: 'cpu' -> 'gpu'"),
+        ({"placement": {"devices": 2, "member": 1, "data": 2}}, "placement.data: 1 -> 2"),
+        ({"versions": HERE["versions"] | {"jax": "0.0.1"}}, "jax: .* -> '0.0.1'"),
+    ],
+)
+def test_a_change_of_what_the_last_bits_depend_on_is_refused(tmp_path, other, message):
+    claim(tmp_path, CONFIG, HERE)
+    with pytest.raises(InputError, match=message):
+        claim(tmp_path, CONFIG, HERE | other)
+
+
+def test_versions_without_influence_on_the_bits_may_change(tmp_path):
+    claim(tmp_path, CONFIG, HERE)
+    assert claim(tmp_path, CONFIG, HERE | {"versions": HERE["versions"] | {"sejax": "9.9.9"}, "python": "3.99"})
+
+
+def test_the_environment_names_versions_and_device():
+    assert HERE["versions"]["numpy"] == np.__version__
+    assert HERE["platform"] == "cpu" and HERE["backend"] == "scan"
+
+
+def test_a_folder_without_a_run_or_with_a_broken_one_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(InputError, match=f"{tmp_path} holds no run"):
+        read_claim(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG)[:-5])
+    with pytest.raises(InputError, match=f"{tmp_path}/config.json is not JSON"):
+        read_claim(tmp_path)
+
+
+def test_differences_are_named_by_path():
+    assert list(differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}})) == ["a.c: 2 -> 3"]

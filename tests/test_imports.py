@@ -1,0 +1,117 @@
+"""What importing sejax brings along, and which way imports point."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "sejax"
+HEAVY = (
+    *("tensorflow", "tensorflow_datasets", "grain", "librosa", "soundfile", "soxr", "webrtcvad", "matplotlib"),
+    *("torch", "sklearn", "pandas", "ndf", "audb", "espeakng_loader"),
+)
+# What the training loop installs and a project that borrows the pure functions does not need.
+LOOP = ("tensorboardX", "ml_collections", "tqdm")
+PURE = (
+    "sejax",
+    *(f"sejax.core.{name}" for name in ("experiment", "metrics", "rng", "schedules")),
+    *(f"sejax.audio.{name}" for name in ("spectrogram", "filterbanks", "image")),
+    *("sejax.models", "sejax.pretrained", "sejax.engine.segment", "sejax.engine.ensemble", "sejax.engine.placement"),
+    *(f"sejax.experiments.pseudo_labelling.{name}" for name in ("algorithm", "networks")),
+)
+WHOLE = (
+    *(f"sejax.engine.{name}" for name in ("run", "checkpoint", "workdir", "events", "backend", "command")),
+    *(
+        "sejax.experiments",
+        "sejax.experiments.pseudo_labelling.assembly",
+        "sejax.data.features",
+        "sejax.data.catalogue",
+    ),
+    *("sejax.corpora", "sejax.report", "sejax.experiments.pseudo_labelling.prediction"),
+)
+
+# Each package may import from these and from itself; corpora and data are host side, report only reads results.
+ALLOWED = {
+    "core": {"errors"},
+    "audio": {"errors"},
+    "models": {"errors"},
+    "pretrained": {"errors", "models"},
+    "engine": {"errors", "core", "report.results"},
+    "corpora": {"errors"},
+    "data": {"errors", "corpora", "audio", "core"},
+    "report": {"errors", "corpora.published"},
+    "experiments": {"errors", "core", "engine", "audio", "models", "pretrained", "data", "corpora.published", "report"},
+}
+
+PROBE = """
+import sys
+blocked = {blocked!r}
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in blocked:
+            raise ImportError("not installed here: " + name)
+sys.meta_path.insert(0, Refuse())
+import importlib
+for name in {names!r}:
+    importlib.import_module(name)
+print(*sorted({{name.partition(".")[0] for name in sys.modules}}))
+"""
+
+
+def _modules_after_importing(names, blocked):
+    """Top-level modules of a fresh process that imports ``names`` and cannot import ``blocked``."""
+    code = PROBE.format(names=tuple(names), blocked=tuple(blocked))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return set(done.stdout.split())
+
+
+def test_importing_sejax_costs_nothing_beyond_python_itself():
+    loaded = _modules_after_importing(["sejax"], ())
+    assert "sejax" in loaded
+    assert not loaded & {"jax", "flax", "numpy", "optax", *HEAVY, *LOOP}
+
+
+def test_the_pure_functions_need_only_jax_flax_optax_and_numpy():
+    loaded = _modules_after_importing(PURE, (*HEAVY, *LOOP))
+    assert {"jax", "flax"} <= loaded
+
+
+def test_training_from_prepared_features_needs_no_tensorflow_grain_or_librosa():
+    assert "orbax" in _modules_after_importing((*PURE, *WHOLE), HEAVY)
+
+
+@pytest.mark.parametrize("package", sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()))
+def test_imports_point_one_way(package):
+    assert package in ALLOWED, f"say in this test's table what sejax.{package} may import"
+    wrong = [
+        f"{file.relative_to(PACKAGE)} imports sejax.{name}"
+        for file in sorted((PACKAGE / package).rglob("*.py"))
+        for name in sorted(_own_imports(file))
+        if not any(_within(name, allowed) for allowed in (package, *ALLOWED[package]))
+    ]
+    assert wrong == []
+
+
+def _within(name, allowed):
+    return name == allowed or name.startswith(f"{allowed}.")
+
+
+def _own_imports(file):
+    """What a file imports from sejax, anywhere in it: ``core.rng`` for ``from sejax.core import rng``."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name.removeprefix("sejax.") for name in node.names if name.name.startswith("sejax."))
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            module = node.module or ""
+            if module == "sejax":
+                yield from (name.name for name in node.names)
+            elif module.startswith("sejax."):
+                yield from (f"{module.removeprefix('sejax.')}.{name.name}" for name in node.names)
+
+
+def test_every_package_of_the_layout_is_checked():
+    assert {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()} == set(ALLOWED)
