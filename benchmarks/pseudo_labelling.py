@@ -104,7 +104,7 @@ def report(assembly, carry, ours, theirs, compile_seconds, updates, twin_posteri
           f"(compilation and first update {compile_seconds:.1f} s, once)")
     print(f"torch   {twin:8.2f} s median of {len(theirs)}  {updates} updates  macro-F1 {figures[1]:.3f}")
     print(f"ratio   {twin / sejax:8.2f} x per protocol, {twin / updates * our_updates / sejax:.2f} x per update")
-    print(f"floor   {floor:8.2f} s: features read twice per update at the copy rate, {floor / sejax:.0%} of sejax's time")
+    print(f"floor   {floor:8.2f} s to read every batch twice at the copy rate, {floor / sejax:.0%} of sejax's time")
 
 
 def test_macro_f1(posterior, part, assembly):

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sejax.core.rng import member_key, root_key
 from sejax.core.experiment import Assembly
+from sejax.core.rng import member_key, root_key
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.engine.segment import make_segment
 from sejax.experiments.pseudo_labelling.algorithm import (
@@ -39,8 +39,9 @@ def assembly(inputs, label, *, iterations=2, epochs=6, dropout=0.0, **settings) 
     random = np.random.default_rng(1)
     labelled = np.stack([(part == TRAIN) & (random.random(IMAGES) < UNLABELLED_SHARE) for _ in range(2)])
     method = Settings(num_classes=CLASSES, batch_size=8, epochs=epochs, threshold=0.8, **settings)
+    network = linear_head(CLASSES, dropout_rate=dropout, gain=GAIN)
     return Assembly(
-        experiment=make_experiment(linear_head(CLASSES, dropout_rate=dropout, gain=GAIN), method, order_length=56, valid_length=8),
+        experiment=make_experiment(network, method, order_length=56, valid_length=8),
         train=train_source(8),
         valid=valid_source(8, 4),
         whole=whole_source(IMAGES, 40),
