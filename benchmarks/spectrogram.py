@@ -7,7 +7,7 @@ the folder that SEJAX_DATA names), else noise. librosa computes the same mel ima
 documentation writes it, one melspectrogram call an image; "tuned" with one Fourier transform a block and the
 filterbanks made beforehand. Each runs in one process and, split evenly, in one process a core. sejax uses all
 cores in one process. The sides take turns, medians are compared, and compilation and the start of the processes
-are timed apart. For --scale=log librosa's "loop" still makes mel images: it knows no linear bands.
+are timed apart. For --scale=log librosa still makes mel images: it knows no linear bands.
 
 The floor is the larger of the least arithmetic (one real FFT a frame, two operations for every weight above
 zero, twenty for a logarithm) at the rate of a large matrix product, and the bytes of waveforms and images at

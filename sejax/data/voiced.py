@@ -11,7 +11,7 @@ from sejax.audio.voice_activity import join, original_position, voiced_frames
 from sejax.data.settings import RATE, Settings
 from sejax.errors import InputError
 
-BATCH = 128  # blocks in one call of the jitted spectrogram
+BATCH = 32  # blocks in one call of the jitted spectrogram
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ def spectrograms(samples: np.ndarray, settings: Settings) -> np.ndarray:
 
 
 def spectrogram_batches(pieces, settings: Settings) -> Iterator[np.ndarray]:
-    """Spectrograms of several runs of blocks, f32[at most 128, len(fmax), bands, frames] at a time.
+    """Spectrograms of several runs of blocks, f32[at most 32, len(fmax), bands, frames] at a time.
 
     The runs (int16[n, block_length] each) are filled one after the other into batches of one fixed shape: one
     compilation, and memory that does not depend on the runs' lengths.
@@ -84,7 +84,7 @@ def spectrogram_batches(pieces, settings: Settings) -> Iterator[np.ndarray]:
 
 @functools.cache
 def _jitted(settings: Settings):
-    """int16[128, block_length] -> f32[128, len(fmax), bands, frames] in dB, compiled once."""
+    """int16[32, block_length] -> f32[32, len(fmax), bands, frames] in dB, compiled once."""
     import jax
     import jax.numpy as jnp
 
@@ -92,8 +92,7 @@ def _jitted(settings: Settings):
 
     def images(batch):
         waveform = batch.astype(jnp.float32) / 32768.0  # int16 to [-1, 1)
-        levels = [spectrogram(waveform, settings.spectrogram, fmax=fmax) for fmax in settings.fmax]
-        return jnp.stack(levels, axis=1)
+        return spectrogram(waveform, settings.spectrogram, fmax=settings.fmax)
 
     return jax.jit(images)
 
