@@ -4,9 +4,18 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from absl import app, logging
+from absl import app, flags, logging
 
 from sejax.errors import InputError
+
+
+def _parse(arguments: Sequence[str]) -> list[str]:
+    """Parses flags; of what a config file refuses only the message is kept, not ml_collections' traceback."""
+    try:
+        return flags.FLAGS(arguments)
+    except flags.Error as error:
+        _, refused, message = str(error).rpartition(f"{InputError.__module__}.{InputError.__name__}: ")
+        raise InputError(message.strip() if refused else f"{error}; --helpshort lists the flags") from None
 
 
 def run_command(main: Callable[[Sequence[str]], None]) -> NoReturn:
@@ -22,7 +31,7 @@ def run_command(main: Callable[[Sequence[str]], None]) -> NoReturn:
         main(argv)
 
     try:
-        app.run(quiet_main)
+        app.run(quiet_main, flags_parser=_parse)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -1,0 +1,58 @@
+"""kill -9 at random moments: the finished run is the one that was never killed, to the last bit."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+from conftest import ROOT, TRAIN, launch
+
+KILLS = int(os.environ.get("SEJAX_KILLS", "3"))
+
+
+def checkpoints(workdir):
+    return sorted(path.name for path in workdir.glob("checkpoints/*/[0-9]*"))
+
+
+def kill_once_there_is_more(workdir, arguments, moments):
+    """Starts training, waits for a checkpoint that was not there before and a random moment more, kills it."""
+    before = checkpoints(workdir)
+    command = [sys.executable, "launch/train.py", *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and checkpoints(workdir) in (before, []):
+        time.sleep(0.01)
+    time.sleep(moments.uniform(0, 0.3))
+    process.send_signal(signal.SIGKILL)
+    return process.wait()
+
+
+def test_killed_runs_end_as_if_they_never_were(tmp_path, finished, data_dir):
+    workdir, moments = tmp_path / "killed", random.Random(0)
+    arguments = [*TRAIN, f"--data_dir={data_dir}", f"--workdir={workdir}"]
+    codes = [kill_once_there_is_more(workdir, arguments, moments) for _ in range(KILLS)]
+    assert -signal.SIGKILL in codes
+    done = launch("train", *arguments)
+    assert done.returncode == 0, done.stderr
+    found, expected = (json.loads((folder / "results.json").read_text()) for folder in (workdir, finished))
+    assert found["members"] == expected["members"]
+    assert found["summary"] == expected["summary"]
+
+
+def test_sigterm_saves_and_the_same_command_goes_on(tmp_path, finished, data_dir):
+    workdir = tmp_path / "stopped"
+    arguments = [*TRAIN, f"--data_dir={data_dir}", f"--workdir={workdir}"]
+    command = [sys.executable, "launch/train.py", *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not checkpoints(workdir):
+        time.sleep(0.01)
+    process.terminate()
+    _, said = process.communicate()
+    assert process.returncode == 0
+    assert "SIGTERM received: saved under" in said
+    assert not (workdir / "results.json").exists()
+    assert launch("train", *arguments).returncode == 0
+    found, expected = (json.loads((folder / "results.json").read_text()) for folder in (workdir, finished))
+    assert found["members"] == expected["members"]
