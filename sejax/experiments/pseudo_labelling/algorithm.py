@@ -10,6 +10,7 @@ An epoch is one pass over the examples that have a label or a confident pseudo-l
 of updates differs between iterations; shapes do not.
 """
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -91,6 +92,154 @@ class PseudoLabelState(State):
     posterior: jax.Array
 
 
+ADAM = optax.scale_by_adam()
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """The method's functions with what they share; `make_experiment` hands them to the engine.
+
+    Attributes:
+      network, settings: what is trained, and the numbers.
+      order_length, valid_length: L and V of the state.
+    """
+
+    network: Network
+    settings: Settings
+    order_length: int
+    valid_length: int
+
+    def _begin(self, state: PseudoLabelState, data) -> PseudoLabelState:
+        """Pre-trained weights, fresh head, optimizer and schedules, for the labels the state now holds."""
+        params = self.network.init(stream(state.key, "init", state.iteration), data["pretrained"], data["inputs"])
+        state = state.replace(
+            params=params,
+            best=params,
+            optimizer=ADAM.init(params),
+            plateau=Plateau.init(self.settings.learning_rate),
+            stopping=EarlyStopping.init(),
+            class_weight=balanced_weights(state.label, state.active, num_classes=self.settings.num_classes),
+            stopped=jnp.zeros((), bool),
+        )
+        return self._next_epoch(state)
+
+    def _next_epoch(self, state: PseudoLabelState) -> PseudoLabelState:
+        """The order of the epoch that starts at the state's step."""
+        order, valid = permutation_order(stream(state.key, "order", state.step), state.active, self.order_length)
+        steps = -(-valid.sum(dtype=jnp.int32) // self.settings.batch_size)
+        return state.replace(order=order, order_valid=valid, epoch_steps=steps)
+
+    def init(self, key, member, data) -> PseudoLabelState:
+        """Fold, seed and labels as the member says, weights as pre-trained."""
+        images = data["label"].shape[0]
+        valid = member["part"] == VALIDATION
+        valid_index = jnp.nonzero(valid, size=self.valid_length, fill_value=0)[0].astype(jnp.int32)
+        state = PseudoLabelState(
+            key=key,
+            step=jnp.zeros((), jnp.int32),
+            epoch_steps=jnp.zeros((), jnp.int32),
+            stopped=jnp.zeros((), bool),
+            params=None,
+            best=None,
+            optimizer=None,
+            constants=self.network.fit(data["inputs"], member["part"] == TRAIN),
+            plateau=Plateau.init(self.settings.learning_rate),
+            stopping=EarlyStopping.init(),
+            iteration=jnp.zeros((), jnp.int32),
+            part=member["part"],
+            labelled=member["labelled"],
+            label=jnp.where(member["labelled"], data["label"], 0),
+            active=member["labelled"],
+            class_weight=jnp.zeros((self.settings.num_classes,), jnp.float32),
+            order=jnp.zeros((self.order_length,), jnp.int32),
+            order_valid=jnp.zeros((self.order_length,), bool),
+            valid_index=valid_index,
+            valid_mask=jnp.arange(self.valid_length) < valid.sum(),
+            posterior=jnp.zeros((images, self.settings.num_classes), jnp.float32),
+        )
+        return self._begin(state, data)
+
+    def step(self, state: PseudoLabelState, batch):
+        """One update by the class-weighted cross-entropy of the batch."""
+        label = state.label[batch["index"]]
+        weight = batch["valid"] * state.class_weight[label]  # [B]
+        key = stream(state.key, "dropout", state.step)
+
+        def objective(params):
+            logits = self.network.apply(params, state.constants, batch["inputs"], key=key)
+            losses = optax.softmax_cross_entropy_with_integer_labels(logits, label)
+            return (losses * weight).sum() / jnp.maximum(weight.sum(), 1e-12), (logits, losses)
+
+        gradients, (logits, losses) = jax.grad(objective, has_aux=True)(state.params)
+        rate = state.plateau.learning_rate
+        directions, optimizer = ADAM.update(gradients, state.optimizer, state.params)
+        params = self.network.descend(state.params, directions, rate=rate, weight_decay=self.settings.weight_decay)
+        metrics = {
+            "loss": Mean.from_values(losses, weight),
+            "confusion": Confusion.from_predictions(
+                label, logits.argmax(-1), num_classes=self.settings.num_classes, weights=batch["valid"]
+            ),
+            "learning_rate": Mean.from_values(rate),
+        }
+        return state.replace(params=params, optimizer=optimizer, step=state.step + 1), metrics
+
+    def evaluate(self, state: PseudoLabelState, batch):
+        """Posteriors of a batch; loss and confusion of the validation images in it."""
+        logits = self.network.apply(state.params, state.constants, batch["inputs"])
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(batch["label"], 0))
+        valid = batch["valid"] & (state.part[batch["index"]] == VALIDATION)
+        images = state.part.shape[0]
+        return {
+            "loss": Mean.from_values(losses, valid),
+            "confusion": Confusion.from_predictions(
+                batch["label"], logits.argmax(-1), num_classes=self.settings.num_classes, weights=valid
+            ),
+            "posterior": Scatter.from_outputs(
+                batch["index"], jax.nn.softmax(logits), size=images, weights=batch["valid"]
+            ),
+        }
+
+    def refresh(self, state: PseudoLabelState, metrics) -> PseudoLabelState:
+        """Plateau, early stopping, best weights, the next epoch's order."""
+        accuracy = metrics_lib.compute({"confusion": metrics["valid"]["confusion"]})["accuracy"]
+        plateau = state.plateau.update(
+            accuracy,
+            mode="max",
+            factor=self.settings.factor,
+            patience=self.settings.plateau_patience,
+            minimum=self.settings.minimum_rate,
+        )
+        stopping = state.stopping.update(accuracy, mode="max", patience=self.settings.stop_patience)
+        best = jax.tree.map(lambda new, old: jnp.where(stopping.improved, new, old), state.params, state.best)
+        stopped = stopping.stopped | (stopping.epochs >= self.settings.epochs)
+        params = jax.tree.map(lambda top, new: jnp.where(stopped, top, new), best, state.params)
+        state = state.replace(params=params, best=best, plateau=plateau, stopping=stopping, stopped=stopped)
+        return self._next_epoch(state)
+
+    def conclude(self, state: PseudoLabelState, metrics, data):
+        """Scores the test part and labels every unlabelled image anew."""
+        posterior = metrics["posterior"].compute()  # [I, C]
+        predicted, confidence = posterior.argmax(-1), posterior.max(-1)
+        unlabelled = (state.part == TRAIN) & ~state.labelled
+        confident = unlabelled & (confidence >= self.settings.threshold)
+        record = test_confusions(posterior, state.part, data)
+        record |= {
+            "labelled": state.labelled.sum(),
+            "unlabelled": unlabelled.sum(),
+            "confident": confident.sum(),
+            "confident_correct": (confident & (predicted == data["label"])).sum(),
+            "unlabelled_correct": (unlabelled & (predicted == data["label"])).sum(),
+            "epochs": state.stopping.epochs,
+            "best_epoch": state.stopping.best_epoch + 1,
+        }
+        label = jnp.where(state.labelled, data["label"], predicted).astype(jnp.int32)
+        return state.replace(posterior=posterior, label=label, active=state.labelled | confident), record
+
+    def restart(self, state: PseudoLabelState, data) -> PseudoLabelState:
+        """From the pre-trained weights again, with the labels of the last iteration."""
+        return self._begin(state.replace(iteration=state.iteration + 1), data)
+
+
 def make_experiment(network: Network, settings: Settings, *, order_length: int, valid_length: int) -> Experiment:
     """Pseudo-labelling with a network.
 
@@ -105,133 +254,8 @@ def make_experiment(network: Network, settings: Settings, *, order_length: int, 
       ``{"inputs": [I, ...], "label": i32[I] (-1 unknown), "utterance": i32[I],
       "utterance_label": i32[U], "pretrained": pytree}``.
     """
-    adam = optax.scale_by_adam()
-
-    def begin(state: PseudoLabelState, data) -> PseudoLabelState:
-        """Pre-trained weights, fresh head, optimizer and schedules, for the labels the state now holds."""
-        params = network.init(stream(state.key, "init", state.iteration), data["pretrained"], data["inputs"])
-        state = state.replace(
-            params=params,
-            best=params,
-            optimizer=adam.init(params),
-            plateau=Plateau.init(settings.learning_rate),
-            stopping=EarlyStopping.init(),
-            class_weight=balanced_weights(state.label, state.active, num_classes=settings.num_classes),
-            stopped=jnp.zeros((), bool),
-        )
-        return next_epoch(state)
-
-    def next_epoch(state: PseudoLabelState) -> PseudoLabelState:
-        """The order of the epoch that starts at the state's step."""
-        order, valid = permutation_order(stream(state.key, "order", state.step), state.active, order_length)
-        steps = -(-valid.sum(dtype=jnp.int32) // settings.batch_size)
-        return state.replace(order=order, order_valid=valid, epoch_steps=steps)
-
-    def init(key, member, data) -> PseudoLabelState:
-        images = data["label"].shape[0]
-        valid = member["part"] == VALIDATION
-        valid_index = jnp.nonzero(valid, size=valid_length, fill_value=0)[0].astype(jnp.int32)
-        state = PseudoLabelState(
-            key=key,
-            step=jnp.zeros((), jnp.int32),
-            epoch_steps=jnp.zeros((), jnp.int32),
-            stopped=jnp.zeros((), bool),
-            params=None,
-            best=None,
-            optimizer=None,
-            constants=network.fit(data["inputs"], member["part"] == TRAIN),
-            plateau=Plateau.init(settings.learning_rate),
-            stopping=EarlyStopping.init(),
-            iteration=jnp.zeros((), jnp.int32),
-            part=member["part"],
-            labelled=member["labelled"],
-            label=jnp.where(member["labelled"], data["label"], 0),
-            active=member["labelled"],
-            class_weight=jnp.zeros((settings.num_classes,), jnp.float32),
-            order=jnp.zeros((order_length,), jnp.int32),
-            order_valid=jnp.zeros((order_length,), bool),
-            valid_index=valid_index,
-            valid_mask=jnp.arange(valid_length) < valid.sum(),
-            posterior=jnp.zeros((images, settings.num_classes), jnp.float32),
-        )
-        return begin(state, data)
-
-    def step(state: PseudoLabelState, batch):
-        label = state.label[batch["index"]]
-        weight = batch["valid"] * state.class_weight[label]  # [B]
-        key = stream(state.key, "dropout", state.step)
-
-        def objective(params):
-            logits = network.apply(params, state.constants, batch["inputs"], key=key)
-            losses = optax.softmax_cross_entropy_with_integer_labels(logits, label)
-            return (losses * weight).sum() / jnp.maximum(weight.sum(), 1e-12), (logits, losses)
-
-        gradients, (logits, losses) = jax.grad(objective, has_aux=True)(state.params)
-        rate = state.plateau.learning_rate
-        directions, optimizer = adam.update(gradients, state.optimizer, state.params)
-        params = network.descend(state.params, directions, rate=rate, weight_decay=settings.weight_decay)
-        metrics = {
-            "loss": Mean.from_values(losses, weight),
-            "confusion": Confusion.from_predictions(
-                label, logits.argmax(-1), num_classes=settings.num_classes, weights=batch["valid"]
-            ),
-            "learning_rate": Mean.from_values(rate),
-        }
-        return state.replace(params=params, optimizer=optimizer, step=state.step + 1), metrics
-
-    def evaluate(state: PseudoLabelState, batch):
-        logits = network.apply(state.params, state.constants, batch["inputs"])
-        losses = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(batch["label"], 0))
-        valid = batch["valid"] & (state.part[batch["index"]] == VALIDATION)
-        images = state.part.shape[0]
-        return {
-            "loss": Mean.from_values(losses, valid),
-            "confusion": Confusion.from_predictions(
-                batch["label"], logits.argmax(-1), num_classes=settings.num_classes, weights=valid
-            ),
-            "posterior": Scatter.from_outputs(
-                batch["index"], jax.nn.softmax(logits), size=images, weights=batch["valid"]
-            ),
-        }
-
-    def refresh(state: PseudoLabelState, metrics) -> PseudoLabelState:
-        accuracy = metrics_lib.compute({"confusion": metrics["valid"]["confusion"]})["accuracy"]
-        plateau = state.plateau.update(
-            accuracy,
-            mode="max",
-            factor=settings.factor,
-            patience=settings.plateau_patience,
-            minimum=settings.minimum_rate,
-        )
-        stopping = state.stopping.update(accuracy, mode="max", patience=settings.stop_patience)
-        best = jax.tree.map(lambda new, old: jnp.where(stopping.improved, new, old), state.params, state.best)
-        stopped = stopping.stopped | (stopping.epochs >= settings.epochs)
-        params = jax.tree.map(lambda top, new: jnp.where(stopped, top, new), best, state.params)
-        state = state.replace(params=params, best=best, plateau=plateau, stopping=stopping, stopped=stopped)
-        return next_epoch(state)
-
-    def conclude(state: PseudoLabelState, metrics, data):
-        posterior = metrics["posterior"].compute()  # [I, C]
-        predicted, confidence = posterior.argmax(-1), posterior.max(-1)
-        unlabelled = (state.part == TRAIN) & ~state.labelled
-        confident = unlabelled & (confidence >= settings.threshold)
-        record = test_confusions(posterior, state.part, data)
-        record |= {
-            "labelled": state.labelled.sum(),
-            "unlabelled": unlabelled.sum(),
-            "confident": confident.sum(),
-            "confident_correct": (confident & (predicted == data["label"])).sum(),
-            "unlabelled_correct": (unlabelled & (predicted == data["label"])).sum(),
-            "epochs": state.stopping.epochs,
-            "best_epoch": state.stopping.best_epoch + 1,
-        }
-        label = jnp.where(state.labelled, data["label"], predicted).astype(jnp.int32)
-        return state.replace(posterior=posterior, label=label, active=state.labelled | confident), record
-
-    def restart(state: PseudoLabelState, data) -> PseudoLabelState:
-        return begin(state.replace(iteration=state.iteration + 1), data)
-
-    return Experiment(init, step, evaluate, refresh, conclude, restart)
+    method = Method(network, settings, order_length, valid_length)
+    return Experiment(method.init, method.step, method.evaluate, method.refresh, method.conclude, method.restart)
 
 
 def test_confusions(posterior: jax.Array, part: jax.Array, data) -> dict[str, jax.Array]:
