@@ -5,8 +5,8 @@
     python launch/report.py runs/*
 
 One workdir: report.html is made from its results.json, and the headline table is printed. Several: the
-comparison is printed as Markdown and written as HTML. Unfinished runs among many are named on stderr and
-left out.
+comparison is printed as Markdown and written as HTML, a table for each experiment among them; where a run holds
+several networks or learning rates, each has a row. Unfinished runs among many are named on stderr and left out.
 """
 
 import os
@@ -15,10 +15,14 @@ from pathlib import Path
 
 from absl import app, flags
 
+from sejax.core.files import write_text
 from sejax.errors import InputError
 from sejax.report import comparison, figures, page, run_tables, tables
 from sejax.report.html import write_report
-from sejax.report.results import FILE, read_results, write_text
+from sejax.report.results import FILE, read_results
+from sejax.report.terms import levels
+from sejax.report.variant_tables import variant_comparison
+from sejax.report.variants import arranged, named
 
 WORKDIR = flags.DEFINE_multi_string("workdir", [], "a run's folder, with its results.json; may be given many times")
 OUTPUT = flags.DEFINE_string("output", None, "the comparison's HTML (default: comparison.html where the runs lie)")
@@ -54,16 +58,44 @@ def compare(workdirs):
     if FIGURE.value and Path(FIGURE.value).suffix not in (".svg", ".png"):
         raise InputError(f"--figure={FIGURE.value}: the name must end in .svg or .png")
     runs = sorted(finished_runs(workdirs), key=comparison.row_order)
+    experiments = [
+        [run for run in runs if run["experiment"] == name] for name in dict.fromkeys(run["experiment"] for run in runs)
+    ]
+    if FIGURE.value and len(experiments) > 1:
+        names = ", ".join(group[0]["experiment"] for group in experiments)
+        raise InputError(f"--figure draws runs of one experiment; these are of {names}: give those of one")
     try:
-        grouped = comparison.comparison(runs, group_by=GROUP_BY.value)
+        grouped = [table for group in experiments for table in tables_of(group)]
     except ValueError as error:
         raise InputError(f"--group_by: {error}") from None
     print("\n".join(map(tables.markdown, grouped)))
     output = Path(OUTPUT.value or common_folder(workdirs) / "comparison.html")
-    write_text(output, comparison_page(runs, grouped))
+    write_text(output, comparison_page(experiments, grouped))
     print(f"comparison: {output}", file=sys.stderr)
     if FIGURE.value:
         draw(Path(FIGURE.value), runs)
+
+
+def tables_of(runs):
+    """The tables of the runs of one experiment: a row for each run, or for each variant of each."""
+    compared = variant_comparison if any(map(named, runs)) else comparison.comparison
+    return compared(runs, group_by=GROUP_BY.value)
+
+
+def picture_of(runs, *, format):
+    """The figure of the runs of one experiment, and its caption."""
+    names = comparison.run_names(runs)
+    if not any(map(named, runs)):
+        return figures.runs_beside_paper(runs, names, format=format), "Macro-F1 beside the paper's"
+    if len(set(names)) < len(runs):
+        names = [run["run"] for run in runs]
+    variants = [arranged(run) for run in runs]
+    start = [f"{name}: " * (len(runs) > 1) for name in names]
+    labels = [name + one.label for name, found in zip(start, variants, strict=True) for one in found]
+    found = [one for several in variants for one in several]
+    classes = {len(run.get("classes") or ()) for run in runs}
+    options = {"classes": max(classes) if len(classes) == 1 else 0, "units": levels(runs[0])}
+    return figures.variant_scores(found, names=labels, format=format, **options), "Every variant"
 
 
 def finished_runs(workdirs):
@@ -82,22 +114,20 @@ def common_folder(workdirs):
     return Path(os.path.commonpath([folder.absolute().parent for folder in workdirs]))
 
 
-def comparison_page(runs, grouped):
-    """The comparison's tables and figure as one HTML page."""
+def comparison_page(experiments, grouped):
+    """The comparison's tables, and a figure for the runs of each experiment, as one HTML page."""
     try:
-        picture = figures.runs_beside_paper(runs, comparison.run_names(runs), format="inline")
-        drawing = page.picture(picture, "Macro-F1 beside the paper's")
+        drawing = "".join(page.picture(*picture_of(runs, format="inline")) for runs in experiments)
     except ImportError as error:
         drawing = page.paragraph(f"No figure here: {error}.", "warning")
     sections = [page.Section("Table", "\n".join(map(tables.html, grouped))), page.Section("Figure", drawing)]
-    return page.document(
-        "Runs beside the paper", page.paragraph(f"{len(runs)} runs beside the figures of the paper."), sections
-    )
+    lead = page.paragraph(f"{sum(map(len, experiments))} runs beside the figures of the paper.")
+    return page.document("Runs beside the paper", lead, sections)
 
 
 def draw(path, runs):
     """Draw the comparison into an .svg or .png file."""
-    picture = figures.runs_beside_paper(runs, comparison.run_names(runs), format=path.suffix.lstrip("."))
+    picture, _ = picture_of(runs, format=path.suffix.lstrip("."))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(picture if isinstance(picture, bytes) else picture.encode())
     print(f"figure: {path}", file=sys.stderr)

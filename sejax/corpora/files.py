@@ -1,22 +1,11 @@
-"""Files and folders that appear whole or not at all, and work that only one process does at a time."""
+"""Work that only one process does at a time."""
 
 import contextlib
 import fcntl
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from sejax.errors import InputError
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file under another name, flush it to the disk, then rename it."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    with open(unfinished, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
 
 
 @contextlib.contextmanager

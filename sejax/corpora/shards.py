@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sejax.core.files import write_text
 from sejax.corpora.corpus import Corpus, Progress, seconds
-from sejax.corpora.files import write_text
 from sejax.corpora.groups import groups
 from sejax.corpora.problems import BadRecording, Problem, Problems
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import jax
 
+from sejax.core.files import plain, write_text
 from sejax.errors import InputError
-from sejax.report.results import plain, write_text
 
 CONFIG = "config.json"
 # Of no influence on results: these may differ between a run and its continuation.

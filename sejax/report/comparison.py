@@ -3,16 +3,9 @@
 from itertools import groupby
 
 from sejax.report.results import is_finite
-from sejax.report.run_tables import (
-    PROTOCOLS,
-    STRONG_NOTE,
-    figures_at,
-    iterations,
-    members_text,
-    paper_figures,
-    setting,
-)
-from sejax.report.tables import MISSING, Table, against, mean_std, number
+from sejax.report.run_tables import STRONG_NOTE, figures_at, iterations, paper_figures
+from sejax.report.tables import Table, against, mean_std, number
+from sejax.report.terms import MISSING, PROTOCOLS, count_text, members_text, setting
 
 ROW_FIELDS = {
     "corpus": "corpus",
@@ -95,12 +88,12 @@ def _comparison_table(runs, group_by):
     if len(set(zip(*stubs.values(), strict=True))) < len(runs):
         stubs["run"] = [str(run.get("run", place)) for place, run in enumerate(runs, 1)]
     caption = [_caption_text(field, texts[field][0]) for field in in_caption]
-    members = list(map(members_text, runs))
+    members = [members_text(run["members"]) for run in runs]
     if len(set(members)) == 1:
         caption.append(f"mean ± sample standard deviation over {members[0]} (folds x seeds)")
     else:
         caption.append("mean ± sample standard deviation over the members (folds x seeds) of each run")
-        stubs["members"] = list(map(_count, runs))
+        stubs["members"] = [count_text(run["members"]) for run in runs]
     rows = tuple((*cells, *_scores(run)) for *cells, run in zip(*stubs.values(), runs, strict=True))
     used = dict.fromkeys(str(setting(run, "protocol")) for run in runs)
     notes = (STRONG_NOTE, *(f"Protocol {name}: {PROTOCOLS[name]}." for name in used if name in PROTOCOLS))
@@ -109,11 +102,6 @@ def _comparison_table(runs, group_by):
 
 def _caption_text(field, text):
     return text if field in CAPTION_FIELDS else f"{ROW_FIELDS[field]} {text}"
-
-
-def _count(run):
-    failed = sum(bool(member.get("failed")) for member in run["members"])
-    return f"{len(run['members'])}" + (f" ({failed} failed)" if failed else "")
 
 
 def run_scores(run):

@@ -1,27 +1,34 @@
 """The figures of a run: confusion matrices, curves, pseudo-labels, scores; and of many beside the paper.
 
 Every function takes parts of results.json and returns a picture; `sejax.report.drawing.drawn` documents the
-option `format`. `gallery` and `posteriors_over_time`, which draw sound, live in sejax.report.sound.
+option `format`. Sound is drawn in sejax.report.sound, training in sejax.report.curves, the scores of a run's
+variants in sejax.report.variant_figures; all are named here.
 """
 
 import numpy as np
 
 from sejax.report.comparison import run_scores
+from sejax.report.curves import learning_curves, mean_curve, training_curves
 from sejax.report.drawing import BLUE, INK, ORANGE, RULE, SURFACE, drawn, page, shaded
 from sejax.report.results import is_finite
-from sejax.report.run_tables import LEVELS, METRICS, figures_at, iterations, paper_figures
+from sejax.report.run_tables import figures_at, iterations, paper_figures
 from sejax.report.sound import gallery, posteriors_over_time
+from sejax.report.terms import METRICS, levels
+from sejax.report.variant_figures import accuracy_over_rate, variant_scores
 
 __all__ = [
+    "accuracy_over_rate",
     "confusion_matrix",
     "gallery",
     "iteration_scores",
+    "learning_curves",
     "mean_curve",
     "posteriors_over_time",
     "pseudo_label_counts",
     "pseudo_labels",
     "runs_beside_paper",
     "training_curves",
+    "variant_scores",
 ]
 
 
@@ -59,67 +66,6 @@ def confusion_matrix(counts, classes):
     for spine in axes.spines.values():
         spine.set_visible(True)
     return figure
-
-
-@drawn
-def training_curves(members, *, iteration=1):
-    """Loss, accuracy and learning rate over the epochs of one iteration: members faint, their mean bold.
-
-    `members` as in results.json; the limits come from all iterations, so that their figures compare. The
-    mean stops where fewer than half of the members still train: early stopping would otherwise bend it.
-    """
-    history = [entry for member in members for entry in member.get("history", ())]
-    figure, panels = page(3.25, 4.6, rows=3, sharex=True, height_ratios=(3, 3, 2))
-    for axes, quantity in zip(panels, ("loss", "accuracy"), strict=False):
-        for part, name, colour in (("train", "training", ORANGE), ("valid", "validation", BLUE)):
-            _curves(axes, members, f"{part}/{quantity}", iteration, colour=colour, label=name)
-        _shared_limits(axes, [entry.get(f"{part}/{quantity}") for entry in history for part in ("train", "valid")])
-        axes.set_title(quantity)
-    _curves(panels[2], members, "learning_rate", iteration, colour=INK, label="mean", drawstyle="steps-post")
-    panels[2].set_yscale("log")
-    panels[2].minorticks_off()
-    rates = [entry.get("learning_rate") for entry in history]
-    _shared_limits(panels[2], [rate for rate in rates if is_finite(rate) and rate > 0], factor=1.6)
-    panels[2].set(
-        title="learning rate", xlabel="epoch", xlim=(1, max(2, *(entry.get("epoch", 1) for entry in history)))
-    )
-    panels[0].legend(loc="upper right")
-    return figure
-
-
-def _curves(axes, members, name, iteration, *, colour, label, **style):
-    for member in members:
-        points = _points(member, name, iteration)
-        axes.plot(*points, color=colour, alpha=0.3, linewidth=0.8, **style)
-    axes.plot(*mean_curve(members, name, iteration), color=colour, linewidth=2, label=label, **style)
-
-
-def _points(member, name, iteration):
-    rows = [entry for entry in member.get("history", ()) if entry.get("iteration", 1) == iteration]
-    rows = [entry for entry in rows if is_finite(entry.get(name))]
-    return [entry["epoch"] for entry in rows], [entry[name] for entry in rows]
-
-
-def mean_curve(members, name, iteration):
-    """Epochs and means of one quantity over the members that did not fail, while half of them have it."""
-    sound, columns = [member for member in members if not member.get("failed")], {}
-    for member in sound:
-        for epoch, value in zip(*_points(member, name, iteration), strict=True):
-            columns.setdefault(epoch, []).append(value)
-    kept = {epoch: values for epoch, values in sorted(columns.items()) if 2 * len(values) >= len(sound)}
-    return list(kept), [float(np.mean(values)) for values in kept.values()]
-
-
-def _shared_limits(axes, values, factor=None):
-    values = [value for value in values if is_finite(value)]
-    if not values:
-        return
-    low, high = min(values), max(values)
-    if factor:
-        axes.set_ylim(low / factor, high * factor)
-    else:
-        margin = 0.05 * (high - low) or 0.05
-        axes.set_ylim(low - margin, high + margin)
 
 
 @drawn
@@ -176,7 +122,7 @@ def pseudo_label_counts(members):
 def iteration_scores(results):
     """Macro-F1 and UAR on the test part after each iteration, mean and deviation, beside the paper's."""
     steps, paper, summary = iterations(results), paper_figures(results), results["summary"]
-    metrics = ("macro_f1", "uar")
+    metrics, units = ("macro_f1", "uar"), levels(results)
     figure, panels = page(6.6, 3.0, columns=len(metrics), sharey=True)
     figure.get_layout_engine().set(wspace=0.06)
     for axes, metric in zip(panels, metrics, strict=True):
@@ -185,14 +131,14 @@ def iteration_scores(results):
             found = [(step + shift, entry["mean"], entry["std"] or 0.0) for step, entry in found if entry]
             if found:
                 x, mean, std = zip(*found, strict=True)
-                axes.errorbar(x, mean, std, color=colour, marker="o", capsize=3, label=f"per {LEVELS[part]}")
+                axes.errorbar(x, mean, std, color=colour, marker="o", capsize=3, label=f"per {units[part]}")
         theirs = [(step, figures_at(paper, "test", metric, step, steps[-1])) for step in steps]
         _paper_line(axes, [(step, value) for step, value in theirs if is_finite(value)])
         axes.locator_params(axis="y", steps=[1, 2, 5, 10])
         axes.set(title=METRICS[metric], xlabel="iteration", xticks=steps)
         axes.set_xlim(steps[0] - 0.4, steps[-1] + 0.4)
     drawn_lines = dict(zip(*reversed(panels[0].get_legend_handles_labels()), strict=True))
-    order = [name for name in ("per block", "per utterance", "paper") if name in drawn_lines]
+    order = [name for name in (*(f"per {unit}" for unit in units.values()), "paper") if name in drawn_lines]
     figure.legend([drawn_lines[name] for name in order], order, loc="outside upper left", ncols=3)
     return figure
 

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sejax.report import figures, page, run_tables, tables
+from sejax.core.files import write_text
+from sejax.report import figures, page, run_tables, tables, terms
 from sejax.report.comparison import ROW_FIELDS
-from sejax.report.page import Section, in_row, paragraph, picture
-from sejax.report.results import is_finite, write_text
+from sejax.report.page import Section, paragraph
+from sejax.report.pictures import pictures
+from sejax.report.results import field_value, is_finite
+from sejax.report.variants import MARKS, arranged, leading_metric, named
 
 FILE = "report.html"
 EXAMPLES = "examples.npz"
@@ -42,7 +45,7 @@ def read_examples(workdir):
 
 def report(results, images=None):
     """The report's text; see `write_report`."""
-    drawings, missing = _drawings(results, images or {})
+    drawings, missing = pictures(results, images or {})
     sections = [
         Section("What was run", _what_was_run(results)),
         Section("Results", missing + tables.html(run_tables.headline(results)) + drawings["scores"]),
@@ -54,50 +57,56 @@ def report(results, images=None):
         Section("Environment", page.definitions(results.get("environment", {}))),
         Section("Config", page.definitions(results["config"])),
     ]
-    corpus = run_tables.setting(results, "corpus")
+    corpus = terms.setting(results, "corpus")
     title = f"{results['experiment']} on {corpus}" if corpus else results["experiment"]
     return page.document(title, _lead(results), sections)
 
 
-def _drawings(results, images):
-    """The figures by section, as HTML, and a warning in their place where matplotlib is missing."""
-    makers = {
-        "scores": _scores,
-        "confusion": _confusion,
-        "curves": _curves,
-        "pseudo_labels": _pseudo_labels,
-        "examples": lambda _: _gallery(results, images),
-    }
-    try:
-        return {name: make(results) for name, make in makers.items()}, ""
-    except ImportError as error:
-        text = f"No figures here: {error}; then python launch/report.py --workdir=RUN."
-        return dict.fromkeys(makers, ""), paragraph(text, "warning")
-
-
 def _lead(results):
-    """The result in a sentence: macro-F1 beside the paper's, UAR per utterance, the protocol, failures."""
+    """The result in a sentence: our figures beside the paper's, the protocol, and the members that failed."""
+    varied = named(results)
+    parts = _variants_in_words(results) if varied else _scores_in_words(results)
+    protocol = terms.setting(results, "protocol", "not recorded")
+    over = f"{terms.members_text(results['members'])}, protocol {protocol}"
+    mean = "mean ± standard deviation over" + " the folds and seeds of each:" * varied
+    text = f"{'; '.join(parts)}; {mean} {over}." if parts else f"{over}."
+    return paragraph(text[0].upper() + text[1:]) + _failures(results)
+
+
+def _scores_in_words(results):
     summary, paper = results["summary"], run_tables.paper_figures(results)
-    steps = run_tables.iterations(results) or [None]
+    steps, units = run_tables.iterations(results) or [None], terms.levels(results)
     parts = []
     if "test/macro_f1" in summary:
         theirs = run_tables.figures_at(paper, "test", "macro_f1", steps[-1], steps[-1])
         beside = f" (paper: {tables.number(theirs, 2)})" if is_finite(theirs) else ""
-        parts.append(f"Macro-F1 {tables.mean_std(summary['test/macro_f1'])} per block{beside}")
+        parts.append(f"Macro-F1 {tables.mean_std(summary['test/macro_f1'])} per {units['test']}{beside}")
     if "test_utterance/uar" in summary:
         parts.append(f"UAR {tables.mean_std(summary['test_utterance/uar'])} per utterance")
-    protocol = run_tables.setting(results, "protocol", "not recorded")
-    over = f"{run_tables.members_text(results)}, protocol {protocol}"
-    text = f"{'; '.join(parts)}; mean ± standard deviation over {over}." if parts else f"{over}."
-    return paragraph(text[0].upper() + text[1:]) + _failures(results)
+    return parts
+
+
+def _variants_in_words(results):
+    """`Validation accuracy at the published rate: resnet50 0.4 (paper: 0.998), ...`, and so for the tuned rate."""
+    found = arranged(results)
+    metric, parts = leading_metric(found), []
+    for mark, which in MARKS.items():
+        scores = []
+        for variant in (variant for variant in found if variant.mark == mark and metric in variant.summary):
+            theirs = variant.paper.get(metric)
+            beside = f" (paper: {field_value(theirs)})" if is_finite(theirs) else ""
+            name = variant.group if mark else variant.label
+            scores.append(f"{name} {tables.mean_std(variant.summary[metric])}{beside}")
+        if scores and (mark or not parts):
+            parts.append(f"{terms.title(metric, terms.levels(results))}{which}: {', '.join(scores)}")
+    return parts
 
 
 def _failures(results):
     failed = [member for member in results["members"] if member.get("failed")]
     return "".join(
         paragraph(
-            f"Fold {member.get('fold')}, seed {member.get('seed')} {run_tables.failure(member)}. "
-            "It is left out of every mean and confusion matrix.",
+            f"{terms.who(member)} {terms.failure(member)}. It is left out of every mean and confusion matrix.",
             "warning",
         )
         for member in failed
@@ -107,10 +116,10 @@ def _failures(results):
 def _what_was_run(results):
     data, seconds = results.get("data") or {}, results.get("seconds")
     body = page.preformatted(results.get("command") or _equivalent_config(results))
-    protocol = run_tables.setting(results, "protocol")
-    if protocol in run_tables.PROTOCOLS:
-        body += paragraph(f"Protocol {protocol}: {run_tables.PROTOCOLS[protocol]}.")
-    facts = {name.replace("_", " "): f"{value:,}" if is_finite(value) else value for name, value in data.items()}
+    protocol = terms.setting(results, "protocol")
+    if protocol in terms.PROTOCOLS:
+        body += paragraph(f"Protocol {protocol}: {terms.PROTOCOLS[protocol]}.")
+    facts = {name.replace("_", " "): _fact(value) for name, value in data.items()}
     if results.get("classes"):
         facts["classes"] = results["classes"]
     if is_finite(seconds):
@@ -118,10 +127,17 @@ def _what_was_run(results):
     return body + page.definitions(facts)
 
 
+def _fact(value):
+    """Numbers with commas; a mapping to numbers or texts on one line, as in `stress: fear`."""
+    if isinstance(value, dict) and not any(isinstance(entry, dict | list) for entry in value.values()):
+        return ", ".join(f"{name}: {_fact(entry)}" for name, entry in value.items()) or "none"
+    return f"{value:,}" if is_finite(value) else value
+
+
 def _equivalent_config(results):
     """The config argument that names this run's setting, for a run that did not record its command."""
     fields = (*ROW_FIELDS, "folds", "seeds")
-    named = [(field, run_tables.setting(results, field)) for field in fields]
+    named = [(field, terms.setting(results, field)) for field in fields]
     argument = ",".join(f"{field}={value}" for field, value in named if value is not None)
     return f"--config=configs/{results['experiment']}.py:{argument}"
 
@@ -135,56 +151,11 @@ def duration(seconds):
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _scores(results):
-    if len(run_tables.iterations(results)) < 2:
-        return ""
-    return picture(figures.iteration_scores(results, format="inline"), "Scores on the test part by iteration")
-
-
-def _confusion(results):
-    """Counts after the last iteration, pooled over the members that did not fail, per block and utterance."""
-    classes, pictures = results.get("classes"), []
-    for part, level in run_tables.LEVELS.items():
-        counts = pooled_confusion(results["members"], part)
-        if classes and counts is not None and counts.shape == (len(classes), len(classes)):
-            svg = figures.confusion_matrix(counts, classes, format="inline")
-            pictures.append(picture(svg.replace("confusion-matrix-", f"confusion-{part}-"), f"Per {level}"))
-    note = "Shares of the true class in %, counts below, over all test parts after the last iteration."
-    return paragraph(note, "muted") + in_row(pictures) if pictures else ""
-
-
-def pooled_confusion(members, part):
-    """The confusion matrices of a part summed over the members that did not fail: float [C, C], or None."""
-    found = [(member.get("confusion") or {}).get(part) for member in members if not member.get("failed")]
-    found = [np.asarray(counts, dtype=float) for counts in found if counts is not None]
-    return sum(found) if found else None
-
-
-def _curves(results):
-    members = results["members"]
-    steps = sorted({entry.get("iteration", 1) for member in members for entry in member.get("history", ())})
-    pictures = []
-    for step in steps:
-        svg = figures.training_curves(members, iteration=step, format="inline")
-        caption = f"Iteration {step}" if len(steps) > 1 else "Loss, accuracy and learning rate"
-        pictures.append(picture(svg.replace("training-curves-", f"curves-{step}-"), caption))
-    note = "Faint: each member. Bold: the mean of the members still training, while at least half of them are."
-    return paragraph(note, "muted") + in_row(pictures) if pictures else ""
-
-
-def _pseudo_labels(results):
-    if not figures.pseudo_label_counts(results["members"]):
-        return ""
-    threshold = run_tables.setting(results, "threshold", tables.MISSING)
-    caption = f"Pseudo-labels after each iteration, confident at a posterior of {threshold} or more"
-    return picture(figures.pseudo_labels(results["members"], format="inline"), caption)
-
-
 def _pseudo_label_table(results):
     rows = []
     for row in figures.pseudo_label_counts(results["members"]):
         right, confident = row["confident_correct"], row["confident"]
-        share = f"{100 * right / confident:.1f} %" if is_finite(right) and confident else tables.MISSING
+        share = f"{100 * right / confident:.1f} %" if is_finite(right) and confident else terms.MISSING
         counts = [tables.number(row[name], 1) for name in ("labelled", "unlabelled", "confident", "confident_correct")]
         rows.append((str(row["iteration"]), *counts, share))
     if not rows:
@@ -198,12 +169,3 @@ def _pseudo_label_table(results):
         "right of confident",
     )
     return tables.html(tables.Table("Images, mean over the members that did not fail", columns, tuple(rows)))
-
-
-def _gallery(results, images):
-    ordered = [name for name in results.get("classes", ()) if name in images]
-    ordered += [name for name in images if name not in ordered]
-    if not ordered:
-        return ""
-    svg = figures.gallery({name: images[name] for name in ordered}, format="inline")
-    return picture(svg, "One block of each class, as a spectrogram")

@@ -44,8 +44,8 @@ table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabul
 th, td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--rule); }
 td { vertical-align: top; white-space: nowrap; }
 td.long { white-space: normal; min-width: 12rem; }
-table.wide { font-size: .8rem; }
-table.wide :is(th, td) { padding-right: .45rem; padding-left: 0; }
+table.wide { font-size: .77rem; }
+table.wide :is(th, td) { padding-right: .35rem; padding-left: 0; }
 th { color: var(--muted); font-weight: 600; vertical-align: bottom; }
 td.number, th.number { text-align: right; padding-left: .5rem; }
 td.number strong { color: var(--blue); }

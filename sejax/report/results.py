@@ -1,18 +1,21 @@
-"""results.json: written in one piece, read back with its schema checked, summarised over members."""
+"""results.json: written in one piece, read back with its schema checked, summarised over members.
 
-import dataclasses
+Members of one run that differ in more than fold and seed (a network, a learning rate, a fusion) are variants
+of its experiment: each variant has a summary of its own.
+"""
+
 import json
 import math
-import os
 import statistics
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from sejax.core.files import plain, write_text
 from sejax.errors import InputError
 
 FILE = "results.json"
+REPEATS = ("fold", "seed")  # members that differ in these alone are repetitions of one variant
 
 
 def summarise(members):
@@ -40,71 +43,73 @@ def summarise(members):
     }
 
 
+def name_of(member):
+    """The variant that a member belongs to: its fields that hold text or a number, but for fold and seed."""
+    named = {field: value for field, value in member.items() if field not in (*REPEATS, "failed")}
+    return {field: value for field, value in named.items() if isinstance(value, str | int | float | np.generic)}
+
+
+def variants(members, *, paper=None):
+    """The members grouped by name: [{"name": {field: value}, "summary": ..., "paper": ...}] in run order.
+
+    `paper` gives the published figures of a name, {metric: value}; without it "paper" is {}. Members that
+    carry no more than fold and seed make one variant with the name {}.
+    """
+    groups = {}
+    for member in members:
+        groups.setdefault(frozenset(name_of(member).items()), []).append(member)
+    return [
+        {"name": name, "summary": summarise(found), "paper": dict(paper(name)) if paper else {}}
+        for name, found in ((name_of(found[0]), found) for found in groups.values())
+    ]
+
+
+def label(name):
+    """A variant's name in a few words: `resnet50 at 0.0001`; text stands alone, a number behind its field."""
+    words = [
+        value if isinstance(value, str) else f"{field.replace('_', ' ')} {field_value(value)}"
+        for field, value in name.items()
+        if field != "learning_rate"
+    ]
+    rate = [f"at {field_value(name['learning_rate'])}"] if "learning_rate" in name else []
+    return " ".join([", ".join(words)] * bool(words) + rate)
+
+
+def field_value(value):
+    """A field's value as text, numbers in their shortest form: 1e-05, 0.0001, 10."""
+    return f"{value:g}" if is_finite(value) else str(value)
+
+
+def summaries(members, *, paper=None):
+    """The fields "variants" and "summary" of a run's results.
+
+    With one variant, "summary" is that variant's; with several its keys are "<label>/<metric>", so that a
+    reader who knows nothing of variants still finds every number.
+    """
+    found = variants(members, paper=paper)
+    if len(found) == 1:
+        return {"variants": found, "summary": found[0]["summary"]}
+    flat = {
+        f"{label(variant['name'])}/{metric}": entry for variant in found for metric, entry in variant["summary"].items()
+    }
+    return {"variants": found, "summary": flat}
+
+
 def is_finite(value):
     """Whether `value` is a finite number (None, NaN, infinities, booleans and text are not)."""
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     return number and math.isfinite(value)
 
 
-def plain(value, where="results"):
-    """`value` as JSON's own types, with null for NaN and infinities.
-
-    Mappings (config objects with `to_dict` too), sequences, dataclasses, paths, numpy and JAX arrays and
-    scalars are taken; anything else raises a TypeError that names its place, as in
-    results['config']['model'].
-    """
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if hasattr(value, "to_dict"):
-        value = value.to_dict()
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = dataclasses.asdict(value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry, f"{where}[{str(key)!r}]") for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(entry, f"{where}[{index}]") for index, entry in enumerate(value)]
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
-        return plain(_listed(np.asarray(value), where), where)
-    raise TypeError(f"{where} is a {type(value).__name__}, which results.json cannot hold")
-
-
-def _listed(array, where):
-    if array.dtype.kind in "biufU":
-        return array.tolist()
-    if array.dtype.kind == "V" or "float" in array.dtype.name:  # bfloat16 and other small floats
-        return array.astype(np.float32).tolist()
-    raise TypeError(f"{where} is an array of {array.dtype}, which results.json cannot hold")
-
-
 def write_results(workdir, results):
     """Write `results` to workdir/results.json and return its path; the folder is made if missing.
 
-    A reader sees the old file or the new one, never half of one: the text is written beside it, flushed to
-    the disk and moved over it. The file is strict JSON: NaN and infinities become null.
+    The file is strict JSON (NaN and infinities become null), and appears whole or not at all.
     """
     path = Path(workdir) / FILE
     text = json.dumps(plain(results), indent=1, allow_nan=False, ensure_ascii=False)
     write_text(path, text + "\n")
     return path
-
-
-def write_text(path, text):
-    """Replace the file at `path` by `text` (UTF-8) in one move; the folder is made if missing."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with open(partial, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_results(path):
@@ -136,6 +141,15 @@ def _check(path, results):
     for index, member in enumerate(results["members"]):
         if not isinstance(member, dict) or not isinstance(member.get("metrics", {}), dict):
             raise InputError(f"{path}: member {index} is not a record with metrics; rewrite the file by a run")
-    for metric, entry in results["summary"].items():
+    _check_summary(path, results["summary"])
+    for index, variant in enumerate(results.get("variants") or []):
+        fields = variant if isinstance(variant, dict) else {}
+        if not all(isinstance(fields.get(field), dict) for field in ("name", "summary")):
+            raise InputError(f"{path}: variant {index} has no name or summary; rewrite the file by a run")
+        _check_summary(path, fields["summary"])
+
+
+def _check_summary(path, summary):
+    for metric, entry in summary.items():
         if not isinstance(entry, dict) or "mean" not in entry:
             raise InputError(f"{path}: summary entry {metric!r} has no mean; rewrite the file by a run")

@@ -3,38 +3,19 @@
 import re
 
 from sejax.report import published
-from sejax.report.results import is_finite
-from sejax.report.tables import MISSING, Table, against, number
+from sejax.report.results import REPEATS, field_value, is_finite, name_of
+from sejax.report.tables import Table, against, number
+from sejax.report.terms import METRICS, MISSING, PARTS, failure, levels, members_text, setting, title
+from sejax.report.variant_tables import variant_table
+from sejax.report.variants import named
 
-PROTOCOLS = {
-    "speaker": "no speaker occurs in two parts of a fold (sessions where a corpus has them)",
-    "block": "speakers are mixed; the near-copies of one block (its maximum frequencies) stay together",
-    "image": "images are split at random, so speakers and near-copies of a block leak into the test part",
-}
-METRICS = {"macro_f1": "macro-F1", "uar": "UAR", "accuracy": "accuracy"}
-LEVELS = {"test": "block", "test_utterance": "utterance"}
 STRONG_NOTE = "Bold (* in plain text): at or above the paper's figure, which has two decimals."
 _KEY = re.compile(r"(?:iteration_(\d+)/)?([^/]+)/([^/]+)")
 
 
-def setting(results, field, default=None):
-    """A config field of a run; the top level of results.json has the last word (corpus, protocol)."""
-    return results.get(field, results["config"].get(field, default))
-
-
 def paper_figures(results):
     """The paper's figures for a run: those it recorded, else those that `published` finds for its config."""
-    if results.get("paper"):
-        return results["paper"]
-    if not str(results["experiment"]).startswith("pseudo_labelling"):
-        return {}
-    fraction = setting(results, "labelled", 1.0)
-    return published.published(
-        setting(results, "corpus", ""),
-        setting(results, "scale"),
-        setting(results, "voice_activity", "none"),
-        fraction,
-    )
+    return results.get("paper") or published.figures(results, {})
 
 
 def iterations(results):
@@ -57,14 +38,16 @@ def figures_at(entries, part, metric, iteration, last):
 
 
 def headline(results):
-    """Every summarised metric of one run, by level and iteration, beside the paper's."""
-    summary, paper = results["summary"], paper_figures(results)
+    """Every summarised metric of one run, by level and iteration, beside the paper's; or its table of variants."""
+    if named(results):
+        return variant_table(results)
+    summary, paper, units = results["summary"], paper_figures(results), levels(results)
     steps = iterations(results) or [None]
     pairs = list(dict.fromkeys(match.groups()[1:] for match in map(_KEY.fullmatch, summary) if match))
-    pairs.sort(key=lambda pair: (_place(LEVELS, pair[0]), _place(METRICS, pair[1])))
+    pairs.sort(key=lambda pair: (_place(units, pair[0]), _place(METRICS, pair[1])))
     columns, rows = (
         ["level", "metric"],
-        [[LEVELS.get(part, part), METRICS.get(name, name)] for part, name in pairs],
+        [[units.get(part, part), METRICS.get(name, name)] for part, name in pairs],
     )
     for step in steps:
         ours = [figures_at(summary, *pair, step, steps[-1]) for pair in pairs]
@@ -87,38 +70,33 @@ def _place(order, name):
 def _run_caption(results):
     protocol = setting(results, "protocol", MISSING)
     corpus = setting(results, "corpus", results["experiment"])
-    over = members_text(results)
+    over = members_text(results["members"])
     return f"{corpus}, protocol {protocol}: mean ± sample standard deviation over {over}"
 
 
-def members_text(results):
-    """How many members a summary stands on: `5 members`, or `4 of 5 members (1 failed)`."""
-    members = results["members"]
-    failed = sum(bool(member.get("failed")) for member in members)
-    noun = "member" if len(members) == 1 else "members"
-    return f"{len(members) - failed} of {len(members)} {noun} ({failed} failed)" if failed else f"{len(members)} {noun}"
-
-
 def member_table(results):
-    """One row for each fold and seed: its final metrics, epochs of each iteration, or why it failed."""
-    names = [f"{part}/{metric}" for part in LEVELS for metric in METRICS]
-    names = [name for name in names if any(name in member["metrics"] for member in results["members"])]
+    """One row for each member: its name, fold and seed, whether it failed, its final metrics and its epochs."""
+    members, units = results["members"], levels(results)
+    fields = list(dict.fromkeys(field for member in members for field in name_of(member)))
+    fields += [field for field in REPEATS if any(field in member for member in members)]
+    metrics = dict.fromkeys(name for member in members for name in member["metrics"] if name.count("/") == 1)
+    metrics = sorted(metrics, key=lambda metric: _metric_order(metric, units))
+    several = any(member.get("iterations") for member in members)
     rows = []
-    for member in results["members"]:
-        epochs = " / ".join(str(entry.get("epochs", MISSING)) for entry in member.get("iterations", ()))
-        status = failure(member) or "finished"
-        scores = [number(member["metrics"].get(name)) for name in names]
-        rows.append((str(member.get("fold")), str(member.get("seed")), status, *scores, epochs or MISSING))
-    titles = [f"{METRICS[name.split('/')[1]]}, {LEVELS[name.split('/')[0]]}" for name in names]
-    caption = f"Every member after its last iteration, protocol {setting(results, 'protocol', MISSING)}"
-    return Table(caption, ("fold", "seed", "status", *titles, "epochs"), tuple(rows), stubs=3)
+    for member in members:
+        cells = [field_value(member.get(field, MISSING)) for field in fields]
+        cells += [failure(member) or "finished"]
+        cells += [number(member["metrics"].get(name)) for name in metrics]
+        if several:
+            cells.append(" / ".join(str(entry.get("epochs", MISSING)) for entry in member.get("iterations") or ()))
+        rows.append(tuple(cell or MISSING for cell in cells))
+    stubs = (*(field.replace("_", " ") for field in fields), "status")
+    columns = (*stubs, *(title(name, units) for name in metrics), *["epochs"] * several)
+    after = "iteration" if several else "epoch"
+    caption = f"Every member after its last {after}, protocol {setting(results, 'protocol', MISSING)}"
+    return Table(caption, columns, tuple(rows), stubs=len(stubs))
 
 
-def failure(member):
-    """`failed at step 120: loss is NaN` for a member that failed, else ""."""
-    failed = member.get("failed")
-    if not failed:
-        return ""
-    if not isinstance(failed, dict):
-        return f"failed: {failed}"
-    return f"failed at step {failed.get('step', MISSING)}: {failed.get('reason', 'no reason recorded')}"
+def _metric_order(metric, units):
+    part, _, name = metric.partition("/")
+    return _place([*PARTS, *units], part), _place(METRICS, name)

@@ -4,8 +4,7 @@ import html as markup
 from dataclasses import dataclass
 
 from sejax.report.results import is_finite
-
-MISSING = "–"
+from sejax.report.terms import MISSING
 
 
 class Strong(str):
@@ -42,10 +41,10 @@ def mean_std(entry, digits=3):
     return f"{number(entry['mean'], digits)} ± {number(entry['std'], digits)}"
 
 
-def against(entry, paper):
-    """`mean_std(entry)`, marked Strong where the mean is at least the paper's figure."""
+def against(entry, paper, *, lower=False):
+    """`mean_std(entry)`, marked Strong where the mean is at least the paper's figure; at most, for `lower`."""
     cell = mean_std(entry)
-    beaten = cell != MISSING and is_finite(paper) and entry["mean"] >= paper
+    beaten = cell != MISSING and is_finite(paper) and (entry["mean"] <= paper if lower else entry["mean"] >= paper)
     return Strong(cell) if beaten else cell
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from sejax.report.published import published
-from sejax.report.results import summarise
+from sejax.report.published import figures
+from sejax.report.published.pseudo_labelling import published
+from sejax.report.results import summaries, summarise
 
 CLASSES = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
 LAST = 3
@@ -102,6 +103,76 @@ def make_results(*, labelled=0.3, scale="log", voice_activity=0, protocol="image
         "members": members,
         "paper": published("emodb", scale, voice_activity, labelled),
     }
+
+
+NETWORKS = {"resnet50": 0.9, "squeezenet1_1": 0.55, "wide_resnet50_2": 0.8, "inception_v3": 0.5}
+RATES = (0.0001, 0.01, 1.0)
+
+
+def make_transfer_member(model, rate, seed, epochs=10):
+    """One member of `transfer`: the network's reach grows with the rate, but for 1.0, where it overfits."""
+    rng = np.random.default_rng((list(NETWORKS).index(model), RATES.index(rate), seed))
+    reach = {0.0001: 0.36, 0.01: NETWORKS[model], 1.0: NETWORKS[model] - 0.12}[rate]
+    history = []
+    for epoch in range(1, epochs + 1):
+        fit = 1 - np.exp(-epoch / 3)
+        row = {"iteration": 1, "epoch": epoch}
+        for part, gap in (("train", 0.08 if rate == 1.0 else 0.0), ("valid", 0.0)):
+            accuracy = 0.33 + (reach + gap - 0.33) * fit + 0.02 * rng.normal()
+            row[f"{part}/loss"] = float(1.1 + (0.25 - 1.1) * (accuracy - 0.33) / 0.67 + 0.02 * rng.random())
+            row[f"{part}/accuracy"] = float(np.clip(accuracy, 0, 1))
+        history.append(row)
+    metrics = {name: value for name, value in history[-1].items() if "/" in name}
+    for part in ("test", "test_utterance"):
+        for metric in ("accuracy", "uar", "macro_f1"):
+            metrics[f"{part}/{metric}"] = float(reach - 0.05 + 0.02 * rng.normal())
+    counts = {part: rng.poisson(reach * 100 * np.eye(3) + 30).tolist() for part in ("valid", "test", "test_utterance")}
+    name = {"model": model, "learning_rate": rate, "seed": seed}
+    return name | {"failed": None, "metrics": metrics, "history": history, "confusion": counts}
+
+
+def make_transfer_results(*, models=tuple(NETWORKS), rates=RATES, seeds=3, protocol="utterance", corpus="iemocap"):
+    """Results of `transfer`: every model at every rate, `seeds` times."""
+    members = [make_transfer_member(model, rate, seed) for model in models for rate in rates for seed in range(seeds)]
+    config = {
+        "corpus": corpus,
+        "protocol": protocol,
+        "trainable": "all",
+        "models": list(models),
+        "rates": list(rates),
+        "images": [1800, 600, 600],
+        "epochs": 10,
+        "seeds": seeds,
+    }
+    results = {
+        "experiment": "transfer",
+        "corpus": corpus,
+        "protocol": protocol,
+        "unit": "chunk",
+        "config": config,
+        "classes": ["anger", "stress", "neutral"],
+        "data": {
+            "chunks": 41207,
+            "class_mapping": {"anger": "anger", "stress": "fear", "neutral": "neutral"},
+            "weights": dict.fromkeys(models, "random"),
+        },
+        "environment": {"python": "3.11.2", "jax": "0.10.2"},
+        "seconds": 5000.0,
+        "members": members,
+    }
+    return results | summaries(members, paper=lambda name: figures(results, name))
+
+
+@pytest.fixture(scope="session")
+def fabricate_transfer():
+    """The function that makes up results of several networks at several learning rates."""
+    return make_transfer_results
+
+
+@pytest.fixture(scope="session")
+def transfer_run():
+    """Four networks at three rates, three seeds: for tests that only read it."""
+    return make_transfer_results()
 
 
 @pytest.fixture(scope="session")

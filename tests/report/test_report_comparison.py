@@ -47,6 +47,7 @@ def test_a_failed_member_is_named_in_caption_and_row(failed_results):
 
 def test_member_table_has_every_members_final_scores(results):
     table = member_table(results)
+    assert len(table.columns) == 3 + 6 + 1  # names and status, the last iteration's metrics, epochs
     for row, member in zip(table.rows, results["members"], strict=True):
         assert row[:3] == (str(member["fold"]), str(member["seed"]), "finished")
         assert row[3] == f"{member['metrics']['test/macro_f1']:.3f}"

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from sejax.report import drawing
-from sejax.report.html import EXAMPLES, duration, pooled_confusion, read_examples, report, write_report
+from sejax.report.html import EXAMPLES, duration, read_examples, report, write_report
+from sejax.report.pictures import pooled_confusion
 
 VOID = {"meta", "br", "img", "hr", "link", "input"}
 IMAGES = {

@@ -41,6 +41,29 @@ def test_several_workdirs_make_a_markdown_and_an_html_comparison(tmp_path, fabri
     assert (tmp_path / "all.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_runs_of_several_networks_are_compared_by_network_and_rate(tmp_path, fabricate, fabricate_transfer):
+    for name in ("utterance", "chunk"):
+        made = fabricate_transfer(models=("resnet50",), rates=(0.0001, 1.0), seeds=1, protocol=name)
+        write_results(tmp_path / name, made)
+    write_results(tmp_path / "other", fabricate(labelled=1.0))
+    done = launch("utterance", "chunk", "--figure=all.svg", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [row.split(" | ")[:3] for row in rows][0::2] == [
+        ["| protocol", "model", "learning rate"],
+        ["| utterance", "resnet50", "0.0001 (published)"],
+        ["| chunk", "resnet50", "0.0001 (published)"],
+    ]
+    picture = (tmp_path / "all.svg").read_text(encoding="utf-8")
+    assert "chunk: resnet50 at 1 (tuned)" in picture
+    mixed = launch("utterance", "other", "--output=mixed.html", cwd=tmp_path)
+    assert "iemocap, protocol utterance, trainable all: mean" in mixed.stdout
+    assert "| labelled |" in mixed.stdout
+    assert (tmp_path / "mixed.html").read_text(encoding="utf-8").count("<svg") == 2
+    refused = launch("utterance", "other", "--figure=all.svg", cwd=tmp_path)
+    assert refused.returncode == 2 and "error: --figure draws runs of one experiment" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

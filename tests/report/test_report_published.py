@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from sejax.report.published import FULL_SUPERVISION, PSEUDO_LABELS, SEMI_SUPERVISION, condition, published
+from sejax.report.published import figures, transfer
+from sejax.report.published.pseudo_labelling import (
+    FULL_SUPERVISION,
+    PSEUDO_LABELS,
+    SEMI_SUPERVISION,
+    condition,
+    published,
+)
 
 
 @pytest.mark.parametrize(
@@ -61,3 +68,40 @@ def test_pseudo_labels_of_susas_are_right_more_often_than_those_of_vam():
     susas, vam = (right / confident for right, confident in (PSEUDO_LABELS["susas"], PSEUDO_LABELS["vam"]))
     assert susas == pytest.approx(0.887, abs=1e-3)
     assert vam == pytest.approx(0.774, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("model", "row"),
+    [
+        ("resnet50", (0.997, 0.998, 0.0236, 0.023)),
+        ("resnet50_keras", (0.997, 0.998, 0.0236, 0.023)),
+        ("squeezenet1_0", (0.578, 0.463, 7.2, 9.6)),
+        ("squeezenet1_1", (0.578, 0.463, 7.2, 9.6)),
+        ("wide_resnet50_2", (0.857, 0.789, 6.12, 6.23)),
+        ("inception_v3", (0.385, 0.385, 9.8, 9.8)),
+        ("inception_v3_keras", (0.385, 0.385, 9.8, 9.8)),
+    ],
+)
+def test_transfers_figures_are_table_two_at_its_learning_rate_only(model, row):
+    metrics = ("train/accuracy", "valid/accuracy", "train/loss", "valid/loss")
+    assert transfer.published(model, 1e-4) == dict(zip(metrics, row, strict=True))
+    assert transfer.published(model, np.float32(1e-4)) != {}
+    assert transfer.published(model, 1e-3) == transfer.published(model, None) == {}
+
+
+def test_transfer_has_no_figure_for_other_networks():
+    assert transfer.published("alexnet", 1e-4) == {}
+
+
+def test_the_text_that_contradicts_table_two_is_recorded_beside_it():
+    for (network, metric), text in transfer.CONTRADICTED.items():
+        assert transfer.TABLE[network][transfer.METRICS.index(metric)] != text
+    assert transfer.CONTRADICTED == {("ResNet50", "valid/loss"): 0.23, ("SqueezeNet", "valid/accuracy"): 0.467}
+
+
+def test_figures_are_found_by_experiment_setting_and_name():
+    run = {"experiment": "transfer", "config": {}}
+    assert figures(run, {"model": "resnet50", "learning_rate": 1e-4})["train/accuracy"] == 0.997
+    labelled = {"corpus": "emodb", "scale": "log", "voice_activity": 0, "labelled": 1.0}
+    assert figures({"experiment": "pseudo_labelling", "config": labelled}, {}) == {"test/macro_f1": 0.94}
+    assert figures({"experiment": "unheard_of", "config": labelled}, {}) == {}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sejax.errors import InputError
-from sejax.report.results import plain, read_results, summarise, write_results
+from sejax.report.results import read_results, summarise, write_results
 
 
 def test_summary_is_numpys_mean_and_sample_deviation_over_members(results):
@@ -72,12 +72,6 @@ def test_arrays_scalars_paths_and_nan_become_strict_json(tmp_path):
     }
 
 
-def test_a_config_object_is_written_as_its_fields():
-    ml_collections = pytest.importorskip("ml_collections")
-    config = ml_collections.ConfigDict({"model": {"name": "alexnet"}, "fmax": (7000.0, 8000.0)})
-    assert plain({"config": config}) == {"config": {"model": {"name": "alexnet"}, "fmax": [7000.0, 8000.0]}}
-
-
 def test_a_value_that_json_cannot_hold_is_named_and_leaves_the_old_file(tmp_path, results):
     path = write_results(tmp_path, results)
     with pytest.raises(TypeError, match=r"results\['config'\]\['rates'\]\[1\] is a set"):
@@ -112,6 +106,8 @@ SOUND = {"experiment": "a", "config": {}, "summary": {}, "members": []}
         (json.dumps({**SOUND, "members": [3]}), "member 0 is not a record"),
         (json.dumps({**SOUND, "members": [{"metrics": []}]}), "member 0 is not a record"),
         (json.dumps({**SOUND, "summary": {"test/uar": 0.5}}), "summary entry 'test/uar' has no mean"),
+        (json.dumps({**SOUND, "variants": [{"name": {}}]}), "variant 0 has no name or summary"),
+        (json.dumps({**SOUND, "variants": [{"name": {}, "summary": {"a": {}}}]}), "summary entry 'a' has no mean"),
     ],
 )
 def test_a_broken_file_is_an_error_that_names_it(tmp_path, text, message):

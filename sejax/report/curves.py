@@ -1,0 +1,142 @@
+"""Training curves: of one run's members, and of its variants as small multiples beside one another."""
+
+import math
+import textwrap
+
+import numpy as np
+
+from sejax.report.drawing import BLUE, INK, MUTED, ORANGE, drawn, page
+from sejax.report.results import field_value, is_finite
+from sejax.report.variants import TUNED, arranged, columns
+
+QUANTITIES = ("accuracy", "loss")
+SERIES = (("train", "training", ORANGE), ("valid", "validation", BLUE))
+WIDE_RANGE = 20  # losses that span more than this factor are drawn on a log axis
+
+
+@drawn
+def training_curves(members, *, iteration=1):
+    """Loss, accuracy and learning rate over the epochs of one iteration: members faint, their mean bold.
+
+    `members` as in results.json; the limits come from all iterations, so that their figures compare. The
+    mean stops where fewer than half of the members still train: early stopping would otherwise bend it.
+    """
+    history = [entry for member in members for entry in member.get("history", ())]
+    figure, panels = page(3.25, 4.6, rows=3, sharex=True, height_ratios=(3, 3, 2))
+    for axes, quantity in zip(panels, ("loss", "accuracy"), strict=False):
+        for part, name, colour in SERIES:
+            _curves(axes, members, f"{part}/{quantity}", iteration, colour=colour, label=name)
+        _shared_limits(axes, [entry.get(f"{part}/{quantity}") for entry in history for part, *_ in SERIES])
+        axes.set_title(quantity)
+    _curves(panels[2], members, "learning_rate", iteration, colour=INK, label="mean", drawstyle="steps-post")
+    panels[2].set_yscale("log")
+    panels[2].minorticks_off()
+    rates = [entry.get("learning_rate") for entry in history]
+    _shared_limits(panels[2], [rate for rate in rates if is_finite(rate) and rate > 0], factor=1.6)
+    panels[2].set(
+        title="learning rate", xlabel="epoch", xlim=(1, max(2, *(entry.get("epoch", 1) for entry in history)))
+    )
+    panels[0].legend(loc="upper right")
+    return figure
+
+
+def _curves(axes, members, name, iteration, *, colour, label, **style):
+    for member in members:
+        points = _points(member, name, iteration)
+        axes.plot(*points, color=colour, alpha=0.3, linewidth=0.8, **style)
+    axes.plot(*mean_curve(members, name, iteration), color=colour, linewidth=2, label=label, **style)
+
+
+def _points(member, name, iteration):
+    rows = [entry for entry in member.get("history", ()) if entry.get("iteration", 1) == iteration]
+    rows = [entry for entry in rows if is_finite(entry.get(name))]
+    return [entry["epoch"] for entry in rows], [entry[name] for entry in rows]
+
+
+def mean_curve(members, name, iteration):
+    """Epochs and means of one quantity over the members that did not fail, while half of them have it."""
+    sound, columns = [member for member in members if not member.get("failed")], {}
+    for member in sound:
+        for epoch, value in zip(*_points(member, name, iteration), strict=True):
+            columns.setdefault(epoch, []).append(value)
+    kept = {epoch: values for epoch, values in sorted(columns.items()) if 2 * len(values) >= len(sound)}
+    return list(kept), [float(np.mean(values)) for values in kept.values()]
+
+
+def _shared_limits(axes, values, factor=None):
+    values = [value for value in values if is_finite(value)]
+    if not values:
+        return
+    low, high = min(values), max(values)
+    if factor:
+        axes.set_ylim(low / factor, high * factor)
+    else:
+        margin = 0.05 * (high - low) or 0.05
+        axes.set_ylim(low - margin, high + margin)
+
+
+@drawn
+def learning_curves(results, *, iteration=1):
+    """Accuracy and loss over the epochs of every variant: a row for each network, columns for learning rates.
+
+    `results` as in results.json. Panels of one quantity share their axes, so that networks and rates compare;
+    a dashed line is what guessing reaches: 1 / C, and ln C for the loss. The columns are those of
+    `sejax.report.variants.columns`. Raises ValueError where no member recorded an accuracy or a loss.
+    """
+    variants = arranged(results)
+    groups = list(dict.fromkeys(variant.group for variant in variants))
+    rows = [entry for member in results["members"] for entry in member.get("history", ())]
+    recorded = {name for entry in rows for name in entry}
+    quantities = [name for name in QUANTITIES if recorded & {f"{part}/{name}" for part, *_ in SERIES}]
+    if not quantities:
+        raise ValueError(f"no history of {', '.join(QUANTITIES)} in these results")
+    cells = [(quantity, head, found) for quantity in quantities for head, found in columns(variants).items()]
+    size = 0.75 + 1.75 * len(cells), 0.75 + 1.4 * len(groups)
+    figure, grid = page(*size, len(groups), len(cells), squeeze=False, sharex=True)
+    for place, (quantity, head, found) in enumerate(cells):
+        first = place == 0 or cells[place - 1][0] != quantity
+        for axes, group in zip(grid[:, place], groups, strict=True):
+            _panel(axes, found.get(group), quantity, iteration, head)
+            _quantity_axis(axes, rows, quantity, len(results.get("classes") or ()))
+            axes.tick_params(labelleft=first)
+        grid[0, place].set_title(f"{quantity}\n{head}" if head else quantity)
+        grid[-1, place].set_xlabel("epoch")
+    for axes, group in zip(grid[:, 0], groups, strict=True):
+        axes.set_ylabel(textwrap.fill(group, 16), color=INK, fontweight="bold", fontsize=8.5)
+    last = max(2, *(entry.get("epoch", 1) for entry in rows))
+    grid[0, 0].set(xlim=(1, last), xticks=sorted({1, (1 + last) // 2, last}))
+    handles = {name: line for axes in grid.flat for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles, loc="outside upper left", ncols=len(handles))
+    return figure
+
+
+def _panel(axes, variant, quantity, iteration, head):
+    """The curves of one variant; a corner says what the column's head does not: its rate, or that it is tuned."""
+    if variant is None:
+        axes.text(0.5, 0.5, "not run", transform=axes.transAxes, ha="center", va="center", color=MUTED)
+        return
+    for part, name, colour in SERIES:
+        _curves(axes, variant.members, f"{part}/{quantity}", iteration, colour=colour, label=name)
+    rate = field_value(variant.rate)
+    notes = [] if variant.rate is None or f"rate {rate}" in head else [f"rate {rate}"]
+    notes += [TUNED] * (variant.mark == TUNED and TUNED not in head)
+    axes.set_title(", ".join(notes), loc="right", fontsize=8, color=MUTED, pad=2)
+
+
+def _quantity_axis(axes, rows, quantity, classes):
+    """The axis that all panels of a quantity share, with the line of chance among `classes` (0: not known)."""
+    values = [entry.get(f"{part}/{quantity}") for entry in rows for part, *_ in SERIES]
+    values = [value for value in values if is_finite(value)]
+    if classes > 1:
+        chance = 1 / classes if quantity == "accuracy" else math.log(classes)
+        axes.axhline(chance, color=MUTED, linestyle="--", linewidth=1, label="chance")
+        values.append(chance)
+    if quantity == "accuracy":
+        axes.set_ylim(-0.03, 1.03)
+    elif values and min(values) > 0 and max(values) > WIDE_RANGE * min(values):
+        axes.set_yscale("log")
+        axes.minorticks_off()
+        axes.yaxis.set_major_formatter(lambda value, _: field_value(value))
+        _shared_limits(axes, values, factor=1.3)
+    else:
+        _shared_limits(axes, values)

@@ -1,0 +1,39 @@
+"""The figures that the papers print, by the keys of results.json: one module for each paper.
+
+`figures` finds them for a run and a variant of it; an experiment without figures is simply not in FIGURES.
+"""
+
+from sejax.report.published import pseudo_labelling, transfer
+from sejax.report.terms import setting
+
+
+def _pseudo_labelling(results, name):
+    del name
+    fields = ("corpus", ""), ("scale", None), ("voice_activity", "none"), ("labelled", 1.0)
+    return pseudo_labelling.published(*(setting(results, field, default) for field, default in fields))
+
+
+def _transfer(results, name):
+    fields = "model", "learning_rate"
+    return transfer.published(*(name.get(field, setting(results, field)) for field in fields))
+
+
+FIGURES = {"pseudo_labelling": _pseudo_labelling, "transfer": _transfer}
+NOTES = {"transfer": transfer.NOTE}
+PROTOCOL_NOTES = {"transfer": transfer.PROTOCOL_NOTE}
+
+
+def figures(results, name):
+    """The paper's figures {metric: value} for a run's setting and a variant's `name`; {} where it has none."""
+    find = FIGURES.get(results["experiment"])
+    return find(results, name) if find else {}
+
+
+def note(results):
+    """Where a run's published figures stand and where the paper contradicts itself, or ""."""
+    return NOTES.get(results["experiment"], "")
+
+
+def protocol_note(results):
+    """What a run's paper says of how its data were split and tested, or ""."""
+    return PROTOCOL_NOTES.get(results["experiment"], "")

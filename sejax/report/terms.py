@@ -1,0 +1,63 @@
+"""The words of tables and figures: what a run's settings, protocols, metrics, parts and members are called."""
+
+from sejax.report.results import REPEATS, field_value, is_finite, label, name_of
+
+MISSING = "–"
+PROTOCOLS = {
+    "speaker": "no speaker occurs in two parts of a fold (sessions where a corpus has them)",
+    "utterance": "chunks of one utterance never fall in two parts; its speaker may occur in all of them",
+    "chunk": "chunks are split at random, so chunks of one utterance leak into the validation and the test part",
+    "block": "speakers are mixed; the near-copies of one block (its maximum frequencies) stay together",
+    "image": "images are split at random, so speakers and near-copies of a block leak into the test part",
+}
+METRICS = {"macro_f1": "macro-F1", "uar": "UAR", "accuracy": "accuracy", "loss": "loss"}
+PARTS = {"train": "training", "valid": "validation"}
+
+
+def setting(results, field, default=None):
+    """A config field of a run; the top level of results.json has the last word (corpus, protocol)."""
+    return results.get(field, results["config"].get(field, default))
+
+
+def levels(results):
+    """What one prediction of each test part is for: the run's field "unit" (block, chunk), and the utterance."""
+    return {"test": setting(results, "unit", "block"), "test_utterance": "utterance"}
+
+
+def title(metric, units):
+    """A metric's key as a column's name: `training loss`, `macro-F1, block`. `units` are a run's `levels`."""
+    part, _, name = metric.rpartition("/")
+    name = METRICS.get(name, name)
+    if part in units:
+        return f"{name}, {units[part]}"
+    return f"{PARTS.get(part, part)} {name}".strip()
+
+
+def members_text(members):
+    """How many members a summary stands on: `5 members`, or `4 of 5 members (1 failed)`."""
+    failed = sum(bool(member.get("failed")) for member in members)
+    noun = "member" if len(members) == 1 else "members"
+    return f"{len(members) - failed} of {len(members)} {noun} ({failed} failed)" if failed else f"{len(members)} {noun}"
+
+
+def count_text(members):
+    """The same in a cell of a table: `5`, or `5 (1 failed)`."""
+    failed = sum(bool(member.get("failed")) for member in members)
+    return f"{len(members)}" + (f" ({failed} failed)" if failed else "")
+
+
+def who(member):
+    """A member in words: `Fold 2, seed 0`, or `resnet50 at 0.0001, seed 0`."""
+    repeats = [f"{field} {field_value(member[field])}" for field in REPEATS if is_finite(member.get(field))]
+    text = ", ".join([label(name_of(member))] * bool(name_of(member)) + repeats) or "a member"
+    return text if name_of(member) else text[0].upper() + text[1:]
+
+
+def failure(member):
+    """`failed at step 120: loss is NaN` for a member that failed, else ""."""
+    failed = member.get("failed")
+    if not failed:
+        return ""
+    if not isinstance(failed, dict):
+        return f"failed: {failed}"
+    return f"failed at step {failed.get('step', MISSING)}: {failed.get('reason', 'no reason recorded')}"
