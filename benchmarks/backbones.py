@@ -1,10 +1,15 @@
-"""AlexNet and SqueezeNet 1.1 against the same networks in PyTorch, on the same cores in the same run.
+"""Every pre-trained network against torchvision's own, on the same machine in the same run.
 
-    python benchmarks/backbones.py [--batch=32] [--side=224] [--rounds=5]
+    python benchmarks/backbones.py [--models=resnet50+squeezenet1_1] [--batch=32] [--rounds=5]
+    python benchmarks/backbones.py --dtype=bfloat16 --compile --peak=989      # on a GPU
 
-Times the forward pass and one training step (cross-entropy, dropout, Adam on every parameter) on random
-images; the two sides take turns, and each ratio is that of the medians. Above 1, sejax is the faster.
-Needs torch.
+Times the forward pass and one training step (cross-entropy, Inception's auxiliary loss with weight 0.4,
+dropout, batch statistics, Adam on every parameter) on random images at the network's own size; the two sides
+take turns, and each ratio is that of the medians. Above 1, sejax is the faster. Also: how long the training
+step takes to compile and its first run beyond that, its working memory per image as XLA plans it, and its
+operations per second (with --peak, in 1e12 a second, as a share of that).
+With --dtype=bfloat16 torch runs under autocast, with --compile through torch.compile, on a GPU in
+channels_last layout. Needs torch and torchvision.
 """
 
 import argparse
@@ -20,59 +25,104 @@ import numpy as np
 import optax
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [
-    str(ROOT),
-    str(ROOT / "tests" / "parity"),
-]  # the torch definitions are those of the parity tests
+# The torch networks are those of the parity tests.
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "parity")]
+
+NETWORKS = ("alexnet", "squeezenet1_0", "squeezenet1_1", "resnet50", "wide_resnet50_2", "inception_v3")
+AUXILIARY = 0.4  # weight of Inception's second loss (Szegedy et al. 2015)
 
 
-def ours(name, images, labels):
-    """Two calls without arguments, each returning when done: forward pass, training step."""
+def loss_of(logits, auxiliary, labels):
+    """Mean cross-entropy, with that of the auxiliary logits where there are some."""
+    losses = optax.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.float32), labels)
+    if auxiliary is not None:
+        extra = optax.softmax_cross_entropy_with_integer_labels(auxiliary.astype(jnp.float32), labels)
+        losses = losses + AUXILIARY * extra
+    return losses.mean()
+
+
+def ours(name, images, labels, dtype):
+    """Two calls, each returning when done (forward pass, training step), and facts about the training step."""
     from sejax import models
 
-    module = models.create(name)
-    variables = jax.jit(module.init)(jax.random.key(0), images)
+    module = models.create(name, dtype=dtype)
+    variables = jax.jit(module.init)(jax.random.key(0), images[:1])
     optimiser = optax.adam(1e-4)
     forward = jax.jit(module.apply)
 
-    def step(params, state, key):
+    def step(variables, state, images, labels, key):
         def loss(params):
-            logits = module.apply({"params": params}, images, train=True, rngs={"dropout": key})
-            return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+            (logits, record), changed = module.apply(
+                variables | {"params": params},
+                images,
+                train=True,
+                activations=True,
+                rngs={"dropout": key},
+                mutable=["batch_stats"],
+            )
+            return loss_of(logits, record.get("aux_logits"), labels), changed
 
-        updates, state = optimiser.update(jax.grad(loss)(params), state)
-        return optax.apply_updates(params, updates), state
+        gradients, changed = jax.grad(loss, has_aux=True)(variables["params"])
+        updates, state = optimiser.update(gradients, state)
+        return variables | {"params": optax.apply_updates(variables["params"], updates)} | changed, state
 
-    jitted = jax.jit(step, donate_argnums=(0, 1))
-    training = [jax.tree.map(jnp.copy, variables["params"]), optimiser.init(variables["params"])]
+    training = [jax.tree.map(jnp.copy, variables), optimiser.init(variables["params"])]
+    arguments = (*training, images, labels, jax.random.key(1))
+    began = time.perf_counter()
+    lowered = jax.jit(step, donate_argnums=(0, 1)).lower(*arguments)
+    compiled = lowered.compile()
+    facts = {"compile": time.perf_counter() - began, "operations": (lowered.cost_analysis() or {}).get("flops", np.nan)}
+    facts["memory"] = compiled.memory_analysis().temp_size_in_bytes / len(images)
 
     def train():
-        training[:] = jax.block_until_ready(jitted(*training, jax.random.key(1)))
+        training[:] = jax.block_until_ready(compiled(*training, images, labels, jax.random.key(1)))
 
-    return lambda: jax.block_until_ready(forward(variables, images)), train
+    began = time.perf_counter()
+    train()
+    facts["first"] = time.perf_counter() - began
+    return (lambda: jax.block_until_ready(forward(variables, images)), train), facts
 
 
-def theirs(name, images, labels):
+def theirs(name, images, labels, dtype, compile_it):
     """The same two calls in torch."""
     import torch
-    import torch_networks
+    import torchvision_networks
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    network = torch_networks.build(name, num_classes=1000)
+    device = "cuda" if jax.default_backend() == "gpu" else "cpu"
+    layout = torch.channels_last if device == "cuda" else torch.contiguous_format
+    network = torchvision_networks.build(name, num_classes=1000).to(device, memory_format=layout)
     inputs = torch.from_numpy(np.ascontiguousarray(np.asarray(images).transpose(0, 3, 1, 2)))
-    targets = torch.from_numpy(np.asarray(labels).astype(np.int64))
+    inputs = inputs.to(device, memory_format=layout)
+    targets = torch.from_numpy(np.asarray(labels).astype(np.int64)).to(device)
     optimiser = torch.optim.Adam(network.parameters(), 1e-4)
+    run = torch.compile(network) if compile_it else network
+
+    def mixed():
+        return torch.autocast(device, torch.bfloat16, enabled=dtype == jnp.bfloat16)
+
+    def done():
+        if device == "cuda":
+            torch.cuda.synchronize()
 
     def forward():
         network.eval()
-        with torch.no_grad():
-            network(inputs)
+        with torch.no_grad(), mixed():
+            run(inputs)
+        done()
 
     def train():
         network.train()
         optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(network(inputs), targets).backward()
+        with mixed():
+            out = run(inputs)
+            logits, auxiliary = (out.logits, out.aux_logits) if hasattr(out, "aux_logits") else (out, None)
+            loss = torch.nn.functional.cross_entropy(logits, targets)
+            if auxiliary is not None:
+                loss = loss + AUXILIARY * torch.nn.functional.cross_entropy(auxiliary, targets)
+        loss.backward()
         optimiser.step()
+        done()
 
     return forward, train
 
@@ -89,21 +139,50 @@ def medians(calls, rounds):
     return [statistics.median(taken) for taken in seconds]
 
 
-def main():
-    """Print one line per network and kind of work."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for option, value in (("batch", 32), ("side", 224), ("rounds", 5)):
-        parser.add_argument(f"--{option}", type=int, default=value)
-    options = parser.parse_args()
+def compare(name, options):
+    """Print the lines of one network; returns the two ratios."""
+    from sejax import models
+
+    side, dtype = options.side or models.INPUT_SIZE[name], jnp.dtype(options.dtype)
     rng = np.random.default_rng(0)
-    images = jnp.asarray(rng.standard_normal((options.batch, options.side, options.side, 3), np.float32))
+    images = jnp.asarray(rng.standard_normal((options.batch, side, side, 3), np.float32))
     labels = jnp.asarray(rng.integers(0, 1000, options.batch))
-    print(f"{len(os.sched_getaffinity(0))} cores, {jax.default_backend()}, images {images.shape}")
-    for name in ("alexnet", "squeezenet1_1"):
-        pairs = zip(ours(name, images, labels), theirs(name, images, labels), strict=True)
-        for work, pair in zip(("forward", "training step"), pairs, strict=True):
-            mine, peer = medians(pair, options.rounds)
-            print(f"{name:14} {work:14} sejax {mine:.3f} s  torch {peer:.3f} s  ratio {peer / mine:.2f}")
+    mine, facts = ours(name, images, labels, dtype)
+    pairs = zip(mine, theirs(name, images, labels, dtype, options.compile), strict=True)
+    ratios = []
+    for work, pair in zip(("forward", "training"), pairs, strict=True):
+        here, there = medians(pair, options.rounds)
+        ratios.append(there / here)
+        print(
+            f"{name:16} {work:9} {side:4} px  sejax {here:8.4f} s ({options.batch / here:8.1f} images/s)  "
+            f"torch {there:8.4f} s ({options.batch / there:8.1f} images/s)  ratio {there / here:.2f}",
+            flush=True,
+        )
+    rate = facts["operations"] / here / 1e12
+    share = f" ({rate / options.peak:.0%} of the peak)" if options.peak else ""
+    print(
+        f"{'':16} training: compiled in {facts['compile']:.1f} s, first run {facts['first']:.2f} s, "
+        f"{facts['memory'] / 2**20:.0f} MiB per image, {rate:.3f}e12 operations/s{share}",
+        flush=True,
+    )
+    return ratios
+
+
+def main():
+    """Compare the networks asked for, then count where sejax is at least as fast."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", default="+".join(NETWORKS))
+    parser.add_argument("--side", type=int, default=0, help="pixels; 0: the network's own")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--compile", action="store_true", help="torch.compile on the other side")
+    parser.add_argument("--peak", type=float, default=0.0, help="the device's peak, 1e12 operations a second")
+    options = parser.parse_args()
+    print(f"{len(os.sched_getaffinity(0))} cores, {jax.default_backend()}, batch {options.batch}, {options.dtype}")
+    ratios = np.array([compare(name, options) for name in options.models.split("+")])
+    for work, found in zip(("forward", "training"), ratios.T, strict=True):
+        print(f"{work}: sejax at least as fast on {(found >= 1).sum()} of {len(found)}")
 
 
 if __name__ == "__main__":

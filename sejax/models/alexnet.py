@@ -4,6 +4,7 @@ from typing import Any
 
 import flax.linen as nn
 
+from sejax.models.backbone import Backbone
 from sejax.models.convolution import Convolution
 from sejax.models.pooling import adaptive_average_pool, max_pool
 
@@ -17,12 +18,13 @@ TRUNK = (
 )
 
 
-class AlexNet(nn.Module):
+class AlexNet(Backbone):
     """AlexNet: 61,100,840 parameters for 1000 classes.
 
     Images [B, H, W, 3], any size from 63 x 63 on, normalised as the weights want it. `dropout` is the rate,
     drawn from the "dropout" stream; `dropout_before` names the dense layers whose input it thins
     (torchvision: fc6 and fc7; add fc8 for dropout before the last layer).
+    `frozen` names layers that stay (sejax.models.freezing).
     `dtype` is the type to compute in (None: that of the input and parameters, float32).
     Every activation is recorded after its ReLU, the logits have none.
     """
@@ -30,7 +32,10 @@ class AlexNet(nn.Module):
     num_classes: int = 1000
     dropout: float = 0.5
     dropout_before: tuple = ("fc6", "fc7")
+    frozen: tuple = ()
     dtype: Any = None
+
+    smallest = 63
 
     def setup(self):
         """Layers conv1 ... conv5, fc6, fc7, fc8."""
@@ -42,15 +47,9 @@ class AlexNet(nn.Module):
         self.fc8 = nn.Dense(self.num_classes, dtype=self.dtype, kernel_init=nn.initializers.normal(0.01))
         self.drop = nn.Dropout(self.dropout)
 
-    def __call__(self, images, *, train=False, activations=False):
-        """Logits [B, num_classes]; with `activations`, also a dict of every activation by name."""
-        record = {}
-        features = self.features(images, record=record)
-        logits = self.classify(features, train=train, record=record)
-        return (logits, record) if activations else logits
-
-    def features(self, images, *, record=None):
+    def features(self, images, *, train=False, record=None):
         """The last feature map, pool5: [B, H', W', 256] (6 x 6 for 224 x 224), from the trunk alone."""
+        self.check(images)
         record = {} if record is None else record
         x = images
         for name, *_, pool in TRUNK:

@@ -6,14 +6,18 @@ from jax import lax
 from sejax.errors import InputError
 
 
-def max_pool(x, *, window, stride, ceil_mode=False):
-    """Maximum over square windows, as torch.nn.MaxPool2d(window, stride, padding=0, ceil_mode).
+def max_pool(x, *, window, stride, padding=0, ceil_mode=False):
+    """Maximum over square windows, as torch.nn.MaxPool2d(window, stride, padding, ceil_mode).
 
-    x: [B, H, W, C], any float dtype. Returns [B, H', W', C]; with ceil_mode a last window may hang over
-    the edge, without it the remainder is dropped. NaNs spread to their windows. Among equal values the
-    gradient goes to the first one of the window in row-major order, as in torch.
+    x: [B, H, W, C], any float dtype; `padding` positions on every side never win. Returns [B, H', W', C];
+    with ceil_mode a last window may hang over the edge, without it the remainder is dropped. NaNs spread to
+    their windows. Among equal values the gradient goes to the first one of the window in row-major order, as in
+    torch.
     Raises InputError when a side is too small for one window.
     """
+    if padding:
+        widths = ((0, 0), (padding, padding), (padding, padding), (0, 0))
+        x = jnp.pad(x, widths, constant_values=-jnp.inf)
     rows, columns = ((side - window + ceil_mode * (stride - 1)) // stride + 1 for side in x.shape[1:3])
     if min(rows, columns) < 1:
         raise InputError(
@@ -36,6 +40,34 @@ def _max_pool_axis(x, axis, outputs, window, stride):
         value = lax.slice_in_dim(x, offset, offset + span, stride, axis)
         best = jnp.where((value > best) | (value != value), value, best)
     return best
+
+
+def average_pool(x, *, window, stride, padding=0, count_padding=True):
+    """Averages over square windows, as torch.nn.AvgPool2d(window, stride, padding, count_include_pad=...).
+
+    x: [B, H, W, C]. `padding` zeros on every side; without `count_padding` an average is over the positions
+    inside the image alone, as in Keras's "same" pooling. Returns [B, H', W', C].
+    Raises InputError when a side is too small for one window.
+    """
+    rows, columns = ((side + 2 * padding - window) // stride + 1 for side in x.shape[1:3])
+    if min(rows, columns) < 1:
+        raise InputError(
+            f"average_pool: a feature map of {x.shape[1]} x {x.shape[2]} is smaller than the {window} x {window} "
+            "window: give the network larger images"
+        )
+    totals = _sum_pool(x, rows, columns, window, stride, padding)
+    if count_padding or not padding:
+        return totals / (window * window)
+    inside = jnp.ones((1, *x.shape[1:3], 1), x.dtype)
+    return totals / _sum_pool(inside, rows, columns, window, stride, padding)
+
+
+def _sum_pool(x, rows, columns, window, stride, padding):
+    x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    for axis, outputs in ((2, columns), (1, rows)):
+        span = (outputs - 1) * stride + 1
+        x = sum(lax.slice_in_dim(x, i, i + span, stride, axis) for i in range(window))
+    return x
 
 
 def adaptive_average_pool(x, size):

