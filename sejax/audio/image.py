@@ -21,6 +21,13 @@ _NORMALISATIONS = {
     "torchvision": {"channels": "RGB", "mean": (0.485, 0.456, 0.406), "deviation": (0.229, 0.224, 0.225)},
     # Caffe's networks see BGR bytes minus the mean of ImageNet.
     "caffe": {"channels": "BGR", "mean": (104 / 255, 117 / 255, 123 / 255), "deviation": (1 / 255,) * 3},
+    # Keras's ResNet50 sees them minus finer means, its InceptionV3 colours between -1 and 1.
+    "keras_caffe": {
+        "channels": "BGR",
+        "mean": (103.939 / 255, 116.779 / 255, 123.68 / 255),
+        "deviation": (1 / 255,) * 3,
+    },
+    "keras_tf": {"channels": "RGB", "mean": (0.5,) * 3, "deviation": (0.5,) * 3},
     "none": {"channels": "RGB", "mean": (0.0,) * 3, "deviation": (1.0,) * 3},
 }
 
@@ -38,7 +45,8 @@ class ImageSettings:
       level: dB, used with reference="absolute" only. Nine in ten blocks of the Berlin database peak below 31 dB
         on the default linear bands, and below 19 dB on mel bands of equal area.
       flip_frequency: True puts high frequencies at the top, as spectrograms are drawn.
-      normalise: "torchvision", "caffe" or "none", whatever the network's weights were trained with.
+      normalise: "torchvision", "caffe", "keras_caffe", "keras_tf" or "none", whatever the network's weights were
+        trained with.
 
     Raises:
       InputError: a value is unknown or out of range.
@@ -87,7 +95,7 @@ def normalise(rgb: jax.Array, source: str = "torchvision") -> jax.Array:
     """RGB in [0, 1], [..., 3] -> what networks with weights from `source` expect, same shape.
 
     "torchvision": RGB minus ImageNet's mean, by its deviation. "caffe": BGR x 255 minus (104, 117, 123).
-    "none": unchanged.
+    "keras_caffe": BGR x 255 minus (103.939, 116.779, 123.68). "keras_tf": 2 x RGB - 1. "none": unchanged.
     """
     if source not in _NORMALISATIONS:
         raise InputError(f"image: weight source {source!r} is unknown; choose one of {', '.join(_NORMALISATIONS)}")

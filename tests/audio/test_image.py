@@ -68,7 +68,14 @@ def test_torchvision_and_caffe_normalisation_worked_by_hand():
     np.testing.assert_array_equal(normalise(rgb, "none"), rgb)
 
 
-@pytest.mark.parametrize("source", ["torchvision", "caffe", "none"])
+def test_both_keras_normalisations_worked_by_hand():
+    rgb = np.array([[1.0, 0.5, 0.0], [0.25, 0.75, 1.0]], np.float32)
+    caffe = [[-103.939, 127.5 - 116.779, 255.0 - 123.68], [255.0 - 103.939, 191.25 - 116.779, 63.75 - 123.68]]
+    np.testing.assert_allclose(normalise(rgb, "keras_caffe"), caffe, atol=1e-4)
+    np.testing.assert_allclose(normalise(rgb, "keras_tf"), [[1.0, 0.0, -1.0], [-0.5, 0.5, 1.0]], atol=1e-6)
+
+
+@pytest.mark.parametrize("source", ["torchvision", "caffe", "keras_caffe", "keras_tf", "none"])
 @pytest.mark.parametrize("name", ["jet", "magma"])
 def test_render_equals_matplotlibs_colours_resized_by_torch_then_normalised(source, name):
     matplotlib = pytest.importorskip("matplotlib", reason="the reference is matplotlib; install sejax[report]")
@@ -83,6 +90,8 @@ def test_render_equals_matplotlibs_colours_resized_by_torch_then_normalised(sour
     expected = {
         "torchvision": (large - IMAGENET_MEAN) / IMAGENET_DEVIATION,
         "caffe": large[..., ::-1] * 255 - [104, 117, 123],
+        "keras_caffe": large[..., ::-1] * 255 - [103.939, 116.779, 123.68],
+        "keras_tf": large * 2 - 1,
         "none": large,
     }[source]
     tolerance = (0.5 / 255 + 1e-4) * (expected.max() - expected.min())  # 8-bit colours
@@ -127,7 +136,7 @@ def test_any_batch_shape_jit_and_vmap_agree_with_single_images():
     [
         ({"colour_map": "rainbow"}, "colour_map 'rainbow' is unknown; choose one of viridis"),
         ({"reference": "min"}, "reference 'min' is unknown; choose one of max, absolute"),
-        ({"normalise": "keras"}, "normalise 'keras' is unknown; choose one of torchvision, caffe, none"),
+        ({"normalise": "keras"}, "'keras' is unknown; choose one of torchvision, caffe, keras_caffe, keras_tf, none"),
         ({"dynamic_range": 0.0}, "dynamic_range is 0.0 dB; it must be above zero"),
         ({"dynamic_range": float("nan")}, "dynamic_range is nan"),
         ({"size": (224,)}, r"size \(224,\); give height and width"),

