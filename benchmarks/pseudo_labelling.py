@@ -18,12 +18,12 @@ from torch_twin import Twin, run_fold
 
 from sejax import experiments
 from sejax.core.rng import member_key, root_key
+from sejax.data.folds import TEST
 from sejax.engine.backend import run_settings
 from sejax.engine.command import run_command
 from sejax.engine.segment import make_segment
-from sejax.experiments.pseudo_labelling.algorithm import test_confusions
+from sejax.experiments.classification import confusion_metrics, test_confusions
 from sejax.experiments.pseudo_labelling.assembly import method_settings
-from sejax.experiments.pseudo_labelling.results import confusion_metrics
 
 CONFIG = config_flags.DEFINE_config_file("config", "configs/pseudo_labelling.py:labelled=0.3,protocol=image")
 DATA_DIR = flags.DEFINE_string("data_dir", "data", "where launch/prepare.py put the prepared sets")
@@ -109,7 +109,7 @@ def report(assembly, carry, ours, theirs, compile_seconds, updates, twin_posteri
 
 def test_macro_f1(posterior, part, assembly):
     """Macro-F1 of the test images."""
-    confusion = test_confusions(posterior, part, assembly.data)["confusion/test"]
+    confusion = test_confusions(posterior, part == TEST, assembly.data)["confusion/test"]
     return confusion_metrics(confusion, "")["macro_f1"]
 
 

@@ -69,6 +69,7 @@ def get_config(argument: str | None = None) -> ConfigDict:
         {
             # "auto": scan, but loop for convolutions on a CPU (their gradients are slow inside XLA loops).
             "backend": "auto",
+            "convolutions": whole,
             "ensemble": "map" if whole else "vmap",
             "members_at_once": 1 if whole else 0,
             "input": "auto",  # "resident" on the device, or "tfdata"; auto: tfdata with the loop backend

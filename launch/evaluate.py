@@ -15,6 +15,7 @@ from sejax import experiments
 from sejax.engine.backend import run_settings, use_compilation_cache
 from sejax.engine.command import run_command
 from sejax.engine.run import evaluate
+from sejax.engine.variants import folder_of
 from sejax.engine.workdir import read_claim
 from sejax.report import tables
 from sejax.report.results import read_results
@@ -30,27 +31,39 @@ def main(argv):
     workdir = Path(WORKDIR.value)
     results, config = read_results(workdir), ConfigDict(read_claim(workdir)["config"])
     use_compilation_cache(config.run.compilation_cache)
-    entries = evaluate(
-        experiments.build(config, Path(DATA_DIR.value)), run_settings(config), workdir, seed=config.seed
-    )
+    entries = [
+        entry
+        for name, variant in experiments.variants(config).items()
+        for entry in evaluate(
+            experiments.build(variant, Path(DATA_DIR.value)),
+            run_settings(variant),
+            folder_of(workdir, name),
+            seed=config.seed,
+        )
+    ]
     differing = []
     for found, stored in zip(entries, results["members"], strict=True):
         for name, value in found["metrics"].items():
             kept = stored["metrics"].get(name)
             if not stored["failed"] and (kept is None or abs(value - kept) > TOLERANCE):
-                where = f"fold {found['fold']} seed {found['seed']} {name}"
-                differing.append(f"{where}: {value} here, {kept} in results.json")
+                differing.append(f"{title(found)} {name}: {value} here, {kept} in results.json")
     columns = list(entries[0]["metrics"])
+    names = [name for name in entries[0] if name != "metrics"]
     rows = tuple(
-        (str(entry["fold"]), str(entry["seed"]), *(f"{entry['metrics'][name]:.4f}" for name in columns))
+        (*(str(entry[name]) for name in names), *(f"{entry['metrics'][name]:.4f}" for name in columns))
         for entry in entries
     )
-    table = tables.Table(f"Recomputed from {workdir}", ("fold", "seed", *columns), rows, stubs=2)
+    table = tables.Table(f"Recomputed from {workdir}", (*names, *columns), rows, stubs=len(names))
     print(tables.plain_text(table))
     if differing:
         print("\n".join(["differs from results.json:", *differing]), file=sys.stderr)
         sys.exit(1)
     print(f"agrees with {workdir / 'results.json'}: {len(entries)} members, {len(columns)} figures each")
+
+
+def title(entry):
+    """A member's name in words: "fold 0 seed 1"."""
+    return " ".join(f"{name} {value}" for name, value in entry.items() if name != "metrics")
 
 
 if __name__ == "__main__":

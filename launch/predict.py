@@ -2,6 +2,9 @@
 
     python launch/predict.py --workdir=runs/emodb-log-30 --wav=a.wav --wav=b.flac
     python launch/predict.py --workdir=runs/emodb-log-30 --fold=0 --output=figures a.wav b.wav
+    python launch/predict.py --workdir=runs/transfer --member=model=resnet50 --member=learning_rate=0.0001 --wav=a.wav
+
+In a run that compared several things the one that validated best predicts, unless --member names another.
 """
 
 import sys
@@ -11,16 +14,17 @@ import numpy as np
 from absl import flags
 
 from sejax.audio.spectrogram import spectrogram
+from sejax.core.files import write_text
 from sejax.corpora.waveform import RATE, BadRecording, read
 from sejax.engine.command import run_command
 from sejax.errors import InputError
-from sejax.experiments.pseudo_labelling.prediction import Prediction, Predictor
-from sejax.report.results import write_text
+from sejax.experiments.prediction import Prediction, Predictor
 from sejax.report.sound import posteriors_over_time
 
 WORKDIR = flags.DEFINE_string("workdir", None, "a finished run's folder", required=True)
 WAV = flags.DEFINE_multi_string("wav", [], "an audio file (wav, flac, ogg, mp3); may be given many times")
 FOLD = flags.DEFINE_multi_integer("fold", [], "networks of these folds only (default: the mean of all)")
+MEMBER = flags.DEFINE_multi_string("member", [], "NAME=VALUE: only members called so, such as seed=0 or model=resnet50")
 OUTPUT = flags.DEFINE_string("output", None, "folder for the figures (default: WORKDIR/predictions)")
 
 
@@ -29,7 +33,8 @@ def main(argv):
     files = [Path(name) for name in [*WAV.value, *argv[1:]]]
     if not files:
         raise InputError("no audio given; pass --wav=FILE")
-    predict = Predictor(Path(WORKDIR.value), folds=tuple(FOLD.value) or None)
+    predict = Predictor(Path(WORKDIR.value), only=wanted())
+    print(f"mean of {len(predict.members)} members: {described(predict.members)}", file=sys.stderr)
     output = Path(OUTPUT.value or Path(WORKDIR.value, "predictions"))
     failures = []
     for file in files:
@@ -43,6 +48,23 @@ def main(argv):
         draw(output / f"{file.stem}.svg", file, waveform, prediction, predict)
     if failures:
         raise InputError("; ".join(failures))
+
+
+def wanted():
+    """What the members are to be called, from --member and --fold: {name: values}."""
+    found = {"fold": tuple(map(str, FOLD.value))} if FOLD.value else {}
+    for pair in MEMBER.value:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError(f"--member={pair}: give NAME=VALUE, such as seed=0")
+        found[name] = (*found.get(name, ()), value)
+    return found
+
+
+def described(members):
+    """Names and values of some members in one line: "fold 0, 1, seed 0"."""
+    values = {name: dict.fromkeys(str(member[name]) for member in members) for name in members[0]}
+    return "; ".join(f"{name} {', '.join(found)}" for name, found in values.items())
 
 
 def show(file: Path, prediction: Prediction, classes: tuple[str, ...]) -> None:

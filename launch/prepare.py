@@ -2,6 +2,7 @@
 
     python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data
     python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data --scale=mel --voice_activity=none
+    python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data --features=chunks
     python launch/prepare.py --corpus=manifest --name=vam --source=vam/manifest.csv --data_dir=data
     python launch/prepare.py --corpus=synthetic --seed=1 --data_dir=data
 
@@ -20,11 +21,23 @@ from sejax.errors import InputError
 CORPUS = flags.DEFINE_string("corpus", None, f"one of {', '.join(corpora.names())}", required=True)
 SOURCE = flags.DEFINE_string("source", "", "folder of the original files, or the CSV manifest")
 DATA_DIR = flags.DEFINE_string("data_dir", "data", "folder that holds the prepared sets")
+FEATURES = flags.DEFINE_enum(
+    "features",
+    "spectrograms",
+    ["spectrograms", "chunks"],
+    "spectrograms: blocks of 1 s (pseudo_labelling); chunks: voiced chunks of 30 ms (transfer)",
+)
 SCALE = flags.DEFINE_string("scale", "log", "log (linear frequency axis) or mel, both in dB")
-VOICE_ACTIVITY = flags.DEFINE_string("voice_activity", "0", "mode of the detector, 0 (keeps most) to 3, or none")
-BLOCK_LENGTH = flags.DEFINE_float("block_length", 1.0, "seconds")
-BLOCK_OVERLAP = flags.DEFINE_float("block_overlap", 0.01, "seconds that consecutive blocks share")
-FMAX = flags.DEFINE_list("fmax", ["7000", "7500", "8000"], "maximum frequencies in Hz, an image each")
+VOICE_ACTIVITY = flags.DEFINE_string(
+    "voice_activity", None, "mode of the detector, 0 (keeps most) to 3, or none (default: 0; chunks: 3)"
+)
+BLOCK_LENGTH = flags.DEFINE_float("block_length", None, "seconds (default: 1; chunks: 0.03)")
+BLOCK_OVERLAP = flags.DEFINE_float("block_overlap", None, "seconds that blocks share (default: 0.01; chunks: 0)")
+FMAX = flags.DEFINE_list(
+    "fmax", None, "maximum frequencies in Hz, an image each (default: 7000,7500,8000; chunks: 8000)"
+)
+WINDOW_LENGTH = flags.DEFINE_float("window_length", None, "seconds, of the Fourier transform (0.025; chunks: 0.005)")
+WINDOW_HOP = flags.DEFINE_float("window_hop", None, "seconds between windows (default: 0.0125; chunks: 0.001)")
 SUBSET = flags.DEFINE_integer("subset", None, "emodb: 494 keeps what listeners recognised and found natural")
 NAME = flags.DEFINE_string("name", None, "manifest: the corpus's name; the paper's names bring their class lists")
 CLASSES = flags.DEFINE_list("classes", None, "manifest: the class list (default: the labels that occur)")
@@ -51,7 +64,7 @@ def main(argv):
             CORPUS.value,
             SOURCE.value,
             DATA_DIR.value,
-            settings=_settings(features.Settings),
+            settings=_settings(),
             allow_partial=bool(ALLOW_PARTIAL.value),
             progress=progress,
             **given,
@@ -59,21 +72,28 @@ def main(argv):
     print(features.describe(folder))
 
 
-def _settings(make):
-    mode = VOICE_ACTIVITY.value.lower()
-    if mode not in ("0", "1", "2", "3", "none"):
-        raise InputError(f"--voice_activity={mode}; use 0, 1, 2, 3 or none")
-    try:
-        fmax = tuple(float(value) for value in FMAX.value)
-    except ValueError:
-        raise InputError(f"--fmax={','.join(FMAX.value)}; use frequencies in Hz, as in 7000,7500,8000") from None
-    return make(
-        scale=SCALE.value,
-        voice_activity=None if mode == "none" else int(mode),
-        block_length=BLOCK_LENGTH.value,
-        block_overlap=BLOCK_OVERLAP.value,
-        fmax=fmax,
-    )
+def _settings():
+    from sejax.data.settings import FEATURES as KNOWN
+
+    named = {
+        "block_length": BLOCK_LENGTH,
+        "block_overlap": BLOCK_OVERLAP,
+        "window_length": WINDOW_LENGTH,
+        "window_hop": WINDOW_HOP,
+    }
+    given = {name: flag.value for name, flag in named.items() if flag.value is not None}
+    if VOICE_ACTIVITY.value is not None:
+        mode = VOICE_ACTIVITY.value.lower()
+        if mode not in ("0", "1", "2", "3", "none"):
+            raise InputError(f"--voice_activity={mode}; use 0, 1, 2, 3 or none")
+        given["voice_activity"] = None if mode == "none" else int(mode)
+    if FMAX.value is not None:
+        try:
+            given["fmax"] = tuple(float(value) for value in FMAX.value)
+        except ValueError:
+            found = ",".join(FMAX.value)
+            raise InputError(f"--fmax={found}; use frequencies in Hz, as in 7000,7500,8000") from None
+    return KNOWN[FEATURES.value](scale=SCALE.value, **given)
 
 
 @contextlib.contextmanager

@@ -4,25 +4,29 @@
         --data_dir=data --workdir=runs/emodb-log-30
 
 Started again in the same workdir it continues from the last checkpoint, bit for bit; in a finished one it
-prints the results. SIGTERM saves and exits with status 0 (start it again to go on).
+prints the results. SIGTERM saves and exits with status 0 (start it again to go on). A run that compares several
+things (the networks of configs/transfer.py) trains one after the other and keeps what is finished.
 """
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from absl import flags
 from ml_collections import config_flags
 
 from sejax import experiments
+from sejax.core.files import plain
 from sejax.engine.backend import run_settings, use_compilation_cache
 from sejax.engine.command import run_command
 from sejax.engine.placement import place
 from sejax.engine.run import Interrupted, groups, run
+from sejax.engine.variants import folder_of, merged, read_finished, write_finished
 from sejax.engine.workdir import claim, environment
-from sejax.report import run_tables, tables
+from sejax.report import published, run_tables, tables
 from sejax.report.html import write_report
-from sejax.report.results import FILE, plain, read_results, summarise, write_results
+from sejax.report.results import FILE, read_results, summaries, write_results
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "config file, with its argument after a colon")
 WORKDIR = flags.DEFINE_string("workdir", None, "folder for checkpoints, results.json, report.html", required=True)
@@ -34,35 +38,53 @@ def main(argv):
     del argv
     config, workdir = CONFIG.value, Path(WORKDIR.value)
     use_compilation_cache(config.run.compilation_cache)
-    settings = run_settings(config)
     if (workdir / FILE).exists():
         claim(workdir, config.to_dict(), read_results(workdir)["environment"])
         print(f"{workdir} is finished; its results:")
         return show(read_results(workdir), workdir)
-    began = time.monotonic()
-    assembly = experiments.build(config, Path(DATA_DIR.value))
-    first, last = groups(len(assembly.names), settings.members_at_once)[0]
-    here = environment(settings.backend, place(last - first, assembly.batch_size).description)
-    if claim(workdir, config.to_dict(), here):
-        print(f"going on in {workdir}", file=sys.stderr)
-    try:
-        members = run(assembly, settings, workdir, seed=config.seed)
-    except Interrupted as signal:
-        print(f"{signal}: saved under {workdir}; the same command goes on from here", file=sys.stderr)
-        return None
-    results = assembly.about | {
+    began, members, abouts, examples = time.monotonic(), [], [], {}
+    configs = experiments.variants(config)
+    here = environment(run_settings(config).backend, {})
+    if "" not in configs:
+        claim(workdir, config.to_dict(), here)
+    for name, variant in configs.items():
+        folder = folder_of(workdir, name)
+        done = read_finished(folder)
+        if done is None:
+            try:
+                here, examples, *done = train(variant, folder, name)
+            except Interrupted as signal:
+                print(f"{signal}: saved under {workdir}; the same command goes on from here", file=sys.stderr)
+                return None
+        members += done[0]
+        abouts.append(done[1])
+    results = merged(abouts) | {
         "experiment": config.experiment,
         "config": config.to_dict(),
         "environment": here,
         "command": " ".join(sys.argv),
         "seconds": time.monotonic() - began,
-        "summary": summarise(members),
         "members": members,
     }
+    results |= summaries(members, paper=partial(published.figures, results))
     # results.json says that the run is finished, so it comes last.
-    write_report(workdir, plain(results), images=assembly.examples())
+    write_report(workdir, plain(results), images=examples)
     write_results(workdir, results)
     return show(results, workdir)
+
+
+def train(config, folder, name):
+    """Train one variant: (environment, example images, members, about), the last two kept in its folder."""
+    settings = run_settings(config)
+    assembly = experiments.build(config, Path(DATA_DIR.value))
+    first, last = groups(len(assembly.names), settings.members_at_once)[0]
+    here = environment(settings.backend, place(last - first, assembly.batch_size).description)
+    if claim(folder, config.to_dict(), here):
+        print(f"going on in {folder}", file=sys.stderr)
+    members = run(assembly, settings, folder, seed=config.seed)
+    if name:
+        write_finished(folder, members, assembly.about)
+    return here, assembly.examples(), members, assembly.about
 
 
 def show(results, workdir):

@@ -16,20 +16,22 @@ HEAVY = (
 LOOP = ("tensorboardX", "ml_collections", "tqdm")
 PURE = (
     "sejax",
-    *(f"sejax.core.{name}" for name in ("experiment", "metrics", "rng", "schedules")),
+    *(f"sejax.core.{name}" for name in ("experiment", "files", "metrics", "rng", "schedules")),
     *(f"sejax.audio.{name}" for name in ("spectrogram", "filterbanks", "image")),
     *("sejax.models", "sejax.pretrained", "sejax.engine.segment", "sejax.engine.ensemble", "sejax.engine.placement"),
     *(f"sejax.experiments.pseudo_labelling.{name}" for name in ("algorithm", "networks")),
+    *(f"sejax.experiments.transfer.{name}" for name in ("algorithm", "networks")),
 )
 WHOLE = (
-    *(f"sejax.engine.{name}" for name in ("run", "checkpoint", "workdir", "events", "backend", "command")),
+    *(f"sejax.engine.{name}" for name in ("run", "checkpoint", "workdir", "variants", "events", "backend", "command")),
     *(
         "sejax.experiments",
         "sejax.experiments.pseudo_labelling.assembly",
+        "sejax.experiments.transfer.assembly",
         "sejax.data.features",
         "sejax.data.catalogue",
     ),
-    *("sejax.corpora", "sejax.report", "sejax.experiments.pseudo_labelling.prediction"),
+    *("sejax.corpora", "sejax.report", "sejax.experiments.prediction"),
 )
 
 # Each package may import from these and from itself; corpora and data are host side, report only reads results.
@@ -38,10 +40,10 @@ ALLOWED = {
     "audio": {"errors"},
     "models": {"errors"},
     "pretrained": {"errors", "models"},
-    "engine": {"errors", "core", "report.results"},
-    "corpora": {"errors"},
+    "engine": {"errors", "core"},
+    "corpora": {"errors", "core.files"},
     "data": {"errors", "corpora", "audio", "core"},
-    "report": {"errors", "corpora.published"},
+    "report": {"errors", "core.files"},
     "experiments": {"errors", "core", "engine", "audio", "models", "pretrained", "data", "corpora.published", "report"},
 }
 

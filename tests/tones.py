@@ -62,16 +62,25 @@ def spectrograms(blocks: int = 60) -> Spectrograms:
 
 
 def write_prepared_set(
-    data_dir: Path, *, corpus: str = "tones", settings: Settings = SETTINGS, blocks: int = 60
+    data_dir: Path,
+    *,
+    corpus: str = "tones",
+    settings: Settings = SETTINGS,
+    blocks: int = 60,
+    names: dict[str, str] | None = None,
 ) -> Path:
-    """The same as a prepared set under ``data_dir/corpus``, as ``sejax.data.features.load`` reads it."""
+    """The same as a prepared set under ``data_dir/corpus``, as ``sejax.data.features.load`` reads it.
+
+    ``names`` calls classes otherwise. The spectrograms are those of blocks, whatever the settings say.
+    """
     made = spectrograms(blocks)
     folder = Path(data_dir, corpus, "spectrograms-0123456789")
     folder.mkdir(parents=True)
     for name in ("spectrogram", "label", "utterance", "block", "fmax", "start", "end", "speaker", "session"):
         np.save(folder / f"{name}.npy", getattr(made, name))
-    names = ("classes", "utterance_ids", "speakers", "sex", "sessions")
-    index = {name: getattr(made, name) for name in names}
+    fields = ("classes", "utterance_ids", "speakers", "sex", "sessions")
+    index = {field: getattr(made, field) for field in fields}
+    index["classes"] = [(names or {}).get(label, label) for label in made.classes]
     index |= {name: getattr(made, name).tolist() for name in ("utterance_label", "utterance_speaker")}
     (folder / "index.json").write_text(json.dumps(index))
     about = {"corpus": corpus, "settings": settings.as_dict(), "counts": {}}

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from sejax.data.features import Spectrograms, load
+from sejax.data.settings import FEATURES
 from sejax.errors import InputError
 
 
-def find(data_dir: Path, corpus: str, *, scale: str, voice_activity: str) -> Spectrograms:
+def find(
+    data_dir: Path, corpus: str, *, scale: str, voice_activity: str, features: str = "spectrograms"
+) -> Spectrograms:
     """The finished set of a corpus with these settings, of all that `sejax.data.features.prepare` left.
 
     Args:
@@ -16,21 +19,25 @@ def find(data_dir: Path, corpus: str, *, scale: str, voice_activity: str) -> Spe
       corpus: its name.
       scale: "log" or "mel".
       voice_activity: "0" to "3", or "none".
+      features: "spectrograms" (blocks of 1 s) or "chunks" (of 30 ms), see `sejax.data.settings.FEATURES`.
 
     Raises:
       InputError: no such set (the command that makes it is named), or several that differ in settings
         not named here.
     """
+    usual = FEATURES[features]().as_dict()
     wanted = {"scale": scale, "voice_activity": None if voice_activity == "none" else int(voice_activity)}
+    wanted["block_length"] = usual["block_length"]
     found = {path.parent: json.loads(path.read_text()) for path in finished_sets(data_dir, corpus)}
     matching = [folder for folder, about in found.items() if _matches(about["settings"], wanted)]
     if len(matching) == 1:
         return load(matching[0])
-    asked = f"corpus={corpus}, scale={scale}, voice_activity={voice_activity}"
+    asked = f"corpus={corpus}, features={features}, scale={scale}, voice_activity={voice_activity}"
+    given = "" if features == "spectrograms" else f"--features={features} "
     if not matching:
         raise InputError(
             f"no prepared set for {asked} under {data_dir}; make it with python launch/prepare.py --corpus={corpus} "
-            f"--source=DIR --scale={scale} --voice_activity={voice_activity} --data_dir={data_dir}"
+            f"--source=DIR {given}--scale={scale} --voice_activity={voice_activity} --data_dir={data_dir}"
         )
     raise InputError(
         f"{len(matching)} prepared sets fit {asked}: {', '.join(map(str, matching))}; delete or move all but one"

@@ -5,11 +5,12 @@
     equal numbers of images of each class and of speakers of each sex.
 `block`: speakers are mixed; the near-copies of one block (its images at several maximum frequencies) stay
     together. Blocks of one utterance may fall in different parts: that is this protocol.
+`utterance`: speakers are mixed; the images of one utterance stay together.
 `image`: images are split at random, near-copies too. This leaks speakers and near-copies into the test part
     (see `near_copies_in_training`); published figures of Venkateswaran et al. can be had in no other way.
 
-`block` and `image` are stratified by class. Every labelled image is in the test part of exactly one fold, and
-a validation part is cut out of the rest. Unlabelled images only ever train (as a pool for pseudo-labels), and
+`utterance`, `block` and `image` are stratified by class. Every labelled image is in the test part of exactly one
+fold, and a validation part is cut out of the rest. Unlabelled images only ever train (as a pool for pseudo-labels), and
 in a fold in which their speaker or block tests or validates they are left out.
 """
 
@@ -23,14 +24,15 @@ from sejax.data.speaker_folds import speaker_parts, speaker_units
 from sejax.errors import InputError
 
 TRAIN, VALIDATION, TEST, LEFT_OUT = 0, 1, 2, -1
-PROTOCOLS = ("speaker", "block", "image")
+PROTOCOLS = ("speaker", "utterance", "block", "image")
 
 
 class Images(Protocol):
     """What folds are made from: the index arrays of prepared features, I images.
 
-    label i32[I] (index into `classes`, -1 unlabelled), block i32[I] (near-copies share it), speaker i32[I]
-    (index into `speakers`), session i32[I] (index into `sessions`), sex: per speaker "male", "female" or "",
+    label i32[I] (index into `classes`, -1 unlabelled), block i32[I] (near-copies share it), utterance i32[I]
+    (asked for by the protocol of that name alone), speaker i32[I] (index into `speakers`), session i32[I]
+    (index into `sessions`), sex: per speaker "male", "female" or "",
     corpus: the name that errors give. Names may be "" where unknown.
     """
 
@@ -75,10 +77,10 @@ def make_folds(
 
     Args:
       images: see `Images`.
-      protocol: "speaker", "block" or "image", see the module.
+      protocol: "speaker", "utterance", "block" or "image", see the module.
       folds: number of folds F >= 2.
-      validation: share of what does not test that validates: of each class in `block` and `image` (at least
-        one), of the speakers (sessions) in `speaker` (at least one; two, a man and a woman, where they can be
+      validation: share of what does not test that validates: of each class in all others than `speaker` (at
+        least one), of the speakers (sessions) in `speaker` (at least one; two, a man and a woman, where they can be
         had); 0 for no validation part.
       seed: of the random choices; the same seed gives the same folds on every machine. Few speakers have one
         most even deal, which every seed then finds.
@@ -107,7 +109,7 @@ def make_folds(
         unit = speaker_units(images)
         deal = speaker_parts
     else:
-        unit = np.asarray(images.block) if protocol == "block" else np.arange(len(label))
+        unit = np.arange(len(label)) if protocol == "image" else np.asarray(getattr(images, protocol))
         unit = np.unique(unit, return_inverse=True)[1]
         deal = stratified_parts
     tests, validates = deal(images, unit, folds=folds, validation=validation, seed=seed)
@@ -133,8 +135,8 @@ def stratified_parts(images, unit, *, folds, validation, seed) -> tuple[np.ndarr
         members = random.permutation(np.flatnonzero(class_of_unit == number))
         if len(members) < folds:
             raise InputError(
-                f"{images.corpus}: class {name!r} has {len(members)} examples (blocks, or images under "
-                f"protocol=image), fewer than folds={folds}; use fewer folds, or leave the class out"
+                f"{images.corpus}: class {name!r} has {len(members)} examples (utterances, blocks or images, "
+                f"as the protocol says), fewer than folds={folds}; use fewer folds, or leave the class out"
             )
         fold = (dealt + np.arange(len(members))) % folds
         dealt += len(members)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sejax.core.files import write_text
 from sejax.corpora.corpus import Corpus, class_index
-from sejax.corpora.files import write_text
 from sejax.corpora.published import PUBLISHED
 from sejax.data.settings import Settings
 
@@ -92,7 +92,7 @@ def _image_columns(rows: list[UtteranceRow], settings: Settings) -> dict[str, np
 def _counts(corpus: Corpus, settings: Settings, rows: list[UtteranceRow]) -> dict:
     blocks = sum(row.blocks for row in rows)
     labels = Counter(row.emotion for row in rows)
-    known = PUBLISHED.get(corpus.name)
+    known = PUBLISHED.get(corpus.name) if settings.block_length == Settings.block_length else None
     return {
         "utterances": len(rows),
         "speakers": len({row.speaker for row in rows}),

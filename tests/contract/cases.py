@@ -23,7 +23,9 @@ from sejax.engine.backend import run_settings
 from sejax.engine.ensemble import take_members
 from sejax.engine.run import RunSettings
 from sejax.engine.segment import Carry, Segment, make_segment
-from sejax.experiments.pseudo_labelling.assembly import assemble
+from sejax.experiments import variants
+from sejax.experiments.pseudo_labelling.assembly import assemble as assemble_pseudo_labelling
+from sejax.experiments.transfer.assembly import assemble as assemble_transfer
 
 CONFIG_FOLDER = Path(__file__).resolve().parents[2] / "configs"
 
@@ -33,7 +35,8 @@ class Case(NamedTuple):
 
     Attributes:
       experiment: its name in the registry.
-      build: makes the same assembly in every process; at least two members, two epochs and two iterations.
+      build: makes the same assembly in every process; at least two members and two epochs, and two iterations where the
+        experiment has any.
       settings: how the driver runs it.
       parts: ``parts(assembly) -> int[M, I]``, which part each example is in: 0, 1, 2, or -1 for none.
       speakers: ``speakers() -> int[I]``.
@@ -119,7 +122,7 @@ def _pseudo_labelling_config(trainable: str) -> ConfigDict:
 @functools.cache
 def _pseudo_labelling(trainable: str) -> Assembly:
     config = _pseudo_labelling_config(trainable)
-    return assemble(config, tones.spectrograms(), random_variables(config.model))
+    return assemble_pseudo_labelling(config, tones.spectrograms(), random_variables(config.model))
 
 
 def _pseudo_labelling_case(trainable: str, *, overfit_updates: int) -> Case:
@@ -133,13 +136,42 @@ def _pseudo_labelling_case(trainable: str, *, overfit_updates: int) -> Case:
     )
 
 
+def _transfer_config(model: str, trainable: str) -> ConfigDict:
+    """Two draws of 36, 12 and 12 tones: all of the ten speakers, six train, two validate and two test."""
+    argument = f"corpus=tones,classes=anger+boredom+neutral,models={model},weights=random,trainable={trainable},seeds=2"
+    config = load_config("transfer", f"{argument},images=36+12+12,epochs=3,size=48,protocol=speaker,rates=1.0")
+    config.batch_size = 8
+    return variants(config)[model]
+
+
+@functools.cache
+def _transfer(model: str, trainable: str) -> Assembly:
+    return assemble_transfer(_transfer_config(model, trainable), tones.spectrograms(), random_variables(model))
+
+
+def _transfer_case(model: str, trainable: str, *, overfit_updates: int) -> Case:
+    return Case(
+        experiment="transfer",
+        build=functools.partial(_transfer, model, trainable),
+        settings=run_settings(_transfer_config(model, trainable)),
+        parts=lambda assembly: np.asarray(assembly.members["part"]),
+        speakers=lambda: tones.spectrograms().speaker,
+        overfit_updates=overfit_updates,
+    )
+
+
 CASES = {
     "pseudo_labelling-head": _pseudo_labelling_case("head", overfit_updates=60),
     "pseudo_labelling-all": _pseudo_labelling_case("all", overfit_updates=100),
+    "transfer-head": _transfer_case("squeezenet1_1", "head", overfit_updates=400),
+    "transfer-all": _transfer_case("squeezenet1_1", "all", overfit_updates=50),
 }
 
 # Per config file: the prepared set that ``get_config("runlocal")`` reads, written under a data folder.
 CONFIGS = {
+    "transfer": functools.partial(
+        tones.write_prepared_set, corpus="emodb", settings=tones.Settings.chunks(), names={"boredom": "fear"}
+    ),
     "pseudo_labelling": functools.partial(
         tones.write_prepared_set, corpus="emodb", settings=tones.Settings(voice_activity=0, fmax=(8000.0,))
     ),

@@ -9,13 +9,8 @@ from sejax.core.experiment import Assembly
 from sejax.core.rng import member_key, root_key
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.engine.segment import make_segment
-from sejax.experiments.pseudo_labelling.algorithm import (
-    Settings,
-    make_experiment,
-    train_source,
-    valid_source,
-    whole_source,
-)
+from sejax.experiments.classification import train_source, valid_source, whole_source
+from sejax.experiments.pseudo_labelling.algorithm import Settings, make_experiment
 from sejax.experiments.pseudo_labelling.networks import linear_head
 from sejax.experiments.pseudo_labelling.results import summarise
 

@@ -8,31 +8,18 @@ import subprocess
 import sys
 import time
 
-from conftest import ROOT, TRAIN, launch
+from scripts import ROOT, TRAIN, checkpoints, kill_once, launch
 
 KILLS = int(os.environ.get("SEJAX_KILLS", "3"))
-
-
-def checkpoints(workdir):
-    return sorted(path.name for path in workdir.glob("checkpoints/*/[0-9]*"))
-
-
-def kill_once_there_is_more(workdir, arguments, moments):
-    """Starts training, waits for a checkpoint that was not there before and a random moment more, kills it."""
-    before = checkpoints(workdir)
-    command = [sys.executable, "launch/train.py", *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None and checkpoints(workdir) in (before, []):
-        time.sleep(0.01)
-    time.sleep(moments.uniform(0, 0.3))
-    process.send_signal(signal.SIGKILL)
-    return process.wait()
 
 
 def test_killed_runs_end_as_if_they_never_were(tmp_path, finished, data_dir):
     workdir, moments = tmp_path / "killed", random.Random(0)
     arguments = [*TRAIN, f"--data_dir={data_dir}", f"--workdir={workdir}"]
-    codes = [kill_once_there_is_more(workdir, arguments, moments) for _ in range(KILLS)]
+    codes = []
+    for _ in range(KILLS):
+        before = checkpoints(workdir)
+        codes.append(kill_once(lambda before=before: checkpoints(workdir) not in (before, []), arguments, moments))
     assert -signal.SIGKILL in codes
     done = launch("train", *arguments)
     assert done.returncode == 0, done.stderr

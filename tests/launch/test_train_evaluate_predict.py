@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import soundfile
-from conftest import TRAIN, launch
+from scripts import TRAIN, launch
 from tones import CLASSES, tone
 
 

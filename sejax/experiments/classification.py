@@ -1,0 +1,113 @@
+"""What classifiers of spectrogram images share: the order of an epoch, sources of batches, test confusions.
+
+Images are rows of resident data, I in all; C classes.
+"""
+
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sejax.core import metrics
+from sejax.core.experiment import Plan, Source
+from sejax.core.metrics import Confusion
+
+PARTS = ("test", "test_utterance")
+
+
+class OrderedState(Protocol):
+    """A state with an order of its training images and a list of its validation images.
+
+    Attributes:
+      order, order_valid: i32[L], bool[L], this epoch's order (`sejax.core.rng.permutation_order`).
+      valid_index, valid_mask: i32[V], bool[V], the validation images.
+    """
+
+    order: jax.Array
+    order_valid: jax.Array
+    valid_index: jax.Array
+    valid_mask: jax.Array
+
+
+def whole_batches(count: int, batch_size: int) -> int:
+    """``count`` rounded up to a multiple of the batch size."""
+    return -(-count // batch_size) * batch_size
+
+
+def rows_of(mask: jax.Array, length: int) -> tuple[jax.Array, jax.Array]:
+    """The rows where ``mask`` bool[I] holds, i32[length] filled up with row 0, and which places count, bool[length]."""
+    rows = jnp.nonzero(mask, size=length, fill_value=0)[0].astype(jnp.int32)
+    return rows, jnp.arange(length) < mask.sum()
+
+
+def test_confusions(posterior: jax.Array, test: jax.Array, data) -> dict[str, jax.Array]:
+    """Confusions f32[C, C] of the images in ``test`` bool[I], by image and by utterance.
+
+    An utterance's posterior is the mean over its test images. ``data`` holds label i32[I], utterance i32[I] and
+    utterance_label i32[U].
+    """
+    num_classes = posterior.shape[-1]
+    blocks = Confusion.from_predictions(data["label"], posterior.argmax(-1), num_classes=num_classes, weights=test)
+    utterances = metrics.utterance_posteriors(
+        posterior, data["utterance"], num_utterances=data["utterance_label"].shape[0], mask=test
+    )
+    by_utterance = Confusion.from_predictions(
+        data["utterance_label"],
+        utterances.posteriors.argmax(-1),
+        num_classes=num_classes,
+        weights=utterances.count > 0,
+    )
+    return {"confusion/test": blocks.counts, "confusion/test_utterance": by_utterance.counts}
+
+
+def gather(data, plan: Plan):
+    """The batch of a plan from resident data: inputs, true labels, rows and which of them count."""
+    return {
+        "inputs": data["inputs"][plan.index],
+        "label": data["label"][plan.index],
+        "index": plan.index,
+        "valid": plan.valid,
+    }
+
+
+def train_source(batch_size: int, *, stream_batches=None) -> Source:
+    """Batches of the state's order."""
+
+    def plan_at(state: OrderedState, position):
+        start = position * batch_size
+        index = jax.lax.dynamic_slice_in_dim(state.order, start, batch_size)
+        return Plan(index, jax.lax.dynamic_slice_in_dim(state.order_valid, start, batch_size))
+
+    return Source(plan_at, gather, stream=stream_batches)
+
+
+def valid_source(valid_length: int, batch_size: int) -> Source:
+    """The member's validation images, ``batch_size`` at a time."""
+
+    def plan_at(state: OrderedState, position):
+        start = position * batch_size
+        index = jax.lax.dynamic_slice_in_dim(state.valid_index, start, batch_size)
+        return Plan(index, jax.lax.dynamic_slice_in_dim(state.valid_mask, start, batch_size))
+
+    return Source(plan_at, gather, batches=valid_length // batch_size)
+
+
+def whole_source(images: int, batch_size: int) -> Source:
+    """All images in the data's order. Plans do not depend on the member, so members share the rows."""
+
+    def plan_at(state: OrderedState, position):
+        del state
+        index = position * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
+        return Plan(jnp.minimum(index, images - 1), index < images)
+
+    return Source(plan_at, gather, batches=-(-images // batch_size))
+
+
+def confusion_metrics(confusion: np.ndarray, prefix: str) -> dict[str, float]:
+    """macro_f1, uar and accuracy of a confusion matrix [C, C], with a prefix such as ``test/``."""
+    return {
+        f"{prefix}macro_f1": float(metrics.macro_f1(confusion)),
+        f"{prefix}uar": float(metrics.uar(confusion)),
+        f"{prefix}accuracy": float(metrics.accuracy(confusion)),
+    }

@@ -1,0 +1,197 @@
+"""The comparison's training as pure functions (Kapoor and Kumar, sections 3 and 4).
+
+Categorical cross-entropy and Adadelta over a fixed number of epochs, on class-balanced images. Members differ
+in which images train, validate and test, in the head's first weights, and in the learning rate.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+
+from sejax.core.experiment import Experiment, State
+from sejax.core.metrics import Confusion, Mean, Scatter
+from sejax.core.rng import permutation_order, root_key, stream
+from sejax.data.folds import TEST, TRAIN, VALIDATION
+from sejax.experiments.classification import rows_of, test_confusions
+from sejax.experiments.transfer.networks import Network
+
+LOSSES = ("logits", "clipped")
+_CLIP = 1e-7  # Keras's epsilon: no loss above -log(1e-7) = 16.1
+
+
+class Settings(NamedTuple):
+    """The method's numbers; defaults are the paper's Table 1.
+
+    Attributes:
+      num_classes: C.
+      batch_size: images per update.
+      rho, epsilon: Adadelta's.
+      decay: the rate at update t is learning_rate / (1 + decay t), as Keras's optimizers of the time had it.
+      loss: "logits": cross-entropy of the logits. "clipped": of probabilities clipped to [1e-7, 1 - 1e-7], as
+        Keras computes it where it does not see the logits: an image whose true class has a probability outside
+        has no gradient.
+      seed: of the heads' first weights, which members of one draw share whatever their learning rate.
+    """
+
+    num_classes: int
+    batch_size: int = 32
+    rho: float = 0.95
+    epsilon: float = 1e-8
+    decay: float = 0.0
+    loss: str = "logits"
+    seed: int = 0
+
+
+@struct.dataclass
+class TransferState(State):
+    """One network, draw and learning rate. I images, L places in an epoch's order, V validation places.
+
+    Attributes:
+      params, statistics: {"trunk", "head"} or {"head"}; running statistics of batch normalisation.
+      optimizer: Adadelta's accumulators, of the parameters that train.
+      learning_rate: f32[].
+      part: i8[I], 0 training, 1 validation, 2 test, -1 unused; fixed.
+      order, order_valid: i32[L], bool[L], this epoch's order of the training images.
+      valid_index, valid_mask: i32[V], bool[V], the validation images.
+    """
+
+    params: Any
+    statistics: Any
+    optimizer: Any
+    learning_rate: jax.Array
+    part: jax.Array
+    order: jax.Array
+    order_valid: jax.Array
+    valid_index: jax.Array
+    valid_mask: jax.Array
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """The method's functions with what they share; `make_experiment` hands them to the engine."""
+
+    network: Network
+    settings: Settings
+    order_length: int
+    valid_length: int
+
+    def _adadelta(self, params) -> optax.GradientTransformation:
+        """Adadelta without its rate on the parameters that train, nothing on the others."""
+        trains = self.network.trains(params)
+        frozen = jax.tree.map(lambda train: not train, trains)
+        direction = optax.scale_by_adadelta(rho=self.settings.rho, eps=self.settings.epsilon)
+        return optax.chain(optax.masked(direction, trains), optax.masked(optax.set_to_zero(), frozen))
+
+    def init(self, key, member, data) -> TransferState:
+        """Pre-trained trunk, fresh head, the member's images and rate."""
+        draw = stream(root_key(self.settings.seed), "head", member["draw"])
+        params, statistics = self.network.init(draw, data["pretrained"], data["inputs"])
+        valid_index, valid_mask = rows_of(member["part"] == VALIDATION, self.valid_length)
+        state = TransferState(
+            key=key,
+            step=jnp.zeros((), jnp.int32),
+            epoch_steps=jnp.full((), self.order_length // self.settings.batch_size, jnp.int32),
+            stopped=jnp.zeros((), bool),
+            params=params,
+            statistics=statistics,
+            optimizer=self._adadelta(params).init(params),
+            learning_rate=member["learning_rate"],
+            part=member["part"],
+            order=jnp.zeros((self.order_length,), jnp.int32),
+            order_valid=jnp.zeros((self.order_length,), bool),
+            valid_index=valid_index,
+            valid_mask=valid_mask,
+        )
+        return self._next_epoch(state)
+
+    def _next_epoch(self, state: TransferState) -> TransferState:
+        order, valid = permutation_order(
+            stream(state.key, "order", state.step), state.part == TRAIN, self.order_length
+        )
+        return state.replace(order=order, order_valid=valid)
+
+    def step(self, state: TransferState, batch):
+        """One update by the mean cross-entropy of the batch."""
+
+        def objective(params):
+            logits, statistics = self.network.apply(params, state.statistics, batch["inputs"], True)
+            losses = cross_entropy(logits, batch["label"], kind=self.settings.loss)
+            weight = batch["valid"].astype(jnp.float32)
+            return (losses * weight).sum() / jnp.maximum(weight.sum(), 1.0), (logits, losses, statistics)
+
+        gradients, (logits, losses, statistics) = jax.grad(objective, has_aux=True)(state.params)
+        directions, optimizer = self._adadelta(state.params).update(gradients, state.optimizer, state.params)
+        rate = state.learning_rate / (1.0 + self.settings.decay * state.step)
+        params = jax.tree.map(lambda p, d: p - rate * d, state.params, directions)
+        metrics = self._scores(logits, losses, batch["label"], batch["valid"])
+        state = state.replace(params=params, statistics=statistics, optimizer=optimizer, step=state.step + 1)
+        return state, metrics
+
+    def _scores(self, logits, losses, label, weight):
+        confusion = Confusion.from_predictions(
+            label, logits.argmax(-1), num_classes=self.settings.num_classes, weights=weight
+        )
+        return {"loss": Mean.from_values(losses, weight), "confusion": confusion}
+
+    def evaluate(self, state: TransferState, batch):
+        """Posteriors of a batch; loss and confusion of the validation images in it."""
+        logits, _ = self.network.apply(state.params, state.statistics, batch["inputs"], False)
+        losses = cross_entropy(logits, batch["label"], kind=self.settings.loss)
+        valid = batch["valid"] & (state.part[batch["index"]] == VALIDATION)
+        posterior = Scatter.from_outputs(
+            batch["index"], jax.nn.softmax(logits), size=state.part.shape[0], weights=batch["valid"]
+        )
+        return self._scores(logits, losses, batch["label"], valid) | {"posterior": posterior}
+
+    def refresh(self, state: TransferState, metrics) -> TransferState:
+        """The next epoch's order; the number of epochs is fixed."""
+        del metrics
+        return self._next_epoch(state)
+
+    def conclude(self, state: TransferState, metrics, data):
+        """Scores the test part, and the validation part once more."""
+        posterior = metrics["posterior"].compute()  # [I, C]
+        record = test_confusions(posterior, state.part == TEST, data)
+        record["confusion/valid"] = metrics["confusion"].counts
+        return state, record
+
+    def restart(self, state: TransferState, data) -> TransferState:
+        """There is one iteration only: nothing to get ready."""
+        del data
+        return state.replace(stopped=jnp.zeros((), bool))
+
+
+def cross_entropy(logits: jax.Array, label: jax.Array, *, kind: str = "logits") -> jax.Array:
+    """Categorical cross-entropy [B] of logits [B, C] and labels i32[B]; ``kind`` as `Settings.loss`.
+
+    "clipped" is ``keras.losses.categorical_crossentropy`` of the softmax, gradient included: zero where the
+    probability was clipped.
+    """
+    if kind == "logits":
+        return optax.softmax_cross_entropy_with_integer_labels(logits, label)
+    probability = jnp.take_along_axis(jax.nn.softmax(logits), label[:, None], axis=-1)[:, 0]
+    inside = (probability > _CLIP) & (probability < 1.0 - _CLIP)
+    clipped = jnp.clip(probability, _CLIP, 1.0 - _CLIP)
+    return -jnp.log(jnp.where(inside, probability, jax.lax.stop_gradient(clipped)))
+
+
+def make_experiment(network: Network, settings: Settings, *, order_length: int, valid_length: int) -> Experiment:
+    """The comparison with one network.
+
+    Args:
+      network: see `sejax.experiments.transfer.networks`.
+      settings: the method's numbers.
+      order_length: L, the training images rounded up to whole batches.
+      valid_length: V, at least the validation images.
+
+    Returns:
+      An Experiment. ``init``'s member is ``{"part": i8[I], "draw": i32[], "learning_rate": f32[]}``; ``data``
+      is ``{"inputs": [I, ...], "label": i32[I], "utterance": i32[I], "utterance_label": i32[U],
+      "pretrained": pytree}``.
+    """
+    method = Method(network, settings, order_length, valid_length)
+    return Experiment(method.init, method.step, method.evaluate, method.refresh, method.conclude, method.restart)

@@ -1,0 +1,218 @@
+"""From a config and prepared chunks to one Assembly for each network."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from sejax import models
+from sejax.audio.image import ImageSettings, render
+from sejax.core.experiment import Assembly, PyTree
+from sejax.data.catalogue import find
+from sejax.data.features import Spectrograms
+from sejax.data.folds import TRAIN, VALIDATION
+from sejax.data.spectrograms import stream_batches
+from sejax.data.trunk_features import trunk_features
+from sejax.engine.backend import streamed
+from sejax.errors import InputError
+from sejax.experiments.classification import train_source, valid_source, whole_batches, whole_source
+from sejax.experiments.images import describe_weights, example_images, find_weights, image_settings, load_weights
+from sejax.experiments.transfer.algorithm import LOSSES, Settings, make_experiment
+from sejax.experiments.transfer.networks import Network, head_network, image_network
+from sejax.experiments.transfer.results import summarise
+from sejax.experiments.transfer.split import balanced_split, class_mapping, only
+
+EVALUATION_BATCH = {"head": 1024, "all": 50}
+
+
+def variants(config) -> dict[str, ConfigDict]:
+    """A config for each network of a run, by its name.
+
+    Raises:
+      InputError: a network twice, an unknown one, or weights that are not there.
+    """
+    names, weights = tuple(config.models), tuple(config.weights)
+    if len(set(names)) < len(names) or not set(names) <= set(models.names()):
+        raise InputError(f"config: models={'+'.join(names)}; give each once, of {', '.join(models.names())}")
+    if len(weights) not in (1, len(names)):
+        raise InputError(f"config: weights={'+'.join(weights)}; give one for all networks, or {len(names)}")
+    weights = weights * len(names) if len(weights) == 1 else weights
+    found = {}
+    for name, source in zip(names, weights, strict=True):
+        found[name] = ConfigDict(config.to_dict())
+        found[name].model, found[name].model_weights = name, find_weights(name, source)
+    return found
+
+
+def build(config, data_dir: Path) -> Assembly:
+    """One network of the comparison (a config of `variants`) on the prepared chunks that it asks for.
+
+    Raises:
+      InputError: no such prepared set, weights that do not fit, parts that cannot be filled.
+    """
+    chunks = find(
+        data_dir, config.corpus, scale=config.scale, voice_activity=config.voice_activity, features="chunks"
+    )
+    return assemble(config, chunks, load_weights(config.model, config.model_weights, seed=config.seed))
+
+
+def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
+    """As `build`, from prepared chunks and the network's variables at hand."""
+    mapping = class_mapping(config.corpus, config.classes, chunks.classes)
+    chunks = only(chunks, mapping)
+    names, members = make_members(config, chunks)
+    rows = np.flatnonzero((members["part"] >= 0).any(0))  # what no member uses is neither read nor kept
+    members = members | {"part": members["part"][:, rows]}
+    inputs, pretrained = make_inputs(config, chunks, rows, variables)
+    settings = method_settings(config, len(mapping))
+    trains, validates = (int((members["part"][0] == kind).sum()) for kind in (TRAIN, VALIDATION))
+    batch = EVALUATION_BATCH[config.trainable]
+    valid_batch, whole_batch = min(batch, validates), min(batch, len(rows))
+    order_length = whole_batches(trains, settings.batch_size)
+    valid_length = whole_batches(validates, valid_batch)
+    label = chunks.label[rows].astype(np.int32)
+    stream = None
+    if streamed(config):
+        stream = partial(stream_batches, spectrogram=inputs, label=label)
+    return Assembly(
+        experiment=make_experiment(
+            trained_network(config, len(mapping)), settings, order_length=order_length, valid_length=valid_length
+        ),
+        train=train_source(settings.batch_size, stream_batches=stream),
+        valid=valid_source(valid_length, valid_batch),
+        whole=whole_source(len(rows), whole_batch),
+        data={
+            "inputs": inputs,
+            "label": label,
+            "utterance": chunks.utterance[rows].astype(np.int32),
+            "utterance_label": chunks.utterance_label.astype(np.int32),
+            "pretrained": pretrained,
+        },
+        members=jax.tree.map(jnp.asarray, members),
+        names=names,
+        iterations=1,
+        epochs=config.epochs,
+        batch_size=settings.batch_size,
+        summarise=summarise,
+        about=about(config, chunks, mapping, members["part"]),
+        examples=partial(example_images, _image(config), chunks),
+    )
+
+
+def method_settings(config, num_classes: int) -> Settings:
+    """The method's numbers of a config."""
+    if config.loss not in LOSSES:
+        raise InputError(f"config: loss={config.loss!r}; choose one of {', '.join(LOSSES)}")
+    named = [name for name in Settings._fields if name != "num_classes"]
+    return Settings(num_classes=num_classes, **{name: config[name] for name in named})
+
+
+def make_members(config, chunks: Spectrograms) -> tuple[tuple[dict[str, Any], ...], dict[str, np.ndarray]]:
+    """Draws x learning rates: their names, part i8[M, I], draw i32[M] and learning_rate f32[M].
+
+    Members of one draw share images and the head's first weights, in every network of the run.
+    """
+    names, parts, draws, rates = [], [], [], []
+    for draw in range(config.seeds):
+        part = balanced_split(
+            chunks, images=tuple(config.images), protocol=config.protocol, seed=config.seed, draw=draw
+        )
+        for rate in config.rates:
+            if not rate > 0:
+                raise InputError(f"config: rates={'+'.join(map(str, config.rates))}; give learning rates above 0")
+            names.append({"model": config.model, "learning_rate": rate, "seed": draw})
+            parts.append(part)
+            draws.append(draw)
+            rates.append(rate)
+    members = {"part": np.stack(parts), "draw": np.array(draws, np.int32), "learning_rate": np.array(rates, np.float32)}
+    return tuple(names), members
+
+
+def trained_network(config, num_classes: int) -> Network:
+    """What a config trains, see `sejax.experiments.transfer.networks`."""
+    if config.trainable == "head":
+        return head_network(num_classes, hidden=config.hidden)
+    return image_network(_trunk(config), num_classes, hidden=config.hidden, image=_image(config))
+
+
+def _trunk(config):
+    dtype = None if config.dtype == "float32" else jnp.dtype(config.dtype)
+    return models.create(config.model, dtype=dtype, frozen=tuple(config.frozen))
+
+
+def make_inputs(config, chunks: Spectrograms, rows: np.ndarray, variables: PyTree) -> tuple[np.ndarray, PyTree]:
+    """The network's inputs [rows, ...], and the pre-trained variables that it starts from (of the trunk alone)."""
+    spectrograms = np.asarray(chunks.spectrogram[rows], np.float32)
+    if config.trainable == "all":
+        return spectrograms, trunk_variables(config, variables)
+    pooled = trunk_features(
+        frozen_trunk(config),
+        variables,
+        spectrograms,
+        cache=Path(chunks.folder) if chunks.folder else None,
+        settings={"model": config.model, "image": vars(_image(config)), "dtype": config.dtype, "rows": rows.tolist()},
+    )
+    return np.asarray(pooled), {}
+
+
+def trunk_variables(config, variables: PyTree) -> PyTree:
+    """The variables that the trunk needs, without the network's own classifier."""
+    model = _trunk(config)
+    image = jnp.zeros((1, *_image(config).size, 3))
+    used = jax.eval_shape(lambda: model.init(jax.random.key(0), image, method="features"))
+    return {kind: {name: variables[kind][name] for name in layers} for kind, layers in used.items()}
+
+
+def frozen_trunk(config) -> Callable[[PyTree, jax.Array], jax.Array]:
+    """``trunk(variables, f32[B, bands, frames] in dB) -> f32[B, D]``: the maxima of the last feature map."""
+    model, image = _trunk(config), _image(config)
+
+    def trunk(variables, spectrogram):
+        features = model.apply(variables, render(spectrogram, image), method="features")
+        return features.max(axis=(1, 2)).astype(jnp.float32)
+
+    return trunk
+
+
+def _image(config) -> ImageSettings:
+    """How images are rendered: at the network's own input size where the config's is 0."""
+    size = config.image.size or models.INPUT_SIZE[config.model]
+    return image_settings(config.image, config.model_weights, size=(size, size))
+
+
+def posteriors(config, num_classes: int):
+    """How a trained member classifies spectrograms; see `sejax.experiments.Posteriors`."""
+    network = trained_network(config, num_classes)
+    head_only = config.trainable == "head"
+
+    def apply(state, variables, images):
+        inputs = frozen_trunk(config)(variables, images) if head_only else images
+        return jax.nn.softmax(network.apply(state["params"], state["statistics"], inputs, False)[0])
+
+    shared = load_weights(config.model, config.model_weights, seed=config.seed) if head_only else {}
+    return ("params", "statistics"), shared, apply
+
+
+def about(config, chunks: Spectrograms, mapping, part) -> dict[str, Any]:
+    """What the results file says about the data and the paper."""
+    trains, validates, tests = ((part[0] == kind) for kind in range(3))
+    return {
+        "corpus": config.corpus,
+        "protocol": config.protocol,
+        "classes": list(mapping),
+        "unit": "chunk",
+        "data": {
+            "class_mapping": mapping,
+            "images": {"training": int(trains.sum()), "validation": int(validates.sum()), "test": int(tests.sum())},
+            "utterances": int((chunks.utterance_label >= 0).sum()),
+            "speakers": len(chunks.speakers),
+            "weights": {config.model: describe_weights(config.model_weights)},
+            "image_size": {config.model: _image(config).size[0]},
+            "settings": chunks.settings,
+        },
+    }

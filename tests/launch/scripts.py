@@ -1,0 +1,42 @@
+"""Launch scripts as a user runs them, in processes of their own, and the runs that tests ask of them."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = "configs/pseudo_labelling.py:corpus=tones,voice_activity=none,weights=random,labelled=0.5,folds=3"
+TRAIN = (f"--config={CONFIG}", "--config.epochs=4", "--config.image.size=(64,64)", "--config.run.save_seconds=0.0")
+NETWORKS = "models=squeezenet1_1+squeezenet1_0,weights=random,rates=1.0,size=32,images=36+12+12,epochs=3"
+TRANSFER = (
+    f"--config=configs/transfer.py:corpus=toneschunks,classes=anger+boredom+neutral,{NETWORKS}",
+    "--config.run.save_seconds=0.0",
+)
+
+
+def launch(script: str, *arguments: str, timeout: float | None = 300) -> subprocess.CompletedProcess:
+    """Runs launch/SCRIPT.py to its end, or kills it with SIGKILL after ``timeout`` seconds."""
+    command = [sys.executable, f"launch/{script}.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, env=os.environ)
+
+
+def checkpoints(workdir: Path) -> list[str]:
+    """Every checkpoint of a run, by its path in the workdir."""
+    folders = (*workdir.glob("checkpoints/*"), *workdir.glob("variants/*/checkpoints/*"))
+    return sorted(str(path.relative_to(workdir)) for folder in folders for path in folder.glob("[0-9]*"))
+
+
+def kill_once(moment: Callable[[], bool], arguments: list[str], moments: random.Random) -> int:
+    """Starts training, waits until ``moment()`` and up to 0.3 s more, kills it; the status it ended with."""
+    command = [sys.executable, "launch/train.py", *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not moment():
+        time.sleep(0.01)
+    time.sleep(moments.uniform(0, 0.3))
+    process.send_signal(signal.SIGKILL)
+    return process.wait()
