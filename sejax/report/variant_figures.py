@@ -86,7 +86,7 @@ def accuracy_over_rate(results):
     groups, classes = rated(results), len(results.get("classes") or ())
     across = min(PANELS_IN_A_ROW, len(groups))
     down = math.ceil(len(groups) / across)
-    size = 0.6 + 2.1 * across, 0.8 + 1.9 * down
+    size = max(4.6, 0.6 + 2.1 * across), 0.9 + 1.9 * down
     figure, grid = page(*size, down, across, squeeze=False, sharex=True, sharey=True)
     rates = sorted({variant.rate for found in groups.values() for variant in found})
     for place, (axes, (group, found)) in enumerate(zip(grid.flat, groups.items(), strict=False)):
@@ -106,7 +106,7 @@ def accuracy_over_rate(results):
     figure.supxlabel("learning rate", fontsize=9, color=MUTED)
     figure.supylabel("accuracy", fontsize=9, color=MUTED)
     handles = {name: line for axes in grid.flat for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles, loc="outside upper left", ncols=len(handles))
+    figure.legend(handles.values(), handles, loc="outside upper left", ncols=len(handles) if across > 2 else 3)
     return figure
 
 

@@ -41,6 +41,7 @@ class Case(NamedTuple):
       parts: ``parts(assembly) -> int[M, I]``, which part each example is in: 0, 1, 2, or -1 for none.
       speakers: ``speakers() -> int[I]``.
       overfit_updates: enough to learn eight examples by heart.
+      slack: how far a number may be off besides, where sums are taken in another order.
     """
 
     experiment: str
@@ -49,6 +50,7 @@ class Case(NamedTuple):
     parts: Callable[[Assembly], np.ndarray]
     speakers: Callable[[], np.ndarray]
     overfit_updates: int
+    slack: float = 0.0
 
 
 class Group(NamedTuple):
@@ -149,7 +151,7 @@ def _transfer(model: str, trainable: str) -> Assembly:
     return assemble_transfer(_transfer_config(model, trainable), tones.spectrograms(), random_variables(model))
 
 
-def _transfer_case(model: str, trainable: str, *, overfit_updates: int) -> Case:
+def _transfer_case(model: str, trainable: str, *, overfit_updates: int, slack: float = 0.0) -> Case:
     return Case(
         experiment="transfer",
         build=functools.partial(_transfer, model, trainable),
@@ -157,6 +159,7 @@ def _transfer_case(model: str, trainable: str, *, overfit_updates: int) -> Case:
         parts=lambda assembly: np.asarray(assembly.members["part"]),
         speakers=lambda: tones.spectrograms().speaker,
         overfit_updates=overfit_updates,
+        slack=slack,
     )
 
 
@@ -164,7 +167,8 @@ CASES = {
     "pseudo_labelling-head": _pseudo_labelling_case("head", overfit_updates=60),
     "pseudo_labelling-all": _pseudo_labelling_case("all", overfit_updates=100),
     "transfer-head": _transfer_case("squeezenet1_1", "head", overfit_updates=400),
-    "transfer-all": _transfer_case("squeezenet1_1", "all", overfit_updates=50),
+    # Adadelta's first step has one size (4.5e-4 here) however small the gradient: a tenth of it may be round-off.
+    "transfer-all": _transfer_case("squeezenet1_1", "all", overfit_updates=50, slack=5e-5),
 }
 
 # Per config file: the prepared set that ``get_config("runlocal")`` reads, written under a data folder.

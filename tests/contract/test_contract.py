@@ -209,7 +209,7 @@ def test_a_mapped_member_equals_the_same_member_alone(name, group, lone_step):
 def test_two_devices_come_to_what_one_comes_to(two_devices, name, group):
     found = dict(np.load(two_devices / f"{name}-spread.npz"))
     assert found.pop("spread") == 2
-    _assert_close(found, as_numpy(group.advance(group.first(), 2)))
+    _assert_close(found, as_numpy(group.advance(group.first(), 2)), CASES[name].slack)
 
 
 def test_the_old_pmap_maps_the_pure_step_over_members(two_devices, name, group):
@@ -226,13 +226,17 @@ def _as_tree(stored):
     return [{key[2:]: stored[key] for key in stored.files if key.startswith(f"{part}/")} for part in (0, 1)]
 
 
-def _assert_close(found, expected):
-    """Integers equal; floats off by a thousandth of their array's length at most (Adam turns round-off into steps)."""
+def _assert_close(found, expected, slack=0.0):
+    """Integers equal; floats off by a thousandth of their array's length at most, and by ``slack`` for each number.
+
+    Adam and Adadelta turn round-off into steps.
+    """
     assert found.keys() == expected.keys()
     for key, array in expected.items():
         if np.issubdtype(array.dtype, np.floating):
             there, here = np.nan_to_num(found[key]), np.nan_to_num(array)
-            assert np.linalg.norm(there - here) <= 1e-3 * np.linalg.norm(here) + 1e-7, key
+            allowed = 1e-3 * np.linalg.norm(here) + slack * here.size**0.5 + 1e-7
+            assert np.linalg.norm(there - here) <= allowed, key
         else:
             np.testing.assert_array_equal(found[key], array, err_msg=key)
 
@@ -278,7 +282,7 @@ def _nan_in_the_last_member(leaf):
 @pytest.mark.parametrize("config_name", sorted(CONFIGS))
 def test_every_config_builds_and_takes_a_step_when_run_locally(tmp_path, config_name):
     CONFIGS[config_name](tmp_path)
-    config = load_config(config_name, "runlocal")
+    config = next(iter(experiments.variants(load_config(config_name, "runlocal")).values()))
     assembly = experiments.build(config, tmp_path)
     assembly = assembly._replace(data=jax.device_put(assembly.data))
     settings = run_settings(config)

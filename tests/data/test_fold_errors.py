@@ -9,7 +9,7 @@ from sejax.data.folds import make_folds
 from sejax.errors import InputError
 
 ERRORS = {
-    "unknown protocol": (crossed_images(6, 2), dict(protocol="session"), "'session'.*speaker, block, image"),
+    "unknown protocol": (crossed_images(6, 2), dict(protocol="session"), "'session'.*speaker, utterance, block, image"),
     "one fold": (crossed_images(6, 2), dict(folds=1), "folds=1"),
     "all validates": (crossed_images(6, 2), dict(validation=1.0), "validation=1.0"),
     "nothing labelled": (toy_images([(s, -1) for s in range(6)]), {}, "no labelled image"),

@@ -208,6 +208,7 @@ def test_the_real_berlin_database_gives_the_papers_images_within_two_per_cent(
 def test_the_command_takes_every_setting_and_prints_the_summary(source, tmp_path):
     arguments = ["--corpus=manifest", f"--source={source}", "--name=small", "--scale=mel", "--voice_activity=none"]
     arguments += ["--block_length=0.5", "--block_overlap=0.25", "--fmax=4000,8000", "--classes=anger,joy,fear"]
+    arguments += ["--window_length=0.02", "--window_hop=0.01"]
     command = [sys.executable, str(ROOT / "launch" / "prepare.py"), *arguments, f"--data_dir={tmp_path}"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, env=environment)
@@ -221,6 +222,8 @@ def test_the_command_takes_every_setting_and_prints_the_summary(source, tmp_path
         "block_overlap": 0.25,
         "fmax": [4000.0, 8000.0],
         "bands": 64,
+        "window_length": 0.02,
+        "window_hop": 0.01,
     }
     assert prepared.classes == ("anger", "joy", "fear")
     assert done.stdout.strip() == features.describe(made)

@@ -206,6 +206,7 @@ def about(config, chunks: Spectrograms, mapping, part) -> dict[str, Any]:
         "protocol": config.protocol,
         "classes": list(mapping),
         "unit": "chunk",
+        "paper": {},  # its figures stand with the variants, one for each network and rate
         "data": {
             "class_mapping": mapping,
             "images": {"training": int(trains.sum()), "validation": int(validates.sum()), "test": int(tests.sum())},
