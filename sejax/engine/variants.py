@@ -43,7 +43,7 @@ def merged(abouts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What all variants say: mappings are united, and the first has the last word where they differ."""
 
     def unite(first, second):
-        both = dict(second) | dict(first)
+        both = dict(first) | {key: value for key, value in second.items() if key not in first}
         for key in first.keys() & second.keys():
             if isinstance(first[key], Mapping) and isinstance(second[key], Mapping):
                 both[key] = unite(first[key], second[key])
