@@ -44,20 +44,26 @@ def main(argv):
         return show(read_results(workdir), workdir)
     began, members, abouts, examples = time.monotonic(), [], [], {}
     configs = experiments.variants(config)
+    several = "" not in configs
     here = environment(run_settings(config).backend, {})
-    if "" not in configs:
+    if several:
         claim(workdir, config.to_dict(), here)
     for name, variant in configs.items():
         folder = folder_of(workdir, name)
-        done = read_finished(folder)
-        if done is None:
+        finished = read_finished(folder)
+        if finished is None:
             try:
-                here, examples, *done = train(variant, folder, name)
+                assembly, found, placed = train(variant, folder)
             except Interrupted as signal:
                 print(f"{signal}: saved under {workdir}; the same command goes on from here", file=sys.stderr)
                 return None
-        members += done[0]
-        abouts.append(done[1])
+            finished, examples = (found, assembly.about), assembly.examples()
+            if several:
+                write_finished(folder, *finished)
+            else:
+                here = placed
+        members += finished[0]
+        abouts.append(finished[1])
     results = merged(abouts) | {
         "experiment": config.experiment,
         "config": config.to_dict(),
@@ -73,18 +79,15 @@ def main(argv):
     return show(results, workdir)
 
 
-def train(config, folder, name):
-    """Train one variant: (environment, example images, members, about), the last two kept in its folder."""
+def train(config, folder):
+    """Train one variant, or go on with it: (its assembly, its members' results, the environment it ran in)."""
     settings = run_settings(config)
     assembly = experiments.build(config, Path(DATA_DIR.value))
     first, last = groups(len(assembly.names), settings.members_at_once)[0]
     here = environment(settings.backend, place(last - first, assembly.batch_size).description)
     if claim(folder, config.to_dict(), here):
         print(f"going on in {folder}", file=sys.stderr)
-    members = run(assembly, settings, folder, seed=config.seed)
-    if name:
-        write_finished(folder, members, assembly.about)
-    return here, assembly.examples(), members, assembly.about
+    return assembly, run(assembly, settings, folder, seed=config.seed), here
 
 
 def show(results, workdir):

@@ -43,6 +43,14 @@ def test_a_comparison_killed_in_its_second_network_goes_on_there_to_the_same_bit
     assert found["variants"] == expected["variants"]
 
 
+def test_a_finished_comparison_reports_instead_of_training(compared, data_dir):
+    before = (compared / "results.json").read_bytes()
+    done = launch("train", *TRANSFER, f"--data_dir={data_dir}", f"--workdir={compared}")
+    assert done.returncode == 0, done.stderr
+    assert "is finished" in done.stdout
+    assert (compared / "results.json").read_bytes() == before
+
+
 def test_evaluate_agrees_with_every_network(compared, data_dir):
     done = launch("evaluate", f"--workdir={compared}", f"--data_dir={data_dir}")
     assert done.returncode == 0, done.stderr
