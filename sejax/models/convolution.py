@@ -107,11 +107,13 @@ def _gradient_as_products(x, kernel, cotangent, *, stride, padding):
     def add(total, images):
         x, cotangent = images
         met = [_met_by(x, i, j, rows, columns, stride) for i in range(height) for j in range(width)]
-        return total + jnp.concatenate(met, axis=1).T @ cotangent.reshape(-1, filters), None
+        patches = jnp.concatenate(met, axis=1)
+        return total + jnp.matmul(patches.T, cotangent.reshape(-1, filters), preferred_element_type=wide), None
 
+    wide = jnp.promote_types(x.dtype, jnp.float32)  # sums over many products lose half-precision numbers
     parts = [array.reshape(batch // few, few, *array.shape[1:]) for array in (x, cotangent)]
-    total, _ = lax.scan(add, jnp.zeros((height * width * channels, filters), x.dtype), tuple(parts))
-    return total.reshape(kernel.shape)
+    total, _ = lax.scan(add, jnp.zeros((height * width * channels, filters), wide), tuple(parts))
+    return total.reshape(kernel.shape).astype(kernel.dtype)
 
 
 def _met_by(x, i, j, rows, columns, stride):

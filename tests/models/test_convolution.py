@@ -110,6 +110,13 @@ def test_half_precision_gives_half_values_and_single_gradients():
     assert {leaf.dtype for leaf in jax.tree.leaves(gradients)} == {jnp.dtype("float32")}
 
 
+def test_kernel_gradients_of_half_precision_are_summed_in_single():
+    # Images of 41 x 41 products each are summed one by one; bfloat16 would round every one of these sums.
+    x, kernel = jnp.ones((64, 43, 43, 1), jnp.bfloat16), jnp.zeros((3, 3, 1, 1), jnp.bfloat16)
+    gradient = jax.grad(lambda k: convolve(x, k, 1, 0).astype(jnp.float32).sum())(kernel)
+    np.testing.assert_array_equal(gradient, np.full((3, 3, 1, 1), 64 * 41 * 41, jnp.bfloat16))
+
+
 def test_other_backends_keep_their_own_convolution_gradients():
     x, kernel, cotangent, _ = example(CASES[2])
     gradient = jax.jit(lambda x, k, c: jax.vjp(lambda x, k: convolve(x, k, 1, 1), x, k)[1](c))
