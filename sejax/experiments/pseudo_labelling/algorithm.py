@@ -25,7 +25,7 @@ from sejax.core.rng import permutation_order, stream
 from sejax.core.schedules import EarlyStopping, Plateau
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.labels import balanced_weights
-from sejax.experiments.classification import test_confusions
+from sejax.experiments.classification import rows_of, test_confusions
 from sejax.experiments.pseudo_labelling.networks import Network
 
 
@@ -133,8 +133,7 @@ class Method:
     def init(self, key, member, data) -> PseudoLabelState:
         """Fold, seed and labels as the member says, weights as pre-trained."""
         images = data["label"].shape[0]
-        valid = member["part"] == VALIDATION
-        valid_index = jnp.nonzero(valid, size=self.valid_length, fill_value=0)[0].astype(jnp.int32)
+        valid_index, valid_mask = rows_of(member["part"] == VALIDATION, self.valid_length)
         state = PseudoLabelState(
             key=key,
             step=jnp.zeros((), jnp.int32),
@@ -155,7 +154,7 @@ class Method:
             order=jnp.zeros((self.order_length,), jnp.int32),
             order_valid=jnp.zeros((self.order_length,), bool),
             valid_index=valid_index,
-            valid_mask=jnp.arange(self.valid_length) < valid.sum(),
+            valid_mask=valid_mask,
             posterior=jnp.zeros((images, self.settings.num_classes), jnp.float32),
         )
         return self._begin(state, data)
