@@ -10,6 +10,7 @@ Time, machine and figures of every configuration stand in docs/pseudo_labelling.
 from ml_collections import ConfigDict
 
 from sejax.engine.arguments import parse_arguments
+from sejax.engine.backend import run_section
 
 ARGUMENTS = {
     "corpus": "emodb",
@@ -65,20 +66,7 @@ def get_config(argument: str | None = None) -> ConfigDict:
         {"size": (224, 224), "colour_map": "jet", "dynamic_range": 80.0, "reference": "absolute", "level": 30.0}
     )
     whole = given["trainable"] == "all"
-    config.run = ConfigDict(
-        {
-            # "auto": scan, but loop for convolutions on a CPU (their gradients are slow inside XLA loops).
-            "backend": "auto",
-            "convolutions": whole,
-            "ensemble": "map" if whole else "vmap",
-            "members_at_once": 1 if whole else 0,
-            "input": "auto",  # "resident" on the device, or "tfdata"; auto: tfdata with the loop backend
-            "save_seconds": 20.0,
-            "keep": 1,
-            "tensorboard": True,
-            "compilation_cache": "~/.cache/sejax/xla",
-        }
-    )
+    config.run = ConfigDict(run_section(convolutions=whole))
     if given["runlocal"]:
         config.epochs, config.iterations = 2, min(config.iterations, 2)
         config.only_folds, config.image.size = 1, (64, 64)

@@ -10,6 +10,7 @@ Time, machine and figures of every configuration stand in docs/transfer.md.
 from ml_collections import ConfigDict
 
 from sejax.engine.arguments import parse_arguments
+from sejax.engine.backend import run_section
 
 ARGUMENTS = {
     "corpus": "emodb",
@@ -59,20 +60,7 @@ def get_config(argument: str | None = None) -> ConfigDict:
     config.image = ConfigDict({"size": given["size"], "colour_map": "jet", "dynamic_range": 80.0})
     config.image.reference, config.image.level = given["reference"], 20.0
     whole = given["trainable"] == "all"
-    config.run = ConfigDict(
-        {
-            # "auto": scan, but loop for convolutions on a CPU (their gradients are slow inside XLA loops).
-            "backend": "auto",
-            "convolutions": whole,
-            "ensemble": "map" if whole else "vmap",
-            "members_at_once": 1 if whole else 0,
-            "input": "auto",  # "resident" on the device, or "tfdata"; auto: tfdata with the loop backend
-            "save_seconds": 60.0 if whole else 20.0,
-            "keep": 1,
-            "tensorboard": True,
-            "compilation_cache": "~/.cache/sejax/xla",
-        }
-    )
+    config.run = ConfigDict(run_section(convolutions=whole, save_seconds=60.0 if whole else 20.0))
     if given["runlocal"]:
         config.models, config.weights, config.trainable = ("squeezenet1_1",), ("random",), "all"
         config.images, config.epochs, config.image.size = (12, 6, 6), 2, 32

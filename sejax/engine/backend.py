@@ -1,11 +1,34 @@
-"""What "auto" means in a config's run section, and the persistent compilation cache."""
+"""A config's run section, what "auto" means in it, and the persistent compilation cache."""
 
 from pathlib import Path
+from typing import Any
 
 import jax
 
 from sejax.engine.run import RunSettings
 from sejax.errors import InputError
+
+
+def run_section(*, convolutions: bool, save_seconds: float = 20.0) -> dict[str, Any]:
+    """The section ``run`` of a config: how the engine drives it, and none of what is learned.
+
+    Args:
+      convolutions: whether convolutions are trained. Then members train one after the other: vmapped, their
+        convolutions become grouped ones, which are slow.
+      save_seconds: about how long a segment takes; a kill loses no more than that.
+    """
+    return {
+        # "auto": scan, but loop for convolutions on a CPU (their gradients are slow inside XLA loops).
+        "backend": "auto",
+        "convolutions": convolutions,
+        "ensemble": "map" if convolutions else "vmap",
+        "members_at_once": 1 if convolutions else 0,
+        "input": "auto",  # "resident" on the device, or "tfdata"; auto: tfdata with the loop backend
+        "save_seconds": save_seconds,
+        "keep": 1,
+        "tensorboard": True,
+        "compilation_cache": "~/.cache/sejax/xla",
+    }
 
 
 def run_settings(config) -> RunSettings:

@@ -40,7 +40,7 @@ class Fire(nn.Module):
     def setup(self):
         """The three convolutions, under the names of the Caffe model."""
         init = nn.initializers.he_uniform()
-        # A 1x1 convolution is a dense layer over channels, and as one its gradient is far cheaper on XLA:CPU.
+        # Dense layers over channels, so that converted files hold their kernels as [C, D]; no slower than Convolution.
         self.squeeze1x1 = nn.Dense(self.squeeze, dtype=self.dtype, kernel_init=init)
         self.expand1x1 = nn.Dense(self.expand, dtype=self.dtype, kernel_init=init)
         self.expand3x3 = Convolution(self.expand, 3, padding=1, dtype=self.dtype)
