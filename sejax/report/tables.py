@@ -28,8 +28,10 @@ class Table:
 
 
 def number(value, digits=3):
-    """A finite number with `digits` decimals; a dash for anything else."""
-    return f"{value:.{digits}f}" if is_finite(value) else MISSING
+    """A finite number with `digits` decimals, from 100,000 on as 7.8e+07; a dash for anything else."""
+    if not is_finite(value):
+        return MISSING
+    return f"{value:.{digits}f}" if abs(value) < 1e5 else f"{value:.1e}"
 
 
 def mean_std(entry, digits=3):

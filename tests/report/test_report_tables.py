@@ -91,6 +91,10 @@ def test_a_mean_at_or_above_the_paper_stands_out(paper, strong):
     assert isinstance(against({"mean": 0.94, "std": 0.01, "n": 5}, paper), Strong) is strong
 
 
+def test_numbers_too_long_for_a_column_are_written_with_an_exponent():
+    assert [number(value) for value in (99999.0, 78215560.0, -1e5)] == ["99999.000", "7.8e+07", "-1.0e+05"]
+
+
 def test_numbers_that_are_not_finite_are_a_dash():
     assert [number(value) for value in (None, float("nan"), True, "x")] == ["–"] * 4
     assert number(2, 1) == "2.0"
