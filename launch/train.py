@@ -42,41 +42,43 @@ def main(argv):
         claim(workdir, config.to_dict(), read_results(workdir)["environment"])
         print(f"{workdir} is finished; its results:")
         return show(read_results(workdir), workdir)
-    began, members, abouts, examples = time.monotonic(), [], [], {}
-    configs = experiments.variants(config)
-    several = "" not in configs
-    here = environment(run_settings(config).backend, {})
-    if several:
-        claim(workdir, config.to_dict(), here)
-    for name, variant in configs.items():
-        folder = folder_of(workdir, name)
-        finished = read_finished(folder)
-        if finished is None:
-            try:
-                assembly, found, placed = train(variant, folder)
-            except Interrupted as signal:
-                print(f"{signal}: saved under {workdir}; the same command goes on from here", file=sys.stderr)
-                return None
-            finished, examples = (found, assembly.about), assembly.examples()
-            if several:
-                write_finished(folder, *finished)
-            else:
-                here = placed
-        members += finished[0]
-        abouts.append(finished[1])
-    results = merged(abouts) | {
+    began = time.monotonic()
+    try:
+        found, examples = train_all(config, workdir)
+    except Interrupted as signal:
+        print(f"{signal}: saved under {workdir}; the same command goes on from here", file=sys.stderr)
+        return None
+    results = found | {
         "experiment": config.experiment,
         "config": config.to_dict(),
-        "environment": here,
         "command": " ".join(sys.argv),
         "seconds": time.monotonic() - began,
-        "members": members,
     }
-    results |= summaries(members, paper=partial(published.figures, results))
+    results |= summaries(results["members"], paper=partial(published.figures, results))
     # results.json says that the run is finished, so it comes last.
     write_report(workdir, plain(results), images=examples)
     write_results(workdir, results)
     return show(results, workdir)
+
+
+def train_all(config, workdir):
+    """Train the config's variants, but for those that are finished: (what the results file says, example images)."""
+    variants, examples = experiments.variants(config), {}
+    if "" in variants:
+        assembly, members, here = train(config, workdir)
+        return assembly.about | {"members": members, "environment": here}, assembly.examples()
+    here = environment(run_settings(config).backend, {})
+    claim(workdir, config.to_dict(), here)
+    finished = []
+    for name, variant in variants.items():
+        folder = folder_of(workdir, name)
+        if read_finished(folder) is None:
+            assembly, members, _ = train(variant, folder)
+            write_finished(folder, members, assembly.about)
+            examples = assembly.examples()
+        finished.append(read_finished(folder))
+    members = [member for members, _ in finished for member in members]
+    return merged([about for _, about in finished]) | {"members": members, "environment": here}, examples
 
 
 def train(config, folder):
