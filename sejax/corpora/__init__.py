@@ -11,13 +11,14 @@ from pathlib import Path
 
 from sejax.corpora.corpus import Corpus
 from sejax.corpora.published import PUBLISHED, Published, published
-from sejax.corpora.utterance import Recording, Utterance, Word
+from sejax.corpora.utterance import Rating, Recording, Utterance, Word
 from sejax.errors import InputError
 
 __all__ = [
     "PUBLISHED",
     "Corpus",
     "Published",
+    "Rating",
     "Recording",
     "Utterance",
     "Word",
@@ -27,7 +28,10 @@ __all__ = [
     "read",
 ]
 
-_READERS = ("emodb", "manifest", "ravdess", "synthetic")
+_READERS = (
+    *("crema_d", "emodb", "iemocap", "librispeech", "manifest", "msp_improv"),
+    *("nemo", "ravdess", "savee", "synthetic", "tedlium"),
+)
 
 
 def names() -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from sejax.corpora.utterance import Recording, Utterance, with_waveform
 from sejax.corpora.waveform import RATE, read
 
 Progress = Callable[[str, float, float], None]  # stage, seconds of audio done, seconds in all
-FORMAT = 1  # raise it when decoding changes, so that old utterance sets are not taken for new ones
+FORMAT = 2  # raise it when decoding or the record changes, so that old utterance sets are not taken for new ones
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from sejax.corpora.corpus import About, Corpus
 from sejax.corpora.emodb_files import identifiers
 from sejax.corpora.folder import inspect_all, wav_files
-from sejax.corpora.problems import Problems
+from sejax.corpora.problems import Problems, shortened
 from sejax.corpora.published import published
 from sejax.corpora.utterance import Recording
 from sejax.errors import InputError
@@ -163,10 +163,9 @@ def _wrong_part(name: str) -> str:
 def _report_missing(source: Path, wanted: tuple[str, ...], found: dict[str, Path], problems: Problems) -> None:
     missing = [f"{name}.wav" for name in wanted if name not in found]
     if missing:
-        shown = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
         problems.add(
             f"{len(wanted) - len(missing)} of {len(wanted)} files found under {source}",
-            f"missing {shown}",
+            f"missing {shortened(missing)}",
             "unpack the whole distribution",
         )
 

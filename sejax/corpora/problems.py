@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sejax.errors import InputError
@@ -57,6 +58,12 @@ def describe(corpus: str, problems: list[Problem]) -> str:
         f"corpora/{corpus}: {len(problems)} inputs cannot be used: {shown}{more}"
         " (or pass --allow_partial to leave them out)"
     )
+
+
+def shortened(names: Sequence[str], shown: int = 10) -> str:
+    """The first names of a list that may be long, and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
 
 
 def as_csv(problems: tuple[Problem, ...]) -> str:

@@ -6,10 +6,12 @@ from dataclasses import fields
 import numpy as np
 
 from sejax.corpora.corpus import Corpus, class_index
-from sejax.corpora.utterance import Recording, Utterance, Word
+from sejax.corpora.utterance import Rating, Recording, Utterance, Word
 
 _TEXTS = ("id", "path", "speaker", "sex", "session", "emotion_original", "emotion", "transcript", "split")
-_NUMBERS = ("start", "end", "seconds", "valence", "activation", "dominance")
+_DIMENSIONS = ("valence", "activation", "dominance")
+_NUMBERS = ("start", "end", "seconds", *_DIMENSIONS)
+_BETWEEN = ";"  # one rater's labels in one text: no corpus has a semicolon inside a label
 
 
 def features(classes: tuple[str, ...]):
@@ -32,6 +34,12 @@ def features(classes: tuple[str, ...]):
             "start": tensor((None,), np.float64),
             "end": tensor((None,), np.float64),
         },
+        "ratings": {
+            "rater": tfds.features.Sequence(tfds.features.Text()),
+            "labels": tfds.features.Sequence(tfds.features.Text()),
+            "self_report": tensor((None,), np.uint8),
+            **{name: tensor((None,), np.float64) for name in _DIMENSIONS},
+        },
     }
     if classes:
         columns["label"] = tfds.features.ClassLabel(names=list(classes))
@@ -46,6 +54,12 @@ def to_example(utterance: Utterance, corpus: Corpus) -> dict:
         "text": [word.text for word in utterance.words],
         "start": np.array([word.start for word in utterance.words], np.float64),
         "end": np.array([word.end for word in utterance.words], np.float64),
+    }
+    example["ratings"] = {
+        "rater": [rating.rater for rating in utterance.ratings],
+        "labels": [_BETWEEN.join(rating.labels) for rating in utterance.ratings],
+        "self_report": np.array([rating.self_report for rating in utterance.ratings], np.uint8),
+        **{name: np.array([getattr(rating, name) for rating in utterance.ratings], np.float64) for name in _DIMENSIONS},
     }
     if corpus.classes:
         example["label"] = class_index(corpus.classes, utterance.emotion)
@@ -71,10 +85,25 @@ def from_example(example: dict) -> Utterance:
     rows = zip(words["text"], words["start"], words["end"], strict=True)
     values = {name: _text(example[name]) for name in _TEXTS} | {name: float(example[name]) for name in _NUMBERS}
     values["rater_labels"] = tuple(_text(label) for label in example["rater_labels"])
+    values["ratings"] = _ratings(example["ratings"])
     values["words"] = tuple(Word(_text(text), float(start), float(end)) for text, start, end in rows)
     missing = {field.name for field in fields(Recording)} - set(values)
     assert not missing, f"fields without a TFDS feature: {missing}"
     return Utterance(**values, waveform=example["waveform"], rate=int(example["rate"]))
+
+
+def _ratings(columns: dict) -> tuple[Rating, ...]:
+    """Raters' rows from their columns."""
+    names = ("rater", "labels", "self_report", *_DIMENSIONS)
+    return tuple(
+        Rating(
+            rater=_text(rater),
+            labels=tuple(label for label in _text(labels).split(_BETWEEN) if label),
+            self_report=bool(own),
+            **{name: float(value) for name, value in zip(_DIMENSIONS, values, strict=True)},
+        )
+        for rater, labels, own, *values in zip(*(columns[name] for name in names), strict=True)
+    )
 
 
 def _text(value) -> str:

@@ -17,13 +17,30 @@ class Word:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rating:
+    """What one rater said about an utterance: labels in the corpus's spelling, dimensions on the corpus's scale.
+
+    A dimension that the rater left out is nan. `self_report`: the rater is one of the recorded speakers.
+    """
+
+    rater: str
+    labels: tuple[str, ...] = ()
+    valence: float = NOT_RATED
+    activation: float = NOT_RATED
+    dominance: float = NOT_RATED
+    self_report: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recording:
     """What a corpus says about one utterance before its samples are read.
 
     `start` and `end` (seconds) select a part of the file at `path`; `end` is `inf` for "to the end of the
     file". `seconds` is the duration that the file's header promises. `emotion_original` is the corpus's own
     spelling, `emotion` one of the corpus's classes, or "" for an unlabelled utterance. `sex` is "male", "female"
-    or "". Ratings that do not exist are nan.
+    or "". `valence`, `activation` and `dominance` are the corpus's means over its raters, nan where there are none;
+    `ratings` holds each rater's own values where the corpus publishes them, and `rater_labels` the labels that
+    raters other than the speakers gave, in their order.
     """
 
     id: str
@@ -37,6 +54,7 @@ class Recording:
     emotion_original: str = ""
     emotion: str = ""
     rater_labels: tuple[str, ...] = ()
+    ratings: tuple[Rating, ...] = ()
     valence: float = NOT_RATED
     activation: float = NOT_RATED
     dominance: float = NOT_RATED

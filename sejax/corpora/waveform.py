@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,12 +38,13 @@ class Header:
 def inspect(path: str | Path) -> Header:
     """Read a file's header and check it against the file; raises BadRecording with reason and remedy.
 
-    wav, flac, ogg and mp3, whatever libsndfile reads, with any rate and number of channels.
+    wav, flac, ogg, mp3 and NIST SPHERE, whatever libsndfile reads, with any rate and number of channels.
     """
     import soundfile
 
     path = Path(path)
     beginning = _beginning(path)
+    _refuse_shorten(path, beginning)
     try:
         info = soundfile.info(str(path))
     except soundfile.LibsndfileError as error:
@@ -157,7 +159,9 @@ def _beginning(path: Path) -> bytes:
 
 
 def _check_length(path: Path, beginning: bytes) -> None:
-    """Compare a wav file's data chunk with its size: libsndfile reads truncated files without a word."""
+    """Compare what a wav or SPHERE file promises with its size: libsndfile reads truncated files without a word."""
+    if beginning[:7] == b"NIST_1A":
+        _check_sphere(path, beginning)
     if beginning[:4] != b"RIFF" or beginning[8:12] != b"WAVE":
         return
     size_of_file = path.stat().st_size
@@ -172,6 +176,26 @@ def _check_length(path: Path, beginning: bytes) -> None:
                     raise BadRecording(str(path), what, _COPY)
                 return
             file.seek(size + size % 2, os.SEEK_CUR)
+
+
+def _refuse_shorten(path: Path, beginning: bytes) -> None:
+    """Name the compression that SPHERE files may use and libsndfile cannot decode."""
+    if beginning[:7] == b"NIST_1A" and b"shorten" in beginning[:1024]:
+        raise BadRecording(
+            str(path),
+            "a SPHERE file compressed with shorten, which cannot be decoded here",
+            "convert it to wav (with sph2pipe, say) and give it its old name",
+        )
+
+
+def _check_sphere(path: Path, beginning: bytes) -> None:
+    """Compare the samples in a SPHERE header (text of `name -i value` lines) with the bytes behind it."""
+    numbers = {name: int(value) for name, value in re.findall(rb"(\w+) -i (\d+)", beginning[:1024])}
+    size = numbers.get(b"sample_count", 0) * numbers.get(b"sample_n_bytes", 0) * numbers.get(b"channel_count", 1)
+    held = path.stat().st_size - int(beginning[8:16])
+    if held < size:
+        what = f"truncated: its header promises {size} bytes of samples and {held} are there"
+        raise BadRecording(str(path), what, _COPY)
 
 
 def _truncated(path: Path, header: Header, position: int) -> BadRecording:

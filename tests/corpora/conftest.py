@@ -1,7 +1,11 @@
 """Whole trees of small files, made once; tests copy them as hard links."""
 
+import functools
+import importlib
+
 import pytest
 import trees
+from corpus_trees import TREES
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +26,27 @@ def emodb(emodb_template, tmp_path):
 @pytest.fixture
 def ravdess(ravdess_template, tmp_path):
     return trees.copy_tree(ravdess_template, tmp_path / "ravdess")
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    """Makes the small tree of a corpus by name, once."""
+    return functools.cache(lambda name: TREES[name][0](tmp_path_factory.mktemp("templates") / name))
+
+
+@pytest.fixture
+def original(template, tmp_path):
+    """Copies the small tree of a corpus: what a user has who lacks most of the distribution."""
+    return lambda name: trees.copy_tree(template(name), tmp_path / name)
+
+
+@pytest.fixture
+def whole(original, monkeypatch):
+    """As `original`, with the published counts set to those of the small tree: a complete corpus."""
+
+    def copy(name):
+        for table, counts in TREES[name][1].items():
+            monkeypatch.setattr(importlib.import_module(f"sejax.corpora.{name}"), table, counts)
+        return original(name)
+
+    return copy

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from malformed_cases import EMODB, MANIFEST, RATED, RAVDESS, SOURCES
+from malformed_originals import ORIGINALS
 from trees import copy_tree, manifest
 
 from sejax.data import features
@@ -35,15 +36,30 @@ def test_malformed_ravdess_gets_one_clear_error(name, ravdess_template, tmp_path
     assert_one_clear_error("ravdess", source, tmp_path / "data", *expected)
 
 
+@pytest.mark.parametrize(("corpus", "name"), [(corpus, name) for corpus in ORIGINALS for name in ORIGINALS[corpus]])
+def test_malformed_originals_get_one_clear_error(corpus, name, whole, tmp_path):
+    make, *expected = ORIGINALS[corpus][name]
+    source = whole(corpus)
+    make(source)
+    assert_one_clear_error(corpus, source, tmp_path / "data", *expected)
+
+
 @pytest.mark.parametrize("name", MANIFEST)
 def test_malformed_manifest_gets_one_clear_error(name, tmp_path):
     make, *expected = MANIFEST[name]
     assert_one_clear_error("manifest", make(tmp_path / "source"), tmp_path / "data", *expected)
 
 
-@pytest.mark.parametrize("corpus", ["emodb", "ravdess"])
+@pytest.mark.parametrize("corpus", ["emodb", "ravdess", "msp_improv", "savee", "crema_d", "nemo"])
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_source_that_is_no_corpus_gets_one_clear_error(name, corpus, tmp_path):
+    make, *expected = SOURCES[name]
+    assert_one_clear_error(corpus, make(tmp_path / "source"), tmp_path / "data", *expected)
+
+
+@pytest.mark.parametrize("corpus", ["iemocap", "tedlium", "librispeech"])
+@pytest.mark.parametrize("name", list(SOURCES)[:3])
+def test_a_source_without_a_corpuss_folders_gets_one_clear_error(name, corpus, tmp_path):
     make, *expected = SOURCES[name]
     assert_one_clear_error(corpus, make(tmp_path / "source"), tmp_path / "data", *expected)
 
@@ -61,7 +77,7 @@ def assert_one_clear_error(corpus, source, data_dir, options, culprit, remedy):
 
 
 def test_an_unknown_corpus_lists_the_known_ones(tmp_path):
-    with pytest.raises(InputError, match=r"unknown corpus 'emo'.*emodb, enterface, manifest"):
+    with pytest.raises(InputError, match=r"unknown corpus 'emo'.*emodb, enterface, iemocap"):
         features.prepare("emo", tmp_path, tmp_path / "data")
 
 
@@ -87,6 +103,7 @@ def test_all_bad_rows_are_reported_at_once_with_their_lines(tmp_path):
     [
         (["--corpus=emodb", "--source=nowhere"], ["nowhere", "--source"]),
         (["--corpus=synthetic", "--voice_activity=loud"], ["--voice_activity=loud", "0, 1, 2, 3 or none"]),
+        (["--corpus=librispeech", "--source=.", "--part=dev-clean,train-100"], ["part=train-100", "train-clean-100"]),
     ],
 )
 def test_the_command_prints_one_line_and_ends_with_status_2(arguments, words, tmp_path):

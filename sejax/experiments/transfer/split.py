@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sejax.data.emotions import relabel
 from sejax.data.features import Spectrograms
 from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION, make_folds
 from sejax.errors import InputError
@@ -50,15 +51,7 @@ def class_mapping(corpus: str, given: Sequence[str], labels: Sequence[str]) -> d
 
 def only(chunks: Spectrograms, mapping: Mapping[str, str]) -> Spectrograms:
     """The same chunks with the mapping's classes as labels, and -1 for those of no class."""
-    number = np.full(len(chunks.classes) + 1, -1, np.int32)  # the last entry is for -1
-    for new, label in enumerate(mapping.values()):
-        number[chunks.classes.index(label)] = new
-    return replace(
-        chunks,
-        label=number[chunks.label],
-        utterance_label=number[chunks.utterance_label],
-        classes=tuple(mapping),
-    )
+    return relabel(chunks, {label: name for name, label in mapping.items()}, tuple(mapping))
 
 
 def balanced_split(chunks: Spectrograms, *, images: Sequence[int], protocol: str, seed: int, draw: int) -> np.ndarray:

@@ -1,0 +1,168 @@
+"""TED-LIUM release 2: segments of TED talks with transcripts, without emotion labels (Rousseau et al. 2014).
+
+Layout: `TEDLIUM_release2/train/sph/<talk>.sph` (NIST SPHERE, 16 kHz) and `train/stm/<talk>.stm`, whose lines are
+`talk channel speaker start end <tags> words`; the same for `dev` and `test`. Segments marked
+`ignore_time_segment_in_scoring` are not speech to be recognised and are dropped.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from sejax.corpora.corpus import About, Corpus
+from sejax.corpora.folder import is_shadow, require_folder
+from sejax.corpora.label_files import check_counts, read_lines
+from sejax.corpora.problems import BadRecording, Problems, shortened
+from sejax.corpora.utterance import Recording
+from sejax.corpora.waveform import inspect
+from sejax.errors import InputError
+
+PARTS = {"train": "train", "dev": "valid", "test": "test"}  # the corpus's name: the split of our records
+COUNTS = {"train": {"segments": 92973}, "dev": {"segments": 507, "talks": 8}, "test": {"talks": 11}}
+IGNORED = "ignore_time_segment_in_scoring"
+_LINE = re.compile(
+    r"(?P<talk>\S+)\s+\S+\s+(?P<speaker>\S+)\s+(?P<start>[\d.]+)\s+(?P<end>[\d.]+)\s+(?:<(?P<tags>[^>]*)>)?\s*(?P<words>.*)$"
+)
+_SEXES = {"male": "male", "female": "female", "f0_m": "male", "f0_f": "female"}
+_SLACK = 1.0  # seconds that a segment may end after its talk's last sample: the times come from automatic alignment
+_AGAIN = "unpack the part again from its archive"
+
+ABOUT = About(
+    description="TED-LIUM release 2: segments of TED talks, without emotion labels.",
+    citation=(
+        "A. Rousseau, P. Deléglise, Y. Estève: Enhancing the TED-LIUM corpus with selected data for language modeling"
+        " and more TED talks. Proc. LREC 2014, Reykjavik, pp. 3935-3939."
+    ),
+    licence="CC BY-NC-ND 3.0",
+)
+
+
+def open_corpus(source: str | Path, *, part: str | Sequence[str] = "train", allow_partial: bool = False) -> Corpus:
+    """Look through `part` (train, dev, test, or several of them) under `source`, or its folder TEDLIUM_release2.
+
+    A segment is an utterance; its samples are read from the talk's file by seeking to its start. All utterances are
+    unlabelled. Raises InputError unless the part is complete (92,973 segments in train) and readable, or
+    `allow_partial`.
+    """
+    problems, notes = Problems("tedlium"), Counter()
+    parts = (part,) if isinstance(part, str) else tuple(part)
+    recordings: list[Recording] = []
+    for name in parts:
+        folder = _part(Path(source), name)
+        talks = _talks(folder, problems)
+        here = [item for stm in talks for item in _segments(stm, name, notes, problems)]
+        counts = {"segments": len(here), "talks": len(talks)}
+        check_counts(folder, counts, COUNTS[name], problems, remedy=_AGAIN)
+        recordings += here
+    recordings = _within_talks(recordings, notes, problems)
+    return Corpus(
+        name="tedlium",
+        classes=(),
+        recordings=tuple(recordings),
+        options={"part": list(parts)},
+        left_out=problems.settle(allow_partial=allow_partial),
+        notes=tuple(f"{count} {note}" for note, count in notes.items() if count),
+        about=ABOUT,
+    )
+
+
+def _part(source: Path, name: str) -> Path:
+    require_folder("tedlium", source)
+    if name not in PARTS:
+        raise InputError(f"corpora/tedlium: part={name}; use one of {', '.join(PARTS)}, or several of them")
+    root = source / "TEDLIUM_release2" if (source / "TEDLIUM_release2").is_dir() else source
+    if not (root / name / "stm").is_dir():
+        raise InputError(
+            f"corpora/tedlium: {root} has no folder {name}/stm; pass the unpacked TEDLIUM_release2 as --source"
+        )
+    return root / name
+
+
+def _talks(folder: Path, problems: Problems) -> list[Path]:
+    """The part's transcripts, sorted; talks that lack their transcript or their recording are named."""
+    stm = sorted(path for path in (folder / "stm").glob("*.stm") if not is_shadow(path))
+    sph = {path.stem for path in (folder / "sph").glob("*.sph") if not is_shadow(path)}
+    silent = [path.stem for path in stm if path.stem not in sph]
+    if silent:
+        problems.add(str(folder / "sph"), f"missing {shortened([f'{name}.sph' for name in silent])}", _AGAIN)
+    wordless = sorted(sph - {path.stem for path in stm})
+    if wordless:
+        problems.add(str(folder / "stm"), f"missing {shortened([f'{name}.stm' for name in wordless])}", _AGAIN)
+    return stm
+
+
+def _segments(path: Path, part: str, notes: Counter, problems: Problems) -> list[Recording]:
+    """The segments of one talk in order. Ids hold the times in hundredths of a second."""
+    found: dict[str, Recording] = {}
+    for number, line in read_lines(path, problems):
+        where = f"{path}, line {number}"
+        if not line.strip() or line.startswith(";;"):
+            continue
+        match = _LINE.match(line)
+        start, end = (_seconds(match["start"]), _seconds(match["end"])) if match else (0.0, 0.0)
+        if end <= start:
+            problems.add(where, f"{line[:80]!r} is not talk, channel, speaker, start, end, tags, words", _AGAIN)
+            continue
+        if match["words"].strip().lower() == IGNORED:
+            notes[f"segments marked {IGNORED} were dropped"] += 1
+            continue
+        name = f"{path.stem}-{round(start * 100):07}-{round(end * 100):07}"
+        if name in found:
+            problems.add(where, f"the segment from {start} s to {end} s is listed twice", _AGAIN)
+            continue
+        found[name] = Recording(
+            id=name,
+            path=str(path.parent.parent / "sph" / f"{path.stem}.sph"),
+            start=start,
+            end=end,
+            speaker=match["speaker"],
+            sex=next((sex for tag, sex in _SEXES.items() if tag in (match["tags"] or "").lower().split(",")), ""),
+            transcript=_words(match["words"]),
+            split=PARTS[part],
+        )
+    return list(found.values())
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def _words(text: str) -> str:
+    """Words without pronunciation numbers (`for(2)`), silences (`<sil>`) and the name that may end a line of dev."""
+    text = re.sub(r"\(\d+\)(?=\s|$)", "", text.replace("<sil>", " "))
+    return " ".join(re.sub(r"\(\S*\)\s*$", "", text).split())
+
+
+def _within_talks(recordings: list[Recording], notes: Counter, problems: Problems) -> list[Recording]:
+    """Recordings with their durations; each talk's header is read once, what cannot be decoded is named once."""
+    seconds: dict[str, float] = {}
+    kept: list[Recording] = []
+    for item in recordings:
+        if item.path not in seconds:
+            seconds[item.path] = _duration(item.path, problems)
+        length = seconds[item.path]
+        if length == 0.0:
+            continue
+        if item.start >= length or item.end > length + _SLACK:
+            what = f"{item.start} s to {item.end} s lie outside the talk ({length:.2f} s)"
+            problems.add(f"{item.path}, segment {item.id}", what, _AGAIN)
+            continue
+        notes["segments end after their talk's last sample and were cut there"] += item.end > length
+        kept.append(replace(item, seconds=min(item.end, length) - item.start))
+    return kept
+
+
+def _duration(path: str, problems: Problems) -> float:
+    """Seconds of a talk, 0 for one that cannot be read (noted, unless the file is missing: that is noted already)."""
+    if not Path(path).exists():
+        return 0.0
+    try:
+        return inspect(path).seconds
+    except BadRecording as error:
+        problems.found.append(error.problem)
+        return 0.0

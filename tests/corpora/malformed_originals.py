@@ -1,0 +1,282 @@
+"""Malformed copies of the corpora in `corpus_trees`, by corpus and name: what is done to the tree, options, the error.
+
+Every case is (make, options, culprit, remedy) as in `malformed_cases`.
+"""
+
+import numpy as np
+from corpus_trees import write_text
+from malformed_cases import header_only, lfs_pointer, replace, truncate
+from trees import write_bytes, write_wav
+
+EVALUATION = "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt"
+SPOKEN = "Session1/dialog/transcriptions/Ses01F_impro01.txt"
+TIMES = "Session1/sentences/ForcedAlignment/Ses01F_impro01/Ses01F_impro01_F000.wdseg"
+TURN = "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M002.wav"
+LABELS = "Evalution.txt"
+HAPPY = "session2/S08H/T/MSP-IMPROV-S08H-M02-T-MF12.wav"
+STM = "train/stm/AaronHuey_2010X.stm"
+SPH = "train/sph/AaronHuey_2010X.sph"
+TRANS = "dev-clean/84/121123/84-121123.trans.txt"
+FLAC = "dev-clean/84/121123/84-121123-0000.flac"
+
+
+def utf_16(path):
+    write_bytes(path, path.read_text(encoding="latin-1").encode("utf-16"))
+
+
+def silence(path):
+    write_wav(path, np.zeros(1600, np.int16))
+
+
+def shorten(path):
+    """The header of a SPHERE file compressed with shorten; it is 1024 bytes long with or without the long name."""
+    data = path.read_bytes()
+    header = data[:1024].replace(b"sample_coding -s3 pcm", b"sample_coding -s26 pcm,embedded-shorten-v2.00")
+    write_bytes(path, header.rstrip(b"\0").ljust(1024, b"\0")[:1024] + data[1024:])
+
+
+def append(path, line):
+    write_bytes(path, path.read_bytes() + line.encode("utf-8"))
+
+
+IEMOCAP = {
+    "a session is missing": (lambda d: (d / "Session3").rename(d / "x"), {}, "missing Session3", "full release"),
+    "no label files": (
+        lambda d: (d / "Session2/dialog/EmoEvaluation").rename(d / "x"),
+        {},
+        "EmoEvaluation: holds no label file",
+        "full release",
+    ),
+    "a turn's line is cut": (
+        lambda d: replace(d / EVALUATION, "[2.5000, 2.5000, 2.5000]", "[2.5000, 2.5"),
+        {},
+        "Ses01F_impro01.txt, line 3",
+        "three means",
+    ),
+    "a mean that is no number": (
+        lambda d: replace(d / EVALUATION, "[2.5000, ", "[2.5.0, "),
+        {},
+        "Ses01F_impro01.txt, line 3",
+        "copy it again",
+    ),
+    "an unknown emotion": (lambda d: replace(d / EVALUATION, "\tneu\t", "\tbor\t"), {}, "'bor'", "known: ang, dis"),
+    "a rating that is no number": (
+        lambda d: replace(d / EVALUATION, "val 3;", "val many;"),
+        {},
+        "Ses01F_impro01.txt, line 8: 'A-E3",
+        "a number each",
+    ),
+    "labels in UTF-16": (lambda d: utf_16(d / EVALUATION), {}, "Ses01F_impro01.txt, line 1: holds a NUL", "UTF-8"),
+    "a turn is listed twice": (
+        lambda d: write_bytes(d / "Session1/dialog/EmoEvaluation/copy.txt", (d / EVALUATION).read_bytes()),
+        {},
+        "Ses01F_impro01_F000 is listed twice",
+        "unpack",
+    ),
+    "another turn's label": (
+        lambda d: replace(d / EVALUATION, "\tang\t", "\tneu\t"),
+        {},
+        "0 of 1 ang, 3 of 2 neu",
+        "unpack the full release again",
+    ),
+    "a missing wav": (lambda d: (d / TURN).unlink(), {}, "Ses01F_impro01_M002.wav: no such file", "check the path"),
+    "a truncated wav": (lambda d: truncate(d / TURN), {}, "Ses01F_impro01_M002.wav: truncated", "copy it again"),
+    "a silent wav": (lambda d: silence(d / TURN), {}, "Ses01F_impro01_M002.wav: silent", "leave it out"),
+    "a missing transcription": (lambda d: (d / SPOKEN).unlink(), {}, "Ses01F_impro01.txt: no such file", "unpack"),
+    "a broken alignment": (
+        lambda d: replace(d / TIMES, "\t   25", "\t twenty"),
+        {},
+        "Ses01F_impro01_F000.wdseg, line 3",
+        "two frames, a score and a word",
+    ),
+    "an unknown option": (lambda d: None, {"part": "train"}, "'part'", "options are"),
+}
+MSP_IMPROV = {
+    "no label file": (lambda d: (d / LABELS).unlink(), {}, "Evalution.txt or Evaluation.txt", "put the distribution's"),
+    "a label file in UTF-16": (lambda d: utf_16(d / LABELS), {}, "line 1: holds a NUL byte", "UTF-8"),
+    "an unknown emotion": (lambda d: replace(d / LABELS, "; H; A:", "; Q; A:"), {}, "unknown emotion 'Q'", "known: A"),
+    "a rating that is no number": (
+        lambda d: replace(d / LABELS, "V:4.5;", "V:high;"),
+        {},
+        "Evalution.txt, line 5",
+        "copy it again",
+    ),
+    "a line that belongs to no turn": (
+        lambda d: append(d / LABELS, "\n\nID9-p1; Neutral; A:3;\n"),
+        {},
+        "'ID9-p1; Neutral; A:3;' is no turn",
+        "copy it again",
+    ),
+    "a turn is listed twice": (
+        lambda d: append(d / LABELS, "\nUTD-IMPROV-S08H-M02-T-MF12.avi; H; A:3.5; V:4.5; D:2.0;\n"),
+        {},
+        "MSP-IMPROV-S08H-M02-T-MF12 is listed twice",
+        "copy it again",
+    ),
+    "a missing wav": (lambda d: (d / HAPPY).unlink(), {}, "5 of 6 wav files", "unpack the whole"),
+    "a wav without a label": (
+        lambda d: write_wav(d / "session1/S01A/P/MSP-IMPROV-S01A-F01-P-FM09.wav"),
+        {},
+        "no label for MSP-IMPROV-S01A-F01-P-FM09",
+        "copy it again",
+    ),
+    "a strange name": (lambda d: write_wav(d / "session1/take1.wav"), {}, "'take1' is no turn", "rename"),
+    "a wav twice": (
+        lambda d: write_wav(d / "copy" / HAPPY.rpartition("/")[2]),
+        {},
+        "MSP-IMPROV-S08H-M02-T-MF12.wav: has the same name",
+        "remove one",
+    ),
+    "an empty wav": (lambda d: write_bytes(d / HAPPY, b""), {}, "MF12.wav: empty", "copy it again"),
+}
+TEDLIUM = {
+    "an unknown part": (lambda d: None, {"part": "eval"}, "part=eval", "train, dev, test"),
+    "a part that is not there": (lambda d: None, {"part": "test"}, "no folder test/stm", "--source"),
+    "a line without words": (lambda d: append(d / STM, "AaronHuey_2010X 1\n"), {}, "X.stm, line 4", "unpack the part"),
+    "an end before the start": (
+        lambda d: replace(d / STM, "2.00 2.90", "2.00 1.90"),
+        {},
+        "AaronHuey_2010X.stm, line 3",
+        "unpack the part",
+    ),
+    "a segment twice": (
+        lambda d: append(d / STM, "AaronHuey_2010X 1 AaronHuey_2010X 2.00 2.90 <o,f0,male> thank you\n"),
+        {},
+        "from 2.0 s to 2.9 s is listed twice",
+        "unpack the part",
+    ),
+    "a segment outside its talk": (
+        lambda d: replace(d / STM, "2.00 2.90", "2.00 9.90"),
+        {},
+        "2.0 s to 9.9 s lie outside the talk (3.00 s)",
+        "unpack the part",
+    ),
+    "a transcript in latin-1": (
+        lambda d: write_text(d / STM, "AaronHuey_2010X 1 x 0 1 <NA> café\n", encoding="latin-1"),
+        {},
+        "AaronHuey_2010X.stm, line 1: byte 0xe9",
+        "UTF-8",
+    ),
+    "a missing recording": (lambda d: (d / SPH).unlink(), {}, "missing AaronHuey_2010X.sph", "unpack the part"),
+    "a missing transcript": (lambda d: (d / STM).unlink(), {}, "missing AaronHuey_2010X.stm", "unpack the part"),
+    "a recording compressed with shorten": (
+        lambda d: shorten(d / SPH),
+        {},
+        "AaronHuey_2010X.sph: a SPHERE",
+        "sph2pipe",
+    ),
+    "a truncated recording": (lambda d: truncate(d / SPH), {}, "AaronHuey_2010X.sph: truncated", "copy it again"),
+    "text for a recording": (lambda d: write_bytes(d / SPH, b"hello " * 999), {}, "AaronHuey_2010X.sph", "convert"),
+}
+LIBRISPEECH = {
+    "an unknown part": (lambda d: None, {"part": "train-100"}, "part=train-100", "train-clean-100"),
+    "a part that is not there": (lambda d: None, {"part": "dev-other"}, "no folder dev-other", "--source"),
+    "a chapter without its transcript": (lambda d: (d / TRANS).unlink(), {}, "84-121123.trans.txt: no such", "unpack"),
+    "a transcript in UTF-16": (lambda d: utf_16(d / TRANS), {}, "84-121123.trans.txt, line 1: holds a NUL", "UTF-8"),
+    "a recording without its line": (
+        lambda d: replace(d / TRANS, "84-121123-0000 GO DO YOU HEAR\n", ""),
+        {},
+        "no line for 84-121123-0000",
+        "unpack the part",
+    ),
+    "a missing recording": (lambda d: (d / FLAC).unlink(), {}, "missing 84-121123-0000.flac", "unpack the part"),
+    "fewer recordings than the part has": (
+        lambda d: (d / "dev-clean/84/121550").rename(d / "x"),
+        {},
+        "2 of 3 utterances",
+        "unpack the part",
+    ),
+    "a truncated recording": (lambda d: truncate(d / FLAC), {}, "84-121123-0000.flac", "copy it again"),
+}
+NEMO = {
+    "no data.tsv": (lambda d: (d / "data.tsv").unlink(), {}, "data.tsv", "--source"),
+    "a column is missing": (lambda d: replace(d / "data.tsv", "speaker_id", "who"), {}, "no column speaker_id", "copy"),
+    "a cell is missing": (lambda d: replace(d / "data.tsv", "\tmale", ""), {}, "line 2: 6 cells", "copy it again"),
+    "an unknown emotion": (
+        lambda d: replace(d / "data.tsv", "\tsurprised\t", "\tbored\t"),
+        {},
+        "'bored'",
+        "known: anger",
+    ),
+    "an unknown gender": (lambda d: replace(d / "data.tsv", "\tmale", "\tm"), {}, "'m'", "known: female, male"),
+    "another speaker in the row than in the name": (
+        lambda d: replace(d / "data.tsv", "        WR0", "        EB0"),
+        {},
+        "WR0_surprised_64.wav is not speaker 'EB0'",
+        "copy it again",
+    ),
+    "a row twice": (
+        lambda d: append(d / "data.tsv", (d / "data.tsv").read_text(encoding="utf-8").splitlines()[-1] + "\n"),
+        {},
+        "line 5: KS0_anger_38.wav is listed twice",
+        "copy it again",
+    ),
+    "data.tsv in latin-2": (
+        lambda d: write_bytes(
+            d / "data.tsv", (d / "data.tsv").read_text().replace("„", "").replace("”", "").encode("latin2")
+        ),
+        {},
+        "data.tsv, line 2: byte 0xbc is not UTF-8",
+        "save it as UTF-8",
+    ),
+    "a missing wav": (
+        lambda d: (d / "samples/KS0_anger_38.wav").unlink(),
+        {},
+        "missing KS0_anger_38.wav",
+        "get the whole",
+    ),
+    "a Git LFS pointer": (
+        lambda d: lfs_pointer(d / "samples/KS0_anger_38.wav"),
+        {},
+        "KS0_anger_38.wav",
+        "git lfs pull",
+    ),
+}
+SAVEE = {
+    "a missing file": (lambda d: (d / "AudioData/DC/sa01.wav").unlink(), {}, "missing DC_sa01", "479 of 480"),
+    "an unknown emotion": (lambda d: write_wav(d / "AudioData/DC/b01.wav"), {}, "'b01' is no recording", "DC_a01.wav"),
+    "an unknown speaker": (lambda d: write_wav(d / "AudioData/XY/a01.wav"), {}, "'XY_a01' is no", "DC_a01.wav"),
+    "a sentence too many": (lambda d: write_wav(d / "AudioData/DC/a16.wav"), {}, "'DC_a16' is no", "DC_a01.wav"),
+    "both layouts at once": (lambda d: write_wav(d / "DC_a01.wav"), {}, "same id DC_a01", "remove one"),
+    "a wav without samples": (
+        lambda d: header_only(d / "AudioData/DC/a01.wav"),
+        {},
+        "a01.wav: holds no",
+        "copy it again",
+    ),
+}
+CREMA_D = {
+    "a missing file": (
+        lambda d: (d / "AudioWAV/1001_DFA_ANG_XX.wav").unlink(),
+        {},
+        "4 of 5 files, 0 of 1 ANG",
+        "Git LFS",
+    ),
+    "an unknown actor": (lambda d: write_wav(d / "AudioWAV/1092_DFA_ANG_XX.wav"), {}, "'1092'", "1001 to 1091"),
+    "an unknown sentence": (lambda d: write_wav(d / "AudioWAV/1001_ABC_ANG_XX.wav"), {}, "'ABC'", "known: IEO"),
+    "an unknown emotion": (lambda d: write_wav(d / "AudioWAV/1001_DFA_SUR_XX.wav"), {}, "'SUR'", "known: ANG"),
+    "an unknown level": (lambda d: write_wav(d / "AudioWAV/1001_DFA_ANG_YY.wav"), {}, "'YY'", "known: LO"),
+    "a strange name": (lambda d: write_wav(d / "AudioWAV/take1.wav"), {}, "'take1' is not four parts", "rename"),
+    "a Git LFS pointer": (
+        lambda d: lfs_pointer(d / "AudioWAV/1001_DFA_ANG_XX.wav"),
+        {},
+        "1001_DFA_ANG_XX.wav: Git LFS pointers",
+        "git lfs pull",
+    ),
+    "another silent file": (
+        lambda d: silence(d / "AudioWAV/1001_DFA_ANG_XX.wav"),
+        {},
+        "XX.wav: silent",
+        "leave it out",
+    ),
+    "a broken row of demographics": (
+        lambda d: replace(d / "VideoDemographics.csv", '"Male"', '"x"'),
+        {},
+        "VideoDemographics.csv, line 2",
+        "actor, age, sex",
+    ),
+}
+ORIGINALS = {
+    **{"iemocap": IEMOCAP, "msp_improv": MSP_IMPROV, "tedlium": TEDLIUM, "librispeech": LIBRISPEECH},
+    **{"nemo": NEMO, "savee": SAVEE, "crema_d": CREMA_D},
+}

@@ -1,0 +1,144 @@
+"""IEMOCAP: who speaks, what the raters said, transcripts and word times, and the published counts."""
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from corpus_trees import write_text
+from trees import write_wav
+
+from sejax import corpora
+from sejax.corpora import Rating, Word, iemocap, records
+from sejax.corpora.builder import build
+from sejax.data.emotions import FOUR, four_classes
+from sejax.errors import InputError
+from sejax.experiments.transfer.split import class_mapping
+
+
+def turn(corpus, name):
+    return next(recording for recording in corpus.recordings if recording.id == name)
+
+
+def same(first: Rating, second: Rating) -> bool:
+    numbers = [
+        (first.valence, second.valence),
+        (first.activation, second.activation),
+        (first.dominance, second.dominance),
+    ]
+    texts = (first.rater, first.labels, first.self_report) == (second.rater, second.labels, second.self_report)
+    return texts and all(a == b or (math.isnan(a) and math.isnan(b)) for a, b in numbers)
+
+
+def test_the_speaker_is_the_letter_before_the_turn_number(whole):
+    corpus = corpora.open_corpus("iemocap", whole("iemocap"))
+    woman, man = turn(corpus, "Ses01F_impro01_F000"), turn(corpus, "Ses01F_impro01_M002")
+    assert (woman.speaker, woman.sex) == ("Session1_F", "female")
+    assert (man.speaker, man.sex) == ("Session1_M", "male")
+    other = turn(corpus, "Ses05M_script01_1b_F011")
+    assert (other.speaker, other.sex, other.session) == ("Session5_F", "female", "Session5")
+    assert Counter(r.session for r in corpus.recordings) == {"Session1": 4} | {f"Session{n}": 2 for n in (2, 3, 4, 5)}
+    assert len({r.speaker for r in corpus.recordings}) == 10
+
+
+def test_codes_become_the_classes_of_the_other_corpora_and_no_agreement_is_no_label(whole):
+    corpus = corpora.open_corpus("iemocap", whole("iemocap"))
+    labels = {r.emotion_original: r.emotion for r in corpus.recordings}
+    assert labels == {
+        **{"neu": "neutral", "ang": "anger", "exc": "excitement", "hap": "happiness"},
+        **{"sad": "sadness", "fru": "frustration", "xxx": ""},
+    }
+    assert corpus.classes == tuple(sorted(corpus.classes)) and len(corpus.classes) == 10
+
+
+def test_the_comparisons_of_other_experiments_find_their_classes(whole):
+    classes = corpora.open_corpus("iemocap", whole("iemocap")).classes
+    assert class_mapping("iemocap", (), classes) == {"anger": "anger", "stress": "frustration", "neutral": "neutral"}
+    assert set(four_classes(classes).values()) == set(FOUR)
+    assert four_classes(classes)["excitement"] == four_classes(classes)["happiness"] == "happy"
+
+
+def test_means_and_each_raters_own_labels_and_ratings_are_read(whole):
+    first = turn(corpora.open_corpus("iemocap", whole("iemocap")), "Ses01F_impro01_F000")
+    assert (first.valence, first.activation, first.dominance) == (2.5, 2.5, 2.5)
+    expected = [
+        Rating(rater="E2", labels=("Neutral",)),
+        Rating(rater="E3", labels=("Neutral", "Sadness"), valence=3, activation=2, dominance=2),
+        Rating(rater="E4", labels=("Neutral",), valence=2, dominance=3),  # act is missing in the file
+        Rating(rater="F1", labels=("Frustration",), valence=4, activation=2, dominance=1, self_report=True),
+    ]
+    assert len(first.ratings) == len(expected)
+    assert all(map(same, first.ratings, expected))
+    assert first.rater_labels == ("Neutral", "Neutral", "Sadness", "Neutral")  # without the speaker's own
+
+
+def test_ratings_survive_the_utterance_set(whole, tmp_path):
+    corpus = corpora.open_corpus("iemocap", whole("iemocap"))
+    source = build(corpus, tmp_path / "data").as_data_source(split="train")
+    for example, recording in zip(source, corpus.recordings, strict=True):
+        utterance = records.from_example(example)
+        assert utterance.id == recording.id and len(utterance.ratings) == len(recording.ratings)
+        assert all(map(same, utterance.ratings, recording.ratings))
+        assert utterance.words == recording.words and utterance.transcript == recording.transcript
+
+
+def test_a_changed_rating_makes_another_utterance_set(whole):
+    source = whole("iemocap")
+    before = corpora.open_corpus("iemocap", source).digest()
+    path = source / "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt"
+    write_text(path, path.read_text().replace("val 3; act 2; dom  2", "val 3; act 2; dom  5"))
+    assert corpora.open_corpus("iemocap", source).digest() != before
+
+
+def test_transcripts_leave_out_what_belongs_to_no_turn(whole):
+    corpus = corpora.open_corpus("iemocap", whole("iemocap"))
+    assert turn(corpus, "Ses01F_impro01_M002").transcript == "Do you have your forms?"
+    assert not any("LAUGHTER" in r.transcript for r in corpus.recordings)
+    assert any(note.startswith("5 turns have no transcript: Ses01M_script01_1b_F011") for note in corpus.notes)
+
+
+def test_word_times_leave_out_silence_and_noise_and_missing_ones_are_noted(whole):
+    corpus = corpora.open_corpus("iemocap", whole("iemocap"))
+    first = turn(corpus, "Ses01F_impro01_F000")
+    assert first.words == (Word("EXCUSE", 0.25, 0.5), Word("ME", 0.6, 0.8))
+    assert turn(corpus, "Ses01F_impro01_M002").words == ()
+    assert "11 turns have no word times (.wdseg): the distribution lacks some" in corpus.notes
+
+
+def test_label_files_of_single_raters_and_shadow_files_are_passed_over(whole):
+    source = whole("iemocap")
+    labels = source / "Session1/dialog/EmoEvaluation"
+    write_text(labels / "Attribute/Ses01F_impro01.txt", (labels / "Ses01F_impro01.txt").read_text())
+    (labels / "._Ses01F_impro01.txt").write_bytes(b"\0\5\26\7 Mac OS X")
+    write_wav(source / "Session1/sentences/wav/Ses01F_impro01/._Ses01F_impro01_F000.wav")
+    write_wav(source / "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F999.wav")
+    corpus = corpora.open_corpus("iemocap", source)
+    assert len(corpus) == 12
+    assert corpus.notes[0] == "1 wav files without a line in EmoEvaluation were passed over"
+
+
+def test_the_folder_around_the_release_will_do(whole, tmp_path):
+    source = whole("iemocap")
+    source.rename(tmp_path / "IEMOCAP_full_release")
+    assert len(corpora.open_corpus("iemocap", tmp_path)) == 12
+
+
+def test_the_published_counts_are_asserted(original):
+    with pytest.raises(InputError, match=r"12 of 10039 turns, 1 of 1103 ang.*2 of 1708 neu.*3 of 1085 .* in session 1"):
+        corpora.open_corpus("iemocap", original("iemocap"))
+    assert sum(count for name, count in iemocap.TURNS.items() if len(name) == 3) == iemocap.TURNS["turns"] == 10039
+    four = {name: iemocap.TURNS[name] for name in iemocap.FOUR}
+    assert four["hap"] + four["exc"] == 1636 and sum(four.values()) == 5531
+    assert [iemocap.TURNS[f"ang/hap/exc/neu/sad in session {n}"] for n in range(1, 6)] == [1085, 1023, 1151, 1031, 1241]
+
+
+def test_a_part_of_the_corpus_passes_only_with_allow_partial(original):
+    source = original("iemocap")
+    (source / "Session5").rename(source / "later")
+    missing = source / "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M002.wav"
+    missing.unlink()
+    with pytest.raises(InputError, match=r"missing Session5.*Ses01F_impro01_M002\.wav: no such file"):
+        corpora.open_corpus("iemocap", source)
+    corpus = corpora.open_corpus("iemocap", source, allow_partial=True)
+    assert len(corpus) == 9 and len(corpus.left_out) == 3
+    assert np.all([r.seconds == 0.1 for r in corpus.recordings])
