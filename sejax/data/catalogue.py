@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sejax.audio.opensmile import check_features
 from sejax.data.features import Spectrograms, load
 from sejax.data.settings import FEATURES
+from sejax.data.vectors import Vectors
+from sejax.data.vectors import load as load_vectors
 from sejax.errors import InputError
 
 
@@ -46,7 +49,38 @@ def find(
 
 def finished_sets(data_dir: Path, corpus: str) -> list[Path]:
     """settings.json of every finished set of a corpus."""
-    found = Path(data_dir, corpus).glob("spectrograms-*/settings.json")
+    return _finished(data_dir, corpus, "spectrograms")
+
+
+def find_vectors(data_dir: str | Path, corpus: str, features: str = "emobase2010") -> Vectors:
+    """The finished set of feature vectors of a corpus.
+
+    Args:
+      data_dir: as given to launch/prepare.py.
+      corpus: its name.
+      features: "emobase2010" or "is10".
+
+    Raises:
+      InputError: an unknown feature set, no such set of vectors (the command that makes it is named), or several (of
+        other files or another openSMILE).
+    """
+    check_features(features)
+    found = [path.parent for path in _finished(data_dir, corpus, features)]
+    if len(found) == 1:
+        return load_vectors(found[0])
+    if not found:
+        raise InputError(
+            f"no prepared {features} vectors of {corpus} under {data_dir}; make them with python launch/prepare.py"
+            f" --corpus={corpus} --source=DIR --features={features} --data_dir={data_dir}"
+        )
+    raise InputError(
+        f"{len(found)} prepared sets of {features} vectors of {corpus}: {', '.join(map(str, found))}; delete or move"
+        " all but one"
+    )
+
+
+def _finished(data_dir: str | Path, corpus: str, kind: str) -> list[Path]:
+    found = Path(data_dir, corpus).glob(f"{kind}-*/settings.json")
     return sorted(path for path in found if path.parent.suffix != ".unfinished")
 
 

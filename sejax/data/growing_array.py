@@ -26,7 +26,7 @@ class GrowingArray:
         self._write_header()
         end = self._file.tell() + rows * self._row_bytes()
         if path.stat().st_size < end and rows:
-            raise InputError(f"{path} holds fewer than the {rows} images its journal counts; delete {path.parent}")
+            raise InputError(f"{path} holds fewer than the {rows} rows its journal counts; delete {path.parent}")
         self._file.truncate(end)
         self._file.seek(0, os.SEEK_END)
 

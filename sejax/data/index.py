@@ -39,19 +39,7 @@ class UtteranceRow:
 
 def write_index(folder: Path, corpus: Corpus, settings: Settings, rows: list[UtteranceRow], *, utterances: str) -> None:
     """Write index.json, utterances.csv, settings.json and one .npy per column of the images' table."""
-    speakers = {name: number for number, name in enumerate(sorted({row.speaker for row in rows}))}
-    sessions = {name: number for number, name in enumerate(sorted({row.session for row in rows}))}
-    sex = {row.speaker: row.sex for row in rows}
-    index = {
-        "classes": corpus.classes,
-        "speakers": list(speakers),
-        "sex": [sex[speaker] for speaker in speakers],
-        "sessions": list(sessions),
-        "utterance_ids": [row.id for row in rows],
-        "utterance_label": [class_index(corpus.classes, row.emotion) for row in rows],
-        "utterance_speaker": [speakers[row.speaker] for row in rows],
-    }
-    session = np.array([sessions[row.session] for row in rows], np.int32)
+    index, session = who_said_what(corpus, rows)
     columns = _image_columns(rows, settings)
     of = columns["utterance"]
     columns["label"] = np.array(index["utterance_label"], np.int32)[of]
@@ -70,6 +58,26 @@ def write_index(folder: Path, corpus: Corpus, settings: Settings, rows: list[Utt
         "notes": corpus.notes,
     }
     write_text(folder / "settings.json", json.dumps(about, indent=2) + "\n")
+
+
+def who_said_what(corpus: Corpus, rows: list) -> tuple[dict, np.ndarray]:
+    """index.json's entries and session i32[U] of utterances, from rows with id, speaker, sex, session and emotion.
+
+    Names are numbered in their sorted order, so that the numbers do not depend on the order of the utterances.
+    """
+    speakers = {name: number for number, name in enumerate(sorted({row.speaker for row in rows}))}
+    sessions = {name: number for number, name in enumerate(sorted({row.session for row in rows}))}
+    sex = {row.speaker: row.sex for row in rows}
+    index = {
+        "classes": corpus.classes,
+        "speakers": list(speakers),
+        "sex": [sex[speaker] for speaker in speakers],
+        "sessions": list(sessions),
+        "utterance_ids": [row.id for row in rows],
+        "utterance_label": [class_index(corpus.classes, row.emotion) for row in rows],
+        "utterance_speaker": [speakers[row.speaker] for row in rows],
+    }
+    return index, np.array([sessions[row.session] for row in rows], np.int32)
 
 
 def _image_columns(rows: list[UtteranceRow], settings: Settings) -> dict[str, np.ndarray]:

@@ -2,17 +2,22 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
 class Journal:
-    """Append-only list of JSON values that survives a kill: a half-written last line is cut off."""
+    """Append-only list of JSON values that survives a kill: a half-written last line is cut off.
 
-    def __init__(self, path: Path):
-        self.entries: list = []
+    With `keep` the entries are in memory too, as `entries`; without, `read` goes through them one at a time.
+    """
+
+    def __init__(self, path: Path, *, keep: bool = True):
+        self.entries: list | None = None
         data = path.read_bytes() if path.exists() else b""
         whole = data.rfind(b"\n") + 1
-        self.entries = [json.loads(line) for line in data[:whole].splitlines()]
+        if keep:
+            self.entries = [json.loads(line) for line in data[:whole].splitlines()]
         self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115
         self._file.truncate(whole)
         self._file.seek(whole)
@@ -22,8 +27,15 @@ class Journal:
         self._file.write(json.dumps(entry).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
-        self.entries.append(entry)
+        if self.entries is not None:
+            self.entries.append(entry)
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def read(path: Path) -> Iterator:
+    """Entries of a journal's file, one after the other."""
+    with open(path, "rb") as file:
+        yield from map(json.loads, file)

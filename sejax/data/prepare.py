@@ -2,21 +2,19 @@
 
 import contextlib
 import functools
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from sejax import corpora
 from sejax.corpora import records
-from sejax.corpora.builder import LEFT_OUT, SPLIT, build
+from sejax.corpora.builder import LEFT_OUT, SPLIT
 from sejax.corpora.corpus import Corpus, Progress, seconds
-from sejax.corpora.files import only_one
 from sejax.data.growing_array import GrowingArray
 from sejax.data.index import UtteranceRow, write_index
 from sejax.data.journal import Journal
+from sejax.data.prepared_set import left_out_of, prepare_set
 from sejax.data.settings import Settings
 from sejax.data.voiced import image_shape, spectrogram_batches, voiced_blocks
 from sejax.errors import InputError
@@ -44,38 +42,29 @@ def prepare(
     settings = settings or Settings()
     if not isinstance(settings, Settings):
         raise InputError(f"prepare: settings={settings!r}; pass a sejax.data.settings.Settings")
-    _make_folder(Path(data_dir))
-    options = {name: value for name, value in options.items() if value is not None}
-    if corpus != "synthetic":
-        options["allow_partial"] = allow_partial
-    opened = corpora.open_corpus(corpus, source, **options)
-    utterances = build(opened, data_dir, allow_partial=allow_partial, progress=progress)
-    made_from = Path(utterances.data_dir).parent
-    folder = made_from.parent / f"spectrograms-{settings.hash(made_from.name)}"
-    unfinished = folder.with_name(folder.name + ".unfinished")
-    if folder.is_dir():
-        return folder
-    with only_one(unfinished / "lock"):
-        if folder.is_dir():  # another process finished it just now
-            shutil.rmtree(unfinished)
-            return folder
-        rows = _compute(utterances, settings, unfinished, float(seconds(opened.recordings).sum()), progress)
-        if not any(row.blocks for row in rows):
-            shutil.rmtree(unfinished)
-            raise InputError(_nothing_left(opened, rows, settings))
-        _finish(unfinished, opened, made_from, settings, rows)
-        (unfinished / "lock").unlink()
-        os.replace(unfinished, folder)
-    return folder
+    return prepare_set(
+        corpus,
+        source,
+        data_dir,
+        name=lambda utterances: f"spectrograms-{settings.hash(utterances)}",
+        write=functools.partial(_write, settings=settings, progress=progress),
+        allow_partial=allow_partial,
+        progress=progress,
+        options=options,
+    )
 
 
-def _make_folder(data_dir: Path) -> None:
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"data_dir: {data_dir} cannot be used as a folder ({error.strerror}); name another --data_dir"
-        ) from error
+def _write(corpus: Corpus, utterances, folder: Path, *, settings: Settings, progress: Progress | None) -> None:
+    """Fill the set's folder."""
+    rows = _compute(utterances, settings, folder, float(seconds(corpus.recordings).sum()), progress)
+    if not any(row.blocks for row in rows):
+        shutil.rmtree(folder)
+        raise InputError(_nothing_left(corpus, rows, settings))
+    write_index(folder, corpus, settings, rows, utterances=Path(utterances.data_dir).parent.name)
+    left_out = left_out_of(utterances)
+    if left_out:
+        shutil.copyfile(left_out, folder / LEFT_OUT)
+    (folder / "journal.jsonl").unlink()
 
 
 def _compute(
@@ -128,14 +117,6 @@ def _images(folder: Path, rows: list[UtteranceRow], settings: Settings) -> Itera
     array = GrowingArray(folder / "spectrogram.npy", image_shape(settings), rows=done)
     yield array
     array.finish()
-
-
-def _finish(folder: Path, corpus: Corpus, made_from: Path, settings: Settings, rows: list[UtteranceRow]) -> None:
-    write_index(folder, corpus, settings, rows, utterances=made_from.name)
-    left_out = next(made_from.glob(f"*/{LEFT_OUT}"), None)
-    if left_out:
-        shutil.copyfile(left_out, folder / LEFT_OUT)
-    (folder / "journal.jsonl").unlink()
 
 
 def _nothing_left(corpus: Corpus, rows: list[UtteranceRow], settings: Settings) -> str:

@@ -11,7 +11,9 @@ _NAMED = 10  # utterances without a block that are named; utterances.csv has the
 
 
 def describe(folder: str | Path) -> str:
-    """Utterances, speakers, labels, seconds kept, blocks and images of a set, beside the paper's image count."""
+    """Utterances, speakers, labels, seconds; of spectrograms also what was kept, blocks, and images beside the paper's
+    count; of vectors the features.
+    """
     folder = Path(folder)
     about = json.loads((folder / "settings.json").read_text())
     index = json.loads((folder / "index.json").read_text())
@@ -19,21 +21,35 @@ def describe(folder: str | Path) -> str:
     sexes = Counter(sex or "sex unknown" for sex in index["sex"])
     labels = [f"{name} {number}" for name, number in counts["labels"].items()]
     labels += [f"unlabelled {counts['unlabelled']}"] if counts["unlabelled"] else []
-    kept = counts["seconds_kept"] / counts["seconds"]
     lines = [
         f"corpus      {about['corpus']}",
         f"utterances  {counts['utterances']}",
         f"speakers    {counts['speakers']} ({', '.join(f'{n} {sex}' for sex, n in sorted(sexes.items()))})",
         f"labels      {', '.join(labels)}",
-        f"audio       {counts['seconds']:.1f} s, kept {counts['seconds_kept']:.1f} s ({kept:.1%})",
-        f"blocks      {counts['blocks']}",
-        f"images      {counts['images']}{_published(counts)}",
-        f"no block    {_without_block(counts['without_block'])}",
+        *(_vectors(about) if "features" in counts else _spectrograms(counts)),
     ]
     lines += [f"note        {note}" for note in about["notes"]]
     if (folder / LEFT_OUT).is_file():
         lines.append(f"left out    {_rows(folder / LEFT_OUT)} inputs, listed in {folder / LEFT_OUT}")
     return "\n".join([*lines, f"set         {folder}"])
+
+
+def _vectors(about: dict) -> list[str]:
+    settings = about["settings"]
+    return [
+        f"audio       {about['counts']['seconds']:.1f} s",
+        f"features    {about['counts']['features']} ({settings['features']}, opensmile {settings['opensmile']})",
+    ]
+
+
+def _spectrograms(counts: dict) -> list[str]:
+    kept = counts["seconds_kept"] / counts["seconds"]
+    return [
+        f"audio       {counts['seconds']:.1f} s, kept {counts['seconds_kept']:.1f} s ({kept:.1%})",
+        f"blocks      {counts['blocks']}",
+        f"images      {counts['images']}{_published(counts)}",
+        f"no block    {_without_block(counts['without_block'])}",
+    ]
 
 
 def _published(counts: dict) -> str:

@@ -10,7 +10,7 @@ import speech_like
 
 from sejax import corpora
 from sejax.corpora import groups
-from sejax.data import features
+from sejax.data import features, prepared_set
 from sejax.data import prepare as module
 from sejax.errors import InputError
 
@@ -21,7 +21,7 @@ LENGTHS = (1.5, 2.2, 1.3, 3.0, 1.1, 2.6, 1.9)
 SCRIPT = """
 import os, signal, sys
 from sejax.corpora import builder, corpus, groups, shards
-from sejax.data import features, growing_array, index, journal, prepare
+from sejax.data import features, growing_array, index, journal, prepare, prepared_set
 
 groups.LEAST = 2.0
 source, data, place, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
@@ -43,7 +43,7 @@ places = {
     "append": (growing_array.GrowingArray, "append"),
     "journal": (journal.Journal, "append"),
     "index": (index.np, "save"),
-    "rename": (prepare.os, "replace"),
+    "rename": (prepared_set.os, "replace"),
 }
 if place in places:
     owner, name = places[place]
@@ -144,7 +144,7 @@ def test_images_that_the_journal_counts_but_the_disk_lost_are_an_error(tmp_path,
     (unfinished,) = (tmp_path / "data").glob("*/spectrograms-*.unfinished")
     with open(unfinished / "spectrogram.npy", "r+b") as file:
         file.truncate(5000)
-    with pytest.raises(InputError, match=r"holds fewer than the \d+ images its journal counts; delete"):
+    with pytest.raises(InputError, match=r"holds fewer than the \d+ rows its journal counts; delete"):
         features.prepare("manifest", source, tmp_path / "data")
 
 
@@ -154,5 +154,5 @@ def test_two_preparations_of_one_set_do_not_mix(tmp_path, monkeypatch):
         interrupted(patch, module, "voiced_blocks", 0)
         features.prepare("manifest", source, tmp_path / "data")
     (unfinished,) = (tmp_path / "data").glob("*/spectrograms-*.unfinished")
-    with module.only_one(unfinished / "lock"), pytest.raises(InputError, match="by another process"):
+    with prepared_set.only_one(unfinished / "lock"), pytest.raises(InputError, match="by another process"):
         features.prepare("manifest", source, tmp_path / "data")

@@ -1,0 +1,191 @@
+"""openSMILE functionals of a waveform: 1582 numbers (host side; needs the opensmile package).
+
+`is10` is the INTERSPEECH 2010 paralinguistic set as the package ships it. `emobase2010`, which Bao, Neumann and Vu
+use, has the same size and order and differs in three settings; the package does not ship it, so it is made from the
+installed configuration at run time. No line of openSMILE's files is part of sejax (third_party/opensmile/README.md).
+"""
+
+import functools
+import importlib.metadata
+import importlib.util
+import re
+import tempfile
+import weakref
+from pathlib import Path
+
+import numpy as np
+
+from sejax.errors import InputError
+
+FEATURE_SETS = ("emobase2010", "is10")
+SIZE = 1582  # features of either set
+
+# Section, setting, its value in IS10, its value in emobase2010.
+_CHANGES = (
+    ("functL1", "Extremes.norm", "frame", "segment"),  # positions of extremes as a share of the utterance
+    ("functL1nz", "Extremes.norm", "frame", "segment"),
+    ("pitchShs", "voicingCutoff", "0.75", "0.70"),  # a little more counts as voiced
+    ("mfcc", "copyInputName", "0", "1"),  # longer names of the cepstral coefficients; values stay
+)
+
+
+class NoFeatures(InputError):
+    """A waveform that openSMILE has no finite functionals for; `what` and `remedy` are the halves of its message."""
+
+    def __init__(self, what: str, remedy: str):
+        super().__init__(f"{what}; {remedy}")
+        self.what, self.remedy = what, remedy
+
+
+class Extractor:
+    """One waveform after the other to its functionals. Make one in each process: it cannot be sent to another.
+
+    It calls the package's library as `opensmile.Smile` does and gives the same bits, without what that class imports
+    (half a second in every process) and without reading the configuration anew for every waveform.
+
+    Attributes:
+      features: "emobase2010" or "is10".
+      names: the features' names in openSMILE's order, tuple of 1582.
+      configuration: path of openSMILE's configuration file; it goes with this object.
+    """
+
+    def __init__(self, features: str):
+        """Raises InputError for an unknown set, or where the installed package has not the configuration expected."""
+        check_features(features)
+        self.features = features
+        self._library = _library()
+        self._folder = tempfile.TemporaryDirectory(prefix="sejax-opensmile-")
+        self.configuration = installed_is10()
+        if features == "emobase2010":
+            text = emobase2010(self.configuration.read_text(encoding="utf-8"))
+            self.configuration = Path(self._folder.name, "emobase2010.conf")
+            self.configuration.write_text(text, encoding="utf-8")
+        self._rate, self._smile = None, None
+        try:
+            self._open(16000)
+        except self._library.OpenSmileException as error:
+            raise InputError(
+                f"opensmile {version()}: it does not take {self.configuration} ({error}){_REMEDY}"
+            ) from error
+        count = self._smile.external_sink_get_num_elements(_SINK)
+        self.names = tuple(self._smile.external_sink_get_element_name(_SINK, number) for number in range(count))
+        if count != SIZE:
+            raise InputError(f"opensmile {version()}: {features} gives {count} features, not {SIZE}{_REMEDY}")
+
+    def __call__(self, waveform: np.ndarray, rate: int) -> np.ndarray:
+        """Functionals f32[1582] of a waveform int16[T] at `rate` Hz.
+
+        Raises NoFeatures for waveforms that are silent, too short (openSMILE needs a few frames of 60 ms), or whose
+        functionals are not all finite.
+        """
+        if waveform.dtype != np.int16 or waveform.ndim != 1:
+            raise InputError(f"opensmile: {waveform.dtype}{list(waveform.shape)}; give int16 [T], as corpora.read does")
+        lasts = f"{len(waveform) / rate:.3f} s"
+        if not len(waveform) or waveform.min() == waveform.max():
+            raise NoFeatures(f"silent: {lasts} of one value", "leave it out")
+        try:
+            found = self._run(waveform, rate)
+        except self._library.OpenSmileException as error:
+            self._rate = None  # begin anew
+            raise NoFeatures(f"openSMILE stops ({error})", "leave it out") from error
+        if not found:
+            raise NoFeatures(f"too short for openSMILE ({lasts})", "leave it out, or cut longer utterances")
+        finite = np.isfinite(found[0])
+        if not finite.all():
+            first = self.names[int(np.argmin(finite))]
+            raise NoFeatures(f"{(~finite).sum()} features are not finite, {first} the first", "leave it out")
+        return found[0]
+
+    def _run(self, waveform: np.ndarray, rate: int) -> list[np.ndarray]:
+        """What openSMILE hands out: one vector, or none for a waveform that is too short."""
+        found: list[np.ndarray] = []
+        self._open(rate)
+        self._used = True
+        self._smile.external_sink_set_callback(_SINK, lambda values: found.append(np.array(values, np.float32)))
+        self._smile.external_audio_source_write_data(_SOURCE, waveform.tobytes())
+        self._smile.external_audio_source_set_eoi(_SOURCE)
+        self._smile.run()
+        return found
+
+    def _open(self, rate: int) -> None:
+        """Get the library ready for a waveform: its components new, the configuration read once for each rate."""
+        if self._rate == rate:
+            if self._used:
+                self._smile.reset()
+                self._smile._callbacks.clear()  # it would keep that of every waveform
+            return
+        if self._smile is not None:
+            self._close()
+        options = {
+            "source": _installed("core", "config", "shared", "standard_external_wave_input.conf.inc"),
+            "sink": _installed("core", "config", "shared", "standard_external_data_output_single.conf.inc"),
+            "sinkLevel": "func",
+            "sampleRate": rate,
+            "nBits": 16,
+        }
+        self._smile = self._library.OpenSMILE()
+        self._smile.initialize(config_file=str(self.configuration), options=options, loglevel=0)
+        self._close = weakref.finalize(self, self._smile.free)
+        self._rate, self._used = rate, False
+
+
+_SOURCE, _SINK = "extsource", "extsink"  # components of the package's configuration of input and output
+_REMEDY = "; install opensmile==2.6.0"
+
+
+def check_features(features: str) -> None:
+    """Raise InputError unless `features` names a feature set."""
+    if features not in FEATURE_SETS:
+        raise InputError(f"features={features!r}: unknown feature set; use one of {', '.join(FEATURE_SETS)}")
+
+
+def version() -> str:
+    """Version of the installed opensmile package; InputError where there is none."""
+    try:
+        return importlib.metadata.version("opensmile")
+    except importlib.metadata.PackageNotFoundError:
+        raise InputError("openSMILE functionals need the package opensmile; pip install opensmile==2.6.0") from None
+
+
+def installed_is10() -> Path:
+    """The installed package's configuration of IS10."""
+    return _installed("core", "config", "is09-13", "IS10_paraling_compat.conf")
+
+
+def _installed(*parts: str) -> Path:
+    """A file of the installed package, found without importing it; InputError where it is missing."""
+    version()
+    found = importlib.util.find_spec("opensmile")
+    path = Path(found.submodule_search_locations[0], *parts)
+    if not path.is_file():
+        raise InputError(f"opensmile {version()}: it has no {path}{_REMEDY}")
+    return path
+
+
+@functools.cache
+def _library():
+    """The package's module that speaks with libSMILEapi, by itself: the package's own import brings pandas along."""
+    spec = importlib.util.spec_from_file_location("opensmile_core_lib", _installed("core", "lib.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def emobase2010(is10: str) -> str:
+    """The configuration of emobase2010 from the text of IS10's.
+
+    Raises InputError unless each of the settings to change stands exactly once in its section, with IS10's value.
+    """
+    changed = is10
+    for section, setting, old, new in _CHANGES:
+        body = re.compile(rf"^\[{section}:[^\]]*\][^\n]*\n(?:(?!\[)[^\n]*\n?)*", re.MULTILINE)
+        line = re.compile(rf"^({re.escape(setting)}[ \t]*=[ \t]*){re.escape(old)}(?=[ \t]*$)", re.MULTILINE)
+        sections = list(body.finditer(changed))
+        lines = [found for part in sections for found in line.finditer(changed, part.start(), part.end())]
+        if len(sections) != 1 or len(lines) != 1:
+            raise InputError(
+                f"opensmile {version()}: its IS10 configuration has {len(sections)} sections [{section}] and in them"
+                f" {len(lines)} lines {setting} = {old}, expected one each: emobase2010 cannot be made of it{_REMEDY}"
+            )
+        changed = f"{changed[: lines[0].end(1)]}{new}{changed[lines[0].end() :]}"
+    return changed

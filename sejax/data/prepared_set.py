@@ -1,0 +1,79 @@
+"""What preparations of every kind share: the utterance set, a folder of the set's own, one writer, resumption."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from sejax import corpora
+from sejax.corpora.builder import LEFT_OUT, build
+from sejax.corpora.corpus import Corpus, Progress
+from sejax.corpora.files import only_one
+from sejax.errors import InputError
+
+
+def prepare_set(
+    corpus: str,
+    source: str | Path,
+    data_dir: str | Path,
+    *,
+    name: Callable[[str], str],
+    write: Callable[[Corpus, object, Path], None],
+    allow_partial: bool,
+    progress: Progress | None,
+    options: dict,
+) -> Path:
+    """Make the set DATA_DIR/<corpus>/<name> unless it exists; returns its folder.
+
+    Args:
+      corpus, source, options: as `sejax.corpora.open_corpus` takes them.
+      name: from the name of the utterance set to that of this set: what decides its content, as a hash.
+      write: `write(opened, utterances, folder)` fills a folder named <name>.unfinished, which it finds as a killed
+        preparation left it. Only one process is in it.
+      allow_partial: whether unusable inputs may be left out; left_out.csv in the set lists them.
+      progress: `progress(stage, done, total)`, seconds of audio.
+
+    Raises InputError for bad input, and for an existing set that left inputs out where that is not allowed.
+    """
+    _make_folder(Path(data_dir))
+    options = {option: value for option, value in options.items() if value is not None}
+    if corpus != "synthetic":
+        options["allow_partial"] = allow_partial
+    opened = corpora.open_corpus(corpus, source, **options)
+    utterances = build(opened, data_dir, allow_partial=allow_partial, progress=progress)
+    made_from = Path(utterances.data_dir).parent
+    folder = made_from.parent / name(made_from.name)
+    unfinished = folder.with_name(folder.name + ".unfinished")
+    if folder.is_dir():
+        return _finished(folder, opened, allow_partial)
+    with only_one(unfinished / "lock"):
+        if folder.is_dir():  # another process finished it just now
+            shutil.rmtree(unfinished)
+            return _finished(folder, opened, allow_partial)
+        write(opened, utterances, unfinished)
+        (unfinished / "lock").unlink()
+        os.replace(unfinished, folder)
+    return folder
+
+
+def left_out_of(utterances) -> Path | None:
+    """left_out.csv of the utterance set, where it has one."""
+    return next(Path(utterances.data_dir).parent.glob(f"*/{LEFT_OUT}"), None)
+
+
+def _finished(folder: Path, corpus: Corpus, allow_partial: bool) -> Path:
+    if (folder / LEFT_OUT).is_file() and not allow_partial:
+        raise InputError(
+            f"corpora/{corpus.name}: {folder} was made without the recordings that its {LEFT_OUT} lists;"
+            " mend them, or pass --allow_partial to use it as it is"
+        )
+    return folder
+
+
+def _make_folder(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"data_dir: {data_dir} cannot be used as a folder ({error.strerror}); name another --data_dir"
+        ) from error
