@@ -15,7 +15,7 @@ from sejax import experiments
 from sejax.engine.backend import run_settings, use_compilation_cache
 from sejax.engine.command import run_command
 from sejax.engine.run import evaluate
-from sejax.engine.variants import folder_of
+from sejax.engine.variants import folder_of, stage_folder
 from sejax.engine.workdir import read_claim
 from sejax.report import tables
 from sejax.report.results import read_results
@@ -35,7 +35,7 @@ def main(argv):
         entry
         for name, variant in experiments.variants(config).items()
         for entry in evaluate(
-            experiments.build(variant, Path(DATA_DIR.value)),
+            experiments.build(variant, Path(DATA_DIR.value), stages_of(variant, folder_of(workdir, name))),
             run_settings(variant),
             folder_of(workdir, name),
             seed=config.seed,
@@ -45,12 +45,14 @@ def main(argv):
     for found, stored in zip(entries, results["members"], strict=True):
         for name, value in found["metrics"].items():
             kept = stored["metrics"].get(name)
+            if value != value:  # nothing to measure, which is null in the file
+                continue
             if not stored["failed"] and (kept is None or abs(value - kept) > TOLERANCE):
                 differing.append(f"{title(found)} {name}: {value} here, {kept} in results.json")
-    columns = list(entries[0]["metrics"])
+    columns = list(dict.fromkeys(name for entry in entries for name in entry["metrics"]))
     names = [name for name in entries[0] if name != "metrics"]
     rows = tuple(
-        (*(str(entry[name]) for name in names), *(f"{entry['metrics'][name]:.4f}" for name in columns))
+        (*(str(entry[name]) for name in names), *(figure(entry["metrics"].get(name)) for name in columns))
         for entry in entries
     )
     table = tables.Table(f"Recomputed from {workdir}", (*names, *columns), rows, stubs=len(names))
@@ -59,6 +61,16 @@ def main(argv):
         print("\n".join(["differs from results.json:", *differing]), file=sys.stderr)
         sys.exit(1)
     print(f"agrees with {workdir / 'results.json'}: {len(entries)} members, {len(columns)} figures each")
+
+
+def figure(value):
+    """A figure with four decimals, or a dash where a member has none."""
+    return "–" if value is None else f"{value:.4f}"
+
+
+def stages_of(config, folder):
+    """Where each stage of what was trained in ``folder`` lies."""
+    return {stage: stage_folder(folder, stage) for stage in experiments.stages(config)}
 
 
 def title(entry):

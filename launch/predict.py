@@ -4,7 +4,8 @@
     python launch/predict.py --workdir=runs/emodb-log-30 --fold=0 --output=figures a.wav b.wav
     python launch/predict.py --workdir=runs/transfer --member=model=resnet50 --member=learning_rate=0.0001 --wav=a.wav
 
-In a run that compared several things the one that validated best predicts, unless --member names another.
+In a run that compared several things the one that validated best predicts (the first where none was validated),
+unless --member names another. Classifiers of openSMILE functionals give posteriors of the whole recording.
 """
 
 import sys

@@ -23,6 +23,7 @@ from sejax.report.results import FILE, read_results
 from sejax.report.terms import levels
 from sejax.report.variant_tables import variant_comparison
 from sejax.report.variants import arranged, named
+from sejax.report.views import view_of
 
 WORKDIR = flags.DEFINE_multi_string("workdir", [], "a run's folder, with its results.json; may be given many times")
 OUTPUT = flags.DEFINE_string("output", None, "the comparison's HTML (default: comparison.html where the runs lie)")
@@ -78,13 +79,18 @@ def compare(workdirs):
 
 def tables_of(runs):
     """The tables of the runs of one experiment: a row for each run, or for each variant of each."""
+    view = view_of(runs[0])
+    if view:
+        return view.comparison(runs, group_by=GROUP_BY.value)
     compared = variant_comparison if any(map(named, runs)) else comparison.comparison
     return compared(runs, group_by=GROUP_BY.value)
 
 
 def picture_of(runs, *, format):
     """The figure of the runs of one experiment, and its caption."""
-    names = comparison.run_names(runs)
+    names, view = comparison.run_names(runs), view_of(runs[0])
+    if view:
+        return view.picture(runs, [run["run"] for run in runs], format=format)
     if not any(map(named, runs)):
         return figures.runs_beside_paper(runs, names, format=format), "Macro-F1 beside the paper's"
     if len(set(names)) < len(runs):

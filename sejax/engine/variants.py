@@ -1,4 +1,4 @@
-"""The variants of one run, each in a folder of its own: what is finished is kept, whatever happens to the next."""
+"""The variants and stages of one run, each in a folder of its own: what is finished is kept, whatever happens next."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,14 +17,19 @@ def folder_of(workdir: Path, variant: str) -> Path:
     return Path(workdir) / "variants" / variant if variant else Path(workdir)
 
 
+def stage_folder(folder: Path, stage: str) -> Path:
+    """Where the stage ``stage`` of what is trained in ``folder`` keeps its checkpoints and events."""
+    return Path(folder) / "stages" / stage
+
+
 def write_finished(folder: Path, members: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
-    """Keeps a finished variant's members and what its assembly said about it."""
+    """Keeps the members of a finished variant (or stage) and what its assembly said about it."""
     text = json.dumps(plain({"members": members, "about": about}), allow_nan=False)
     write_text(Path(folder) / FILE, text + "\n")
 
 
 def read_finished(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]] | None:
-    """Members and about of a finished variant; None where it is not finished.
+    """Members and about of a finished variant (or stage); None where it is not finished.
 
     Raises:
       InputError: the file is damaged.

@@ -67,6 +67,11 @@ def claim(workdir: Path, config: Mapping[str, Any], here: Mapping[str, Any]) -> 
     return True
 
 
+def release(workdir: Path) -> None:
+    """Takes back a claim under which nothing was computed; the folder stays."""
+    (Path(workdir) / CONFIG).unlink(missing_ok=True)
+
+
 def read_claim(workdir: Path) -> dict[str, Any]:
     """``{"config": ..., "environment": ...}`` of the run in a workdir."""
     path = Path(workdir) / CONFIG

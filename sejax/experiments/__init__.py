@@ -2,10 +2,11 @@
 
 It also has ``posteriors(config, num_classes) -> Posteriors`` where trained networks classify plain audio.
 An experiment that compares several things in one run (networks, ways of fusion) also has ``variants(config)``:
-a config for each of them, by its name. Every variant is built, trained and resumed by itself.
+a config for each of them, by its name. Every variant is built, trained and resumed by itself. One that trains in
+stages has ``stages(config)``: configs of what is trained before it, and its ``build`` is told where.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,17 +20,19 @@ if TYPE_CHECKING:  # the pure functions do without it
 EXPERIMENTS = {
     "pseudo_labelling": "sejax.experiments.pseudo_labelling.assembly",
     "transfer": "sejax.experiments.transfer.assembly",
+    "cyclegan": "sejax.experiments.cyclegan.assembly",
+    "augmentation": "sejax.experiments.augmentation.assembly",
 }
 
 
 class Posteriors(NamedTuple):
-    """How a trained member classifies spectrograms.
+    """How a trained member classifies what audio becomes.
 
     Attributes:
       subtrees: names of the parts of its state that it needs.
       shared: variables that all members share.
-      apply: ``apply(state, shared, f32[I, bands, frames] in dB) -> f32[I, C]``, traceable; ``state`` is a dict of the
-        subtrees of one member.
+      apply: ``apply(state, shared, inputs) -> f32[I, C]``, traceable; ``state`` is a dict of one member's subtrees.
+        Inputs are spectrograms f32[I, bands, frames] in dB, or functionals f32[I, F] where it was trained on them.
     """
 
     subtrees: tuple[str, ...]
@@ -53,19 +56,38 @@ def variants(config) -> "dict[str, ConfigDict]":
     return module.variants(config) if hasattr(module, "variants") else {"": config}
 
 
-def build(config, data_dir: Path) -> Assembly:
+def stages(config) -> "dict[str, ConfigDict]":
+    """What is trained before a config, in this order: configs by name; {} where it is trained in one go.
+
+    Raises:
+      InputError: unknown experiment, or whatever is wrong with its config.
+    """
+    module = _module(config)
+    return module.stages(config) if hasattr(module, "stages") else {}
+
+
+def build(config, data_dir: Path, stages: Mapping[str, Path] | None = None) -> Assembly:
     """The experiment that a config (one of `variants`) names, ready to run on prepared data in ``data_dir``.
+
+    ``stages`` says where each of the config's `stages` was trained.
 
     Raises:
       InputError: unknown experiment, or whatever is wrong with its config or data.
     """
-    return _module(config).build(config, Path(data_dir))
+    given = {"stages": stages} if stages else {}
+    return _module(config).build(config, Path(data_dir), **given)
 
 
 def posteriors(config, num_classes: int) -> Posteriors:
-    """How the trained members of a config (one of `variants`) classify spectrograms.
+    """How the trained members of a config (one of `variants`) classify spectrograms or functionals.
 
     Raises:
-      InputError: unknown experiment, weights that are gone.
+      InputError: unknown experiment, one that classifies nothing, weights that are gone.
     """
-    return Posteriors(*_module(config).posteriors(config, num_classes))
+    module = _module(config)
+    if not hasattr(module, "posteriors"):
+        raise InputError(
+            f"a run of {config.experiment} classifies nothing: make vectors with launch/synthesise.py, train "
+            "classifiers with configs/augmentation.py, and give the workdir of that run"
+        )
+    return Posteriors(*module.posteriors(config, num_classes))

@@ -25,10 +25,10 @@ def training_curves(members, *, iteration=1):
     figure, panels = page(3.25, 4.6, rows=3, sharex=True, height_ratios=(3, 3, 2))
     for axes, quantity in zip(panels, ("loss", "accuracy"), strict=False):
         for part, name, colour in SERIES:
-            _curves(axes, members, f"{part}/{quantity}", iteration, colour=colour, label=name)
+            draw_curves(axes, members, f"{part}/{quantity}", iteration, colour=colour, label=name)
         _shared_limits(axes, [entry.get(f"{part}/{quantity}") for entry in history for part, *_ in SERIES])
         axes.set_title(quantity)
-    _curves(panels[2], members, "learning_rate", iteration, colour=INK, label="mean", drawstyle="steps-post")
+    draw_curves(panels[2], members, "learning_rate", iteration, colour=INK, label="mean", drawstyle="steps-post")
     panels[2].set_yscale("log")
     panels[2].minorticks_off()
     rates = [entry.get("learning_rate") for entry in history]
@@ -40,15 +40,19 @@ def training_curves(members, *, iteration=1):
     return figure
 
 
-def _curves(axes, members, name, iteration, *, colour, label, **style):
+def draw_curves(axes, members, name, iteration, *, colour, label, **style):
+    """One quantity over the epochs of an iteration (None: of all): members faint, their mean bold, whose line it gives.
+
+    `members` as in results.json, `name` a key of their history; see `mean_curve` for where the mean stops.
+    """
     for member in members:
         points = _points(member, name, iteration)
         axes.plot(*points, color=colour, alpha=0.3, linewidth=0.8, **style)
-    axes.plot(*mean_curve(members, name, iteration), color=colour, linewidth=2, label=label, **style)
+    return axes.plot(*mean_curve(members, name, iteration), color=colour, linewidth=2, label=label, **style)[0]
 
 
 def _points(member, name, iteration):
-    rows = [entry for entry in member.get("history", ()) if entry.get("iteration", 1) == iteration]
+    rows = [entry for entry in member.get("history", ()) if iteration in (None, entry.get("iteration", 1))]
     rows = [entry for entry in rows if is_finite(entry.get(name))]
     return [entry["epoch"] for entry in rows], [entry[name] for entry in rows]
 
@@ -116,7 +120,7 @@ def _panel(axes, variant, quantity, iteration, head):
         axes.text(0.5, 0.5, "not run", transform=axes.transAxes, ha="center", va="center", color=MUTED)
         return
     for part, name, colour in SERIES:
-        _curves(axes, variant.members, f"{part}/{quantity}", iteration, colour=colour, label=name)
+        draw_curves(axes, variant.members, f"{part}/{quantity}", iteration, colour=colour, label=name)
     rate = field_value(variant.rate)
     notes = [] if variant.rate is None or f"rate {rate}" in head else [f"rate {rate}"]
     notes += [TUNED] * (variant.mark == TUNED and TUNED not in head)

@@ -13,8 +13,11 @@ PALETTE = {
     "blue": "#1668c4",
     "orange": "#c4560a",
     "shade": "#0b4c96",
+    "green": "#157a52",
+    "violet": "#8d3fc2",
 }
-SURFACE, INK, MUTED, RULE, BLUE, ORANGE, SHADE = PALETTE.values()
+SURFACE, INK, MUTED, RULE, BLUE, ORANGE, SHADE, GREEN, VIOLET = PALETTE.values()
+COLOURS = (BLUE, ORANGE, GREEN, VIOLET)  # of several series, in this order
 FORMATS = ("svg", "png", "inline")
 
 _STYLE = {

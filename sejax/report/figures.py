@@ -2,7 +2,7 @@
 
 Every function takes parts of results.json and returns a picture; `sejax.report.drawing.drawn` documents the
 option `format`. Sound is drawn in sejax.report.sound, training in sejax.report.curves, the scores of a run's
-variants in sejax.report.variant_figures; all are named here.
+variants in sejax.report.variant_figures; all are named here. Experiments with a `View` draw in modules of their own.
 """
 
 import numpy as np

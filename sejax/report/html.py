@@ -11,6 +11,7 @@ from sejax.report.page import Section, paragraph
 from sejax.report.pictures import pictures
 from sejax.report.results import field_value, is_finite
 from sejax.report.variants import MARKS, arranged, leading_metric, named
+from sejax.report.views import view_of
 
 FILE = "report.html"
 EXAMPLES = "examples.npz"
@@ -46,24 +47,38 @@ def read_examples(workdir):
 def report(results, images=None):
     """The report's text; see `write_report`."""
     drawings, missing = pictures(results, images or {})
+    view = view_of(results)
     sections = [
-        Section("What was run", _what_was_run(results)),
-        Section("Results", missing + tables.html(run_tables.headline(results)) + drawings["scores"]),
-        Section("Confusion matrices", drawings["confusion"]),
-        Section("Training curves", drawings["curves"]),
-        Section("Pseudo-labels", drawings["pseudo_labels"] + _pseudo_label_table(results)),
-        Section("Members", tables.html(run_tables.member_table(results))),
+        Section("What was run", missing + _what_was_run(results)),
+        *(view.sections if view else _sections)(results, drawings),
         Section("Examples", drawings["examples"]),
         Section("Environment", page.definitions(results.get("environment", {}))),
         Section("Config", page.definitions(results["config"])),
     ]
+    return page.document(view.title(results) if view else _title(results), _lead(results), sections)
+
+
+def _title(results):
     corpus = terms.setting(results, "corpus")
-    title = f"{results['experiment']} on {corpus}" if corpus else results["experiment"]
-    return page.document(title, _lead(results), sections)
+    return f"{results['experiment']} on {corpus}" if corpus else results["experiment"]
+
+
+def _sections(results, drawings):
+    return [
+        Section("Results", tables.html(run_tables.headline(results)) + drawings["scores"]),
+        Section("Confusion matrices", drawings["confusion"]),
+        Section("Training curves", drawings["curves"]),
+        Section("Pseudo-labels", drawings["pseudo_labels"] + _pseudo_label_table(results)),
+        Section("Members", tables.html(run_tables.member_table(results))),
+    ]
 
 
 def _lead(results):
     """The result in a sentence: our figures beside the paper's, the protocol, and the members that failed."""
+    view = view_of(results)
+    if view:
+        warnings = "".join(paragraph(text, "warning") for text in view.warnings(results))
+        return paragraph(view.lead(results)) + _failures(results) + warnings
     varied = named(results)
     parts = _variants_in_words(results) if varied else _scores_in_words(results)
     protocol = terms.setting(results, "protocol", "not recorded")

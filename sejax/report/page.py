@@ -10,12 +10,12 @@ _STYLE = """
 :root {
   color-scheme: light dark;
   --surface: #fefefe; --ink: #1f2429; --muted: #5b6570; --rule: #d3d9df; --blue: #1668c4; --orange: #c4560a;
-  --shade: #0b4c96; --panel: #f2f5f8;
+  --shade: #0b4c96; --green: #157a52; --violet: #8d3fc2; --panel: #f2f5f8;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --surface: #12161b; --ink: #e4e9ee; --muted: #9aa6b2; --rule: #363e47; --blue: #62a8f5; --orange: #f0914a;
-    --shade: #4d97ea; --panel: #1b2128;
+    --shade: #4d97ea; --green: #4cc38f; --violet: #c490f0; --panel: #1b2128;
   }
 }
 * { box-sizing: border-box; }

@@ -9,6 +9,7 @@ from sejax.report.page import in_row, paragraph, picture
 from sejax.report.terms import MISSING, PROTOCOLS, levels, setting, title
 from sejax.report.variant_figures import rated
 from sejax.report.variants import arranged, columns, leading_metric, named
+from sejax.report.views import view_of
 
 FAINT = "Faint: each member. Bold: the mean of the members still training, while at least half of them are."
 
@@ -18,13 +19,9 @@ def pictures(results, images):
 
     `results` as in results.json; `images` maps a class to an example as `figures.gallery` takes it.
     """
-    makers = {
-        "scores": lambda run: _iteration_scores(run) + _variant_scores(run) + _rates(run),
-        "confusion": _confusion,
-        "curves": _curves,
-        "pseudo_labels": _pseudo_labels,
-        "examples": lambda run: _gallery(run, images),
-    }
+    view = view_of(results)
+    makers = view.drawings if view else DRAWINGS
+    makers = makers | {"examples": lambda run: _gallery(run, images)}
     try:
         return {name: make(results) for name, make in makers.items()}, ""
     except ImportError as error:
@@ -127,3 +124,11 @@ def _gallery(results, images):
         return ""
     svg = figures.gallery({name: images[name] for name in ordered}, format="inline")
     return picture(svg, f"One {levels(results)['test']} of each class, as a spectrogram")
+
+
+DRAWINGS = {
+    "scores": lambda run: _iteration_scores(run) + _variant_scores(run) + _rates(run),
+    "confusion": _confusion,
+    "curves": _curves,
+    "pseudo_labels": _pseudo_labels,
+}

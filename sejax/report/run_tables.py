@@ -8,6 +8,7 @@ from sejax.report.tables import Table, against, number
 from sejax.report.terms import METRICS, MISSING, PARTS, failure, levels, members_text, setting, title
 from sejax.report.variant_tables import variant_table
 from sejax.report.variants import named
+from sejax.report.views import view_of
 
 STRONG_NOTE = "Bold (* in plain text): at or above the paper's figure, which has two decimals."
 _KEY = re.compile(r"(?:iteration_(\d+)/)?([^/]+)/([^/]+)")
@@ -38,7 +39,13 @@ def figures_at(entries, part, metric, iteration, last):
 
 
 def headline(results):
-    """Every summarised metric of one run, by level and iteration, beside the paper's; or its table of variants."""
+    """Every summarised metric of one run, by level and iteration, beside the paper's.
+
+    Or the table of its variants, or what the `View` of its experiment has instead.
+    """
+    view = view_of(results)
+    if view:
+        return view.headline(results)
     if named(results):
         return variant_table(results)
     summary, paper, units = results["summary"], paper_figures(results), levels(results)

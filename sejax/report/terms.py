@@ -9,6 +9,10 @@ PROTOCOLS = {
     "chunk": "chunks are split at random, so chunks of one utterance leak into the validation and the test part",
     "block": "speakers are mixed; the near-copies of one block (its maximum frequencies) stay together",
     "image": "images are split at random, so speakers and near-copies of a block leak into the test part",
+    "within": "trained and tested on one corpus, a group of sessions or speakers left out at a time",
+    "cross": "trained on one corpus, tested on 70 % of another; its other 30 %, stratified, are for development",
+    "leak_free": "generators, classifiers and their normalisation are fitted on the training part of each fold",
+    "as_published": "generators see every session, and each set is normalised with its own statistics",
 }
 METRICS = {"macro_f1": "macro-F1", "uar": "UAR", "accuracy": "accuracy", "loss": "loss"}
 PARTS = {"train": "training", "valid": "validation"}

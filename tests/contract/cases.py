@@ -6,24 +6,31 @@ for it too.
 
 import functools
 import importlib.util
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import jax
 import numpy as np
 import tones
+import toy_vectors
 from ml_collections import ConfigDict
 
 from sejax import models
 from sejax.core.experiment import Assembly, State
 from sejax.core.rng import member_key, root_key
+from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.engine import placement
 from sejax.engine.backend import run_settings
 from sejax.engine.ensemble import take_members
 from sejax.engine.run import RunSettings
 from sejax.engine.segment import Carry, Segment, make_segment
 from sejax.experiments import variants
+from sejax.experiments.augmentation.assembly import assemble as assemble_augmentation
+from sejax.experiments.cyclegan.assembly import assemble as assemble_cyclegan
+from sejax.experiments.cyclegan.assembly import emotional
 from sejax.experiments.pseudo_labelling.assembly import assemble as assemble_pseudo_labelling
 from sejax.experiments.transfer.assembly import assemble as assemble_transfer
 
@@ -40,8 +47,12 @@ class Case(NamedTuple):
       settings: how the driver runs it.
       parts: ``parts(assembly) -> int[M, I]``, which part each example is in: 0, 1, 2, or -1 for none.
       speakers: ``speakers() -> int[I]``.
-      overfit_updates: enough to learn eight examples by heart.
+      overfit_updates: enough to learn eight examples by heart; 0: they cannot be learned so.
       slack: how far a number may be off besides, where sums are taken in another order.
+      kinds: the parts that a fold has.
+      learned: training metrics, and to which share of the first update's each has fallen when eight examples are
+        learned; a name stands for the mean of all metrics that begin with it.
+      compiler_options: for a step that is compiled to be compared with another one.
     """
 
     experiment: str
@@ -51,6 +62,9 @@ class Case(NamedTuple):
     speakers: Callable[[], np.ndarray]
     overfit_updates: int
     slack: float = 0.0
+    kinds: tuple[int, ...] = (TRAIN, VALIDATION, TEST)
+    learned: Mapping[str, float] = MappingProxyType({"loss": 0.02})
+    compiler_options: Mapping[str, int] | None = None
 
 
 class Group(NamedTuple):
@@ -163,12 +177,95 @@ def _transfer_case(model: str, trainable: str, *, overfit_updates: int, slack: f
     )
 
 
+def _trained_rows(assembly: Assembly, parts: np.ndarray) -> np.ndarray:
+    """Parts i8[M, T] with TRAIN wherever a member's batches come from, whatever stood there."""
+    parts, rows, count = np.array(parts), *(np.asarray(assembly.members[name]) for name in ("rows", "count"))
+    rows, count = rows.reshape(len(parts), -1, rows.shape[-1]), count.reshape(len(parts), -1)
+    for part, of_member, counts in zip(parts, rows, count, strict=True):
+        for table, number in zip(of_member, counts, strict=True):
+            part[table[:number]] = TRAIN
+    return parts
+
+
+def _target_speakers() -> np.ndarray:
+    return emotional([toy_vectors.emotional()]).speaker
+
+
+def _cyclegan_config(stage: str) -> ConfigDict:
+    """Small networks and few epochs; rows of the history of three epochs, the last one shorter."""
+    config = load_config("cyclegan", f"runlocal,source=unlabelled,target=emodb,whole=False,input={_INPUT[stage]}")
+    config.stage, config.folds, config.dropout, config.classifier_dropout = stage, _FOLDS[stage], 0.05, 0.05
+    config.epochs, config.row_epochs, config.sample, config.learning_rate = 8, 3, 16, 2e-3
+    config.pretraining.epochs = 8 if stage == "pretraining" else 0
+    config.pretraining.row_epochs, config.pretraining.learning_rate = 3, 2e-3
+    config.generator_hidden, config.discriminator_hidden, config.classifier_hidden = (32,), (8,), (8,)
+    return config
+
+
+# Three members leave two devices to the batch, two take one each.
+_INPUT, _FOLDS = {"pretraining": "grain", "gan": "resident"}, {"pretraining": 3, "gan": 2}
+
+
+@functools.cache
+def _cyclegan(stage: str) -> Assembly:
+    return assemble_cyclegan(_cyclegan_config(stage), toy_vectors.unlabelled(), [toy_vectors.emotional()])
+
+
+def _cyclegan_case(stage: str, *, overfit_updates: int, learned: Mapping[str, float]) -> Case:
+    speakers = _target_speakers()
+    return Case(
+        experiment="cyclegan",
+        build=functools.partial(_cyclegan, stage),
+        settings=run_settings(_cyclegan_config(stage)),
+        parts=lambda assembly: _trained_rows(assembly, np.full((len(assembly.names), len(speakers)), TEST)),
+        speakers=lambda: speakers,
+        overfit_updates=overfit_updates,
+        slack=2e-4,  # a tenth of Adam's first step
+        kinds=(TRAIN, TEST),
+        learned=learned,
+        compiler_options={"xla_backend_optimization_level": 0},  # a third of the time
+    )
+
+
+def _augmentation_config(training: str) -> ConfigDict:
+    config = load_config("augmentation", "runlocal,real=emodb,synthetic=somewhere,lambdas=2.0")
+    config.training, config.updates, config.rows, config.extra = training, 18, 2, 10
+    config.trainings = ("real", training)  # the support vector machine stands with the first one
+    return config
+
+
+@functools.cache
+def _augmentation(training: str) -> Assembly:
+    with tempfile.TemporaryDirectory() as folder:
+        synthetic = toy_vectors.synthetic(Path(folder, "synthetic"))
+        return assemble_augmentation(_augmentation_config(training), [toy_vectors.emotional()], None, synthetic)
+
+
+def _augmentation_case(training: str, *, overfit_updates: int) -> Case:
+    return Case(
+        experiment="augmentation",
+        build=functools.partial(_augmentation, training),
+        settings=run_settings(_augmentation_config(training)),
+        parts=lambda assembly: _trained_rows(assembly, assembly.members["part"]),
+        speakers=_target_speakers,
+        overfit_updates=overfit_updates,
+        slack=2e-4,
+        kinds=(TRAIN, TEST),
+    )
+
+
 CASES = {
     "pseudo_labelling-head": _pseudo_labelling_case("head", overfit_updates=60),
     "pseudo_labelling-all": _pseudo_labelling_case("all", overfit_updates=100),
     "transfer-head": _transfer_case("squeezenet1_1", "head", overfit_updates=400),
     # Adadelta's first step has one size (4.5e-4 here) however small the gradient: a tenth of it may be round-off.
     "transfer-all": _transfer_case("squeezenet1_1", "all", overfit_updates=50, slack=5e-5),
+    "cyclegan-pretraining": _cyclegan_case("pretraining", overfit_updates=400, learned={"loss": 0.1, "cycle/": 0.1}),
+    # The discriminators want something else: what they and the generators learn of a batch is not their loss.
+    "cyclegan-gan": _cyclegan_case("gan", overfit_updates=400, learned={"cycle/": 0.2, "classification/": 0.1}),
+    "augmentation-syn": _augmentation_case("syn", overfit_updates=200),
+    # Mixed anew in every update: there is nothing to learn by heart.
+    "augmentation-mixup": _augmentation_case("real+mixup", overfit_updates=0),
 }
 
 # Per config file: the prepared set that ``get_config("runlocal")`` reads, written under a data folder.
@@ -179,4 +276,6 @@ CONFIGS = {
     "pseudo_labelling": functools.partial(
         tones.write_prepared_set, corpus="emodb", settings=tones.Settings(voice_activity=0, fmax=(8000.0,))
     ),
+    "cyclegan": toy_vectors.write_both,
+    "augmentation": toy_vectors.write_both,
 }

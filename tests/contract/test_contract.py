@@ -9,18 +9,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import CASES, CONFIG_FOLDER, CONFIGS, group_of, load_config
+from cases import CASES, CONFIG_FOLDER, CONFIGS, group_of
 from elsewhere import batches
 from same_bits import as_numpy, assert_same_bits
 
 from sejax import experiments
-from sejax.core.experiment import Plan
-from sejax.core.rng import member_key, root_key
 from sejax.data.folds import TEST, TRAIN, VALIDATION
-from sejax.engine.backend import run_settings
 from sejax.engine.checkpoint import Checkpoints
 from sejax.engine.ensemble import ensemble, stack_members
-from sejax.engine.segment import active_members, finished, make_segment
+from sejax.engine.segment import active_members, finished
 
 HERE = Path(__file__).parent
 
@@ -49,9 +46,9 @@ def group(groups, name):
 
 
 @pytest.fixture(scope="module")
-def lone_step(group):
+def lone_step(group, name):
     """The pure step of one member, compiled by itself."""
-    return jax.jit(group.assembly.experiment.step)
+    return jax.jit(group.assembly.experiment.step, compiler_options=CASES[name].compiler_options)
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +168,7 @@ def test_a_streamed_source_yields_what_is_gathered_on_the_device(group):
     state = group.first().state
     states = [jax.tree.map(lambda x, row=row: x[row], state) for row in range(len(group.keys))]
     plans = [[train.plan_at(s, jnp.int32(i)) for s in states] for i in range(3)]
-    host = [Plan(*(np.stack(leaves) for leaves in zip(*rows, strict=True))) for rows in plans]
+    host = [jax.tree.map(lambda *leaves: np.stack(leaves), *rows) for rows in plans]
     streamed = list(train.stream(iter(host)))
     assert len(streamed) == 3
     for batch, rows in zip(streamed, plans, strict=True):
@@ -196,7 +193,8 @@ def test_a_mapped_member_equals_the_same_member_alone(name, group, lone_step):
     alone = [jax.tree.map(lambda x, row=row: x[row], states) for row in range(len(group.keys))]
     if len(alone) > 1:
         given = [train.batch_at(data, state, jnp.int32(0)) for state in alone]
-        together, _ = jax.jit(ensemble(experiment, how="map").step)(states, stack_members(given))
+        mapped = jax.jit(ensemble(experiment, how="map").step, compiler_options=CASES[name].compiler_options)
+        together, _ = mapped(states, stack_members(given))
         for row, (state, batch) in enumerate(zip(alone, given, strict=True)):
             assert_same_bits(jax.tree.map(lambda x, row=row: x[row], together), lone_step(state, batch)[0])
     else:  # trained one member at a time, since convolutions in a loop are compiled in another way
@@ -214,7 +212,7 @@ def test_two_devices_come_to_what_one_comes_to(two_devices, name, group):
 
 def test_the_old_pmap_maps_the_pure_step_over_members(two_devices, name, group):
     if len(group.keys) != 2:
-        pytest.skip("this case trains its members one after the other")
+        pytest.skip("this case has another number of members in a group than there are devices")
     state, metrics = _as_tree(np.load(two_devices / f"{name}-pmap.npz"))
     expected = group.advance(group.first(), 1)
     _assert_close(state, as_numpy(expected.state))
@@ -242,16 +240,22 @@ def _assert_close(found, expected, slack=0.0):
 
 
 def test_eight_examples_are_learned_by_heart(name, group, lone_step):
+    if not CASES[name].overfit_updates:
+        pytest.skip("this case never shows the same examples twice")
     state = jax.tree.map(lambda x: x[0], group.first().state)
     batch = group.assembly.train.batch_at(group.assembly.data, state, jnp.int32(0))
-    assert group.assembly.batch_size == 8
-    losses = []
-    for _ in range(CASES[name].overfit_updates):
+    batch = jax.tree.map(lambda x: x[:8], batch)
+    state, first = lone_step(state, batch)
+    for _ in range(CASES[name].overfit_updates - 1):
         state, metrics = lone_step(state, batch)
-        losses.append(float(metrics["loss"].compute()))
-    assert losses[-1] < 0.02 * losses[0]
+    for prefix, share in CASES[name].learned.items():
+        assert _mean_of(metrics, prefix) < share * _mean_of(first, prefix), prefix
     if "confusion" in metrics:
         assert float(metrics["confusion"].compute()["accuracy"]) == 1.0
+
+
+def _mean_of(metrics, prefix):
+    return float(np.mean([metrics[name].compute() for name in metrics if name.startswith(prefix)]))
 
 
 def test_no_speaker_is_in_two_parts_of_a_fold(name):
@@ -259,7 +263,7 @@ def test_no_speaker_is_in_two_parts_of_a_fold(name):
     speakers = np.asarray(case.speakers())
     for part in case.parts(case.build()):
         of = {kind: set(speakers[part == kind]) for kind in (TRAIN, VALIDATION, TEST)}
-        assert all(of.values())
+        assert {kind for kind, found in of.items() if found} == set(case.kinds)
         assert not of[TRAIN] & of[TEST] and not of[TRAIN] & of[VALIDATION] and not of[VALIDATION] & of[TEST]
 
 
@@ -277,19 +281,3 @@ def test_a_member_that_turns_to_nan_is_reported_and_stops_alone(name, group, who
 
 def _nan_in_the_last_member(leaf):
     return leaf.at[-1].set(jnp.nan) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
-
-
-@pytest.mark.parametrize("config_name", sorted(CONFIGS))
-def test_every_config_builds_and_takes_a_step_when_run_locally(tmp_path, config_name):
-    CONFIGS[config_name](tmp_path)
-    config = next(iter(experiments.variants(load_config(config_name, "runlocal")).values()))
-    assembly = experiments.build(config, tmp_path)
-    assembly = assembly._replace(data=jax.device_put(assembly.data))
-    settings = run_settings(config)
-    segment = make_segment(assembly, backend=settings.backend, how=settings.ensemble)
-    keys = jax.vmap(lambda i: member_key(root_key(0), i))(np.arange(len(assembly.names)))
-    carry = segment.advance(assembly.data, segment.start(keys, assembly.members, assembly.data), 1)
-    np.testing.assert_array_equal(carry.state.step, 1)
-    assert (np.asarray(carry.failed_at) == -1).all()
-    assert set(assembly.about) >= {"corpus", "protocol", "classes", "paper", "data"}
-    assert assembly.examples().keys() == set(assembly.about["classes"])

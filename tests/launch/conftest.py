@@ -7,7 +7,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts import TRAIN, TRANSFER, launch
+import toy_vectors
+from scripts import CYCLEGAN, TRAIN, TRANSFER, launch
 from tones import Settings, write_prepared_set
 
 
@@ -36,3 +37,18 @@ def finished(tmp_path_factory, data_dir):
 def compared(tmp_path_factory, data_dir):
     """Workdir of a comparison of two networks that was never interrupted."""
     return _trained(tmp_path_factory.mktemp("runs") / "compared", TRANSFER, data_dir)
+
+
+@pytest.fixture(scope="session")
+def vectors_dir(tmp_path_factory):
+    """A folder with the prepared vectors of "emodb", "nemo" and "unlabelled"."""
+    folder = tmp_path_factory.mktemp("vectors")
+    toy_vectors.write_both(folder)
+    toy_vectors.write_prepared_set(folder, toy_vectors.emotional("nemo", seed=9))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def gans(tmp_path_factory, vectors_dir):
+    """Workdir of CycleGANs that were trained in both stages and never interrupted."""
+    return _trained(tmp_path_factory.mktemp("runs") / "gans", CYCLEGAN, vectors_dir)

@@ -17,6 +17,14 @@ TRANSFER = (
     f"--config=configs/transfer.py:corpus=toneschunks,classes=anger+boredom+neutral,{NETWORKS}",
     "--config.run.save_seconds=0.0",
 )
+CYCLEGAN = (
+    "--config=configs/cyclegan.py:runlocal,source=unlabelled,target=emodb",
+    *("--config.epochs=8", "--config.pretraining.epochs=8", "--config.run.save_seconds=0.0"),
+    *("--config.generator_hidden=(8,)", "--config.discriminator_hidden=(8,)", "--config.classifier_hidden=(4,)"),
+)
+AUGMENTATION = (
+    "--config=configs/augmentation.py:real=emodb,folds=2,repeats=1,lambdas=2.0,updates=4,trainings=real+both",
+)
 
 
 def launch(script: str, *arguments: str, timeout: float | None = 300) -> subprocess.CompletedProcess:
@@ -27,7 +35,8 @@ def launch(script: str, *arguments: str, timeout: float | None = 300) -> subproc
 
 def checkpoints(workdir: Path) -> list[str]:
     """Every checkpoint of a run, by its path in the workdir."""
-    folders = (*workdir.glob("checkpoints/*"), *workdir.glob("variants/*/checkpoints/*"))
+    kinds = ("checkpoints/*", "variants/*/checkpoints/*", "stages/*/checkpoints/*")
+    folders = [folder for kind in kinds for folder in workdir.glob(kind)]
     return sorted(str(path.relative_to(workdir)) for folder in folders for path in folder.glob("[0-9]*"))
 
 

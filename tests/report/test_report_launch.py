@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from augmentation_runs import make_augmentation_results
+from cyclegan_runs import make_cyclegan_results
 
 from sejax.report.results import write_results
 
@@ -79,3 +81,19 @@ def test_bad_input_is_one_clear_line(tmp_path, results, arguments, message):
     assert done.returncode == 2
     assert done.stderr.startswith(message)
     assert done.stdout == "" and done.stderr.count("\n") == 1
+
+
+def test_cyclegan_and_augmentation_runs_have_tables_and_figures_of_their_own(tmp_path):
+    variants = (("real", None), ("real+syn", 2.0))
+    for name in ("within", "cross"):
+        made = make_augmentation_results(evaluation=name, variants=variants, folds=2, seeds=2, epochs=2)
+        write_results(tmp_path / name, made)
+    write_results(tmp_path / "gans", make_cyclegan_results(folds=(-1, 0), rows=3))
+    done = launch("within", "cross", "gans", "--output=all.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "| run | evaluation | protocol | weight | Real |" in done.stdout
+    assert "| within | emodb, within-corpus | leak_free | λ 2 |" in done.stdout
+    assert "| gans | unlabelled | emodb | leak_free | λ 0 |" in done.stdout
+    assert (tmp_path / "all.html").read_text(encoding="utf-8").count("<svg ") == 2
+    refused = launch("within", "cross", "--group_by=colour", cwd=tmp_path)
+    assert refused.returncode == 2 and "error: --group_by: cannot group by colour" in refused.stderr

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sejax.report.published import figures, transfer
+from sejax.report.published import cyclegan, figures, transfer
 from sejax.report.published.pseudo_labelling import (
     FULL_SUPERVISION,
     PSEUDO_LABELS,
@@ -105,3 +105,28 @@ def test_figures_are_found_by_experiment_setting_and_name():
     labelled = {"corpus": "emodb", "scale": "log", "voice_activity": 0, "labelled": 1.0}
     assert figures({"experiment": "pseudo_labelling", "config": labelled}, {}) == {"test/macro_f1": 0.94}
     assert figures({"experiment": "unheard_of", "config": labelled}, {}) == {}
+
+
+def test_the_cyclegan_papers_figures_are_those_of_its_three_tables():
+    run = {"experiment": "cyclegan", "config": {}}
+    assert figures(run, {"lambda_cls": 0.0}) == {
+        "train/difference_source": 0.084,
+        "train/difference_synthetic": 0.013,
+    }
+    assert figures(run, {"lambda_cls": 2})["train/difference_synthetic"] == 0.049
+    assert figures(run, {"lambda_cls": 1.0}) == {"train/difference_source": 0.084}
+    names = [("real", None), ("syn", 0.0), ("syn", 2.0), ("real+syn", 0.0), ("real+syn", 2.0)]
+    found = {where: [cyclegan.uar(where, *name) for name in names] for where in ("within", "cross")}
+    assert found["within"] == [(59.48, 0.71), (51.57, 0.60), (46.59, 0.75), (58.79, 0.77), (60.37, 0.70)]
+    assert found["cross"] == [(45.58, 0.40), (39.35, 0.33), (41.58, 1.29), (42.61, 0.34), (46.52, 0.43)]
+    assert list(cyclegan.SAHU["within"].values()) == [59.42, 34.09, 60.29]
+    assert list(cyclegan.SAHU["cross"].values()) == [45.14, 33.96, 45.40]
+
+
+def test_the_real_column_stands_for_both_weights_and_other_trainings_have_no_figure():
+    run = {"experiment": "augmentation", "config": {"evaluation": "cross"}}
+    assert cyclegan.uar("cross", "real", 0.0) == cyclegan.uar("cross", "real", 2.0) == (45.58, 0.40)
+    assert figures(run, {"training": "real"}) == {"test/uar": 0.4558}
+    assert figures(run, {"training": "real+syn", "lambda_cls": 2.0}) == {"test/uar": 0.4652}
+    assert figures(run, {"training": "real+syn", "lambda_cls": 1.0}) == {}
+    assert figures(run, {"training": "real+noise"}) == {}

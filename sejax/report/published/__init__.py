@@ -3,7 +3,7 @@
 `figures` finds them for a run and a variant of it; an experiment without figures is simply not in FIGURES.
 """
 
-from sejax.report.published import pseudo_labelling, transfer
+from sejax.report.published import cyclegan, pseudo_labelling, transfer
 from sejax.report.terms import setting
 
 
@@ -18,8 +18,22 @@ def _transfer(results, name):
     return transfer.published(*(name.get(field, setting(results, field)) for field in fields))
 
 
-FIGURES = {"pseudo_labelling": _pseudo_labelling, "transfer": _transfer}
-NOTES = {"transfer": transfer.NOTE}
+def _cyclegan(results, name):
+    return cyclegan.difference(name.get("lambda_cls", setting(results, "lambda_cls")))
+
+
+def _augmentation(results, name):
+    training = name.get("training", setting(results, "training"))
+    return cyclegan.recognition(setting(results, "evaluation"), training, name.get("lambda_cls"))
+
+
+FIGURES = {
+    "pseudo_labelling": _pseudo_labelling,
+    "transfer": _transfer,
+    "cyclegan": _cyclegan,
+    "augmentation": _augmentation,
+}
+NOTES = {"transfer": transfer.NOTE, "cyclegan": cyclegan.DIFFERENCE_NOTE, "augmentation": cyclegan.UAR_NOTE}
 PROTOCOL_NOTES = {"transfer": transfer.PROTOCOL_NOTE}
 
 

@@ -1,0 +1,43 @@
+"""Make the synthetic set of a finished CycleGAN run: every source vector in every emotion.
+
+    python launch/synthesise.py --workdir=runs/cyclegan-emodb --data_dir=data
+    python launch/synthesise.py --workdir=runs/cyclegan-emodb --data_dir=data --source=librispeech --output=synthetic
+
+The set (features, emotion, source utterance, generator's fold, seed and lambda) is what configs/augmentation.py trains
+classifiers on. The source is the one that the generators were trained on, or any other prepared corpus.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from sejax.engine.command import run_command
+from sejax.report.results import read_results
+
+WORKDIR = flags.DEFINE_string("workdir", None, "folder of a finished run of configs/cyclegan.py", required=True)
+DATA_DIR = flags.DEFINE_string("data_dir", "data", "where launch/prepare.py put the prepared sets")
+SOURCE = flags.DEFINE_string("source", "", "prepared corpus to transfer (default: the run's own source)")
+OUTPUT = flags.DEFINE_string("output", "", "folder of the set (default: WORKDIR/synthetic)")
+
+
+def main(argv):
+    """Write the set and print what is in it."""
+    del argv
+    from sejax.data import synthetic_vectors
+    from sejax.data.catalogue import find_vectors
+    from sejax.experiments.cyclegan.synthesis import synthesise
+
+    config = read_results(WORKDIR.value)["config"]
+    corpus = SOURCE.value or config.get("source", "")
+    source = find_vectors(Path(DATA_DIR.value), corpus, features=config.get("features", "emobase2010"))
+    folder = Path(OUTPUT.value or Path(WORKDIR.value) / "synthetic")
+    generators = synthesise(Path(WORKDIR.value), source, folder)
+    made = synthetic_vectors.load(folder)
+    print(
+        f"{folder}: {len(made.label)} vectors of {len(made.names)} features, from {len(made.source_ids)} of {corpus} "
+        f"by {len(generators)} sets of generators, for {', '.join(made.classes)}"
+    )
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,204 @@
+"""From a config, prepared vectors and a synthetic set to one Assembly for each training."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from sejax.core.experiment import Assembly
+from sejax.data.catalogue import find_vectors
+from sejax.data.emotions import FOUR
+from sejax.data.folds import TEST, VALIDATION
+from sejax.data.synthetic_vectors import SyntheticVectors
+from sejax.data.synthetic_vectors import load as load_synthetic
+from sejax.data.vectors import Vectors
+from sejax.errors import InputError
+from sejax.experiments.augmentation.algorithm import CHANGES, Settings, make_experiment, make_network
+from sejax.experiments.augmentation.anchor import anchor
+from sejax.experiments.augmentation.batches import test_source, training_source
+from sejax.experiments.augmentation.members import (
+    Made,
+    Split,
+    check_folds,
+    cross_splits,
+    made_vectors,
+    member,
+    problems,
+    within_splits,
+)
+from sejax.experiments.augmentation.results import summarise
+from sejax.experiments.augmentation.schedules import TRAININGS, Schedule, schedule
+from sejax.experiments.cyclegan.assembly import emotional
+from sejax.experiments.cyclegan.members import NORMALISATIONS, stacked
+from sejax.experiments.scaling import Scaling
+
+EVALUATION_BATCH = 1024
+EXTRA = 1000  # vectors changed by noise or mixup for each emotion, where there is no synthetic set to equal
+
+
+def variants(config) -> dict[str, ConfigDict]:
+    """A config for each training of a run, by its name.
+
+    Raises:
+      InputError: an unknown training, one that is there twice, or synthetic vectors wanted and none given.
+    """
+    names = tuple(config.trainings)
+    if not names or len(set(names)) < len(names) or not set(names) <= set(TRAININGS):
+        raise InputError(f"config: trainings={','.join(names)}; give each once, of {', '.join(TRAININGS)}")
+    if not config.synthetic and any("syn" in name for name in names):
+        raise InputError(
+            "config: trainings with syn need synthetic=DIR, made by launch/synthesise.py; give it, or other trainings"
+        )
+    found = {}
+    for name in names:
+        found[name] = ConfigDict(config.to_dict())
+        found[name].training = name
+    return found
+
+
+def build(config, data_dir: Path) -> Assembly:
+    """One training of the comparison (a config of `variants`) on prepared vectors and a synthetic set.
+
+    Raises:
+      InputError: no such prepared or synthetic set, or one that does not fit.
+    """
+    real = [find_vectors(data_dir, name, features=config.features) for name in config.real]
+    test = find_vectors(data_dir, config.test, features=config.features) if config.test else None
+    return assemble(config, real, test, load_synthetic(config.synthetic) if config.synthetic else None)
+
+
+def assemble(config, sets: list[Vectors], other: Vectors | None, synthetic: SyntheticVectors | None) -> Assembly:
+    """As `build`, from vectors at hand; ``other`` is the test corpus of a cross-corpus comparison."""
+    _check(config, sets, other, synthetic)
+    real = emotional(sets)
+    test = emotional([other]) if other else real
+    splits = _splits(config, real, test)
+    uses_synthetic = "syn" in config.training
+    extra = _extra(config, synthetic)
+    names, members = make_members(config, splits, real, synthetic if uses_synthetic else None, extra)
+    plan = schedule(
+        config.training,
+        config.evaluation,
+        vectors=int(max(member["count"] + member["made"] for member in members)),
+        updates=config.updates,
+    )
+    rows = math.ceil(plan.updates / config.rows)
+    batch = min(EVALUATION_BATCH, len(test.label))
+    change = config.training.removeprefix("real+")
+    settings = Settings(
+        len(FOUR),
+        plan,
+        rows,
+        change=change if change in CHANGES else "",
+        **{name: config[name] for name in ("noise", "mixup", "slope")},
+    )
+    vectors, label = real.features, real.label
+    if uses_synthetic:
+        vectors, label = (np.concatenate(pair) for pair in ((vectors, synthetic.features), (label, synthetic.label)))
+    return Assembly(
+        experiment=make_experiment(settings),
+        train=training_source(plan.batch_size, changed=bool(settings.change)),
+        valid=test_source(len(test.label), batch, batches=0),
+        whole=test_source(len(test.label), batch),
+        data={"vectors": vectors, "label": label, "test": test.features, "test_label": test.label},
+        members=stacked(members),
+        names=names,
+        iterations=1,
+        epochs=math.ceil(plan.updates / rows),
+        batch_size=plan.batch_size,
+        summarise=summarise,
+        about=about(config, real, test, splits, plan),
+    )
+
+
+def _check(config, sets: list[Vectors], other: Vectors | None, synthetic: SyntheticVectors | None) -> None:
+    if config.normalisation not in NORMALISATIONS:
+        raise InputError(f"config: normalisation={config.normalisation!r}; choose one of {', '.join(NORMALISATIONS)}")
+    if other is not None and other.corpus in config.real:
+        raise InputError(f"config: test={other.corpus} is trained on too; leave test empty for tests within a corpus")
+    for name in ("folds", "repeats", "rows"):
+        if not config[name] > 0:
+            raise InputError(f"config: {name}={config[name]}; give more than 0")
+    for one in [*sets, *([other] if other else []), *([synthetic] if synthetic else [])]:
+        if one.names != sets[0].names:
+            raise InputError(f"{one.folder} has other features than {sets[0].folder}; prepare both alike")
+    if synthetic is not None:
+        check_folds(synthetic, config)
+
+
+def _splits(config, real: Vectors, test: Vectors) -> list[Split]:
+    if config.evaluation == "within":
+        return within_splits(real, normalisation=config.normalisation, folds=config.folds, seed=config.seed)
+    return cross_splits(
+        real, test, normalisation=config.normalisation, development=config.development, seed=config.seed
+    )
+
+
+def _extra(config, synthetic: SyntheticVectors | None) -> int:
+    """How many vectors of each emotion noise and mixup make: as many as a generator does."""
+    return config.extra or (len(synthetic.source_ids) if synthetic is not None else EXTRA)
+
+
+def make_members(config, splits: list[Split], real: Vectors, synthetic: SyntheticVectors | None, extra: int):
+    """Splits x repeats (x weights of the generators) of one training: their names and arrays."""
+    uses_real, changes = config.training != "syn", config.training.removeprefix("real+") in CHANGES
+    names, members, cache = [], [], {}
+    for weight in config.lambdas if synthetic is not None else (None,):
+        for split in splits:
+            for repeat in range(config.repeats):
+                if synthetic is None:
+                    made = Made({}, 0, extra * len(FOUR) if changes else 0, split.real_scaling)
+                else:
+                    key = (weight, split.number, repeat % synthetic.about["seeds"])
+                    if key not in cache:  # fitting the normalisation reads all of the generator's vectors
+                        cache[key] = made_vectors(
+                            synthetic, split, weight=weight, repeat=repeat, offset=len(real.label)
+                        )
+                    made = cache[key]
+                names.append({"training": config.training, "fold": split.number, "seed": repeat} | made.name)
+                members.append(member(split, real, made, uses_real=uses_real))
+    return tuple(names), members
+
+
+def posteriors(config, num_classes: int):
+    """How a trained member classifies functionals; see `sejax.experiments.Posteriors`."""
+    network = make_network(num_classes, schedule(config.training, config.evaluation, vectors=1), slope=config.slope)
+
+    def apply(state, shared, vectors):
+        del shared
+        inputs = Scaling(**state["test_scaling"]).apply(vectors)
+        return jax.nn.softmax(network.apply({"params": state["params"]}, inputs))
+
+    return ("params", "test_scaling"), {}, apply
+
+
+def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Schedule) -> dict[str, Any]:
+    """What the results file says about the data, the protocol and the anchor."""
+    counts = {
+        name: int(np.mean([(one.part == kind).sum() for one in splits]))
+        for name, kind in (("development", VALIDATION), ("test", TEST))
+    }
+    found = {
+        "corpus": real.corpus,
+        "test_corpus": test.corpus,
+        "protocol": config.evaluation,
+        "classes": list(FOUR),
+        "unit": "utterance",
+        "paper": {},  # its figures stand with the variants
+        "data": {
+            "vectors": {"training": int(np.mean([one.trains.sum() for one in splits]))} | counts,
+            "features": len(real.names),
+            "schedules": {config.training: plan._asdict()},
+            "settings": real.settings,
+        },
+    }
+    if config.training == config.trainings[0]:  # the same for every training
+        what = "leave one group out" if config.evaluation == "within" else f"trained on {real.corpus}"
+        found["anchor"] = anchor(
+            problems(splits, real, test), num_classes=len(FOUR), protocol=f"{what}, {config.normalisation}"
+        )
+    return found
+

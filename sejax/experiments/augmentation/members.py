@@ -1,0 +1,150 @@
+"""Folds x repeats (x generators) of one training, each with its rows and its z-normalisations.
+
+Where the normalisations are fitted is the protocol. `leak_free`: real vectors by the fold's training part; test vectors
+of the same corpus by that too, those of another corpus by its development part. `as_published`: each corpus by all of
+its own vectors, test part included. Synthetic vectors are training vectors and always normalised by themselves.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sejax.data.folds import TEST, TRAIN, VALIDATION
+from sejax.data.synthetic_vectors import SyntheticVectors
+from sejax.data.vectors import Vectors
+from sejax.errors import InputError
+from sejax.experiments.augmentation.anchor import Problem
+from sejax.experiments.cyclegan.members import WHOLE, rows_by_class, target_folds
+from sejax.experiments.scaling import Scaling, fit_z_norm
+
+
+class Split(NamedTuple):
+    """One fold of a comparison.
+
+    Attributes:
+      number: of the fold; -1 where all real vectors train.
+      trains: bool[T], the real training vectors.
+      part: i8[U], of the test vectors: 1 development, 2 test.
+      real_scaling, test_scaling: z-normalisations of real and of test vectors.
+    """
+
+    number: int
+    trains: np.ndarray
+    part: np.ndarray
+    real_scaling: Scaling
+    test_scaling: Scaling
+
+
+def within_splits(real: Vectors, *, normalisation: str, folds: int, seed: int) -> list[Split]:
+    """The folds that the generators were trained on, tested within the corpus.
+
+    Raises:
+      InputError: unknown normalisation, or a corpus that cannot be split so.
+    """
+    found = target_folds(real, normalisation="leak_free", folds=folds, whole=False, seed=seed)
+    whole = fit_z_norm(real.features)
+    splits = []
+    for fold in found:
+        trains = fold.part == TRAIN
+        scaling = fit_z_norm(real.features[trains]) if normalisation == "leak_free" else whole
+        splits.append(Split(fold.number, trains, fold.part, scaling, scaling))
+    return splits
+
+
+def cross_splits(real: Vectors, test: Vectors, *, normalisation: str, development: float, seed: int) -> list[Split]:
+    """One fold: all real vectors train; of another corpus a share of each class is for development, the rest tests.
+
+    Raises:
+      InputError: a share that is no share, or a class too small for one.
+    """
+    if not 0 < development < 1:
+        raise InputError(f"config: development={development}; give a share of the test corpus between 0 and 1")
+    part = np.full(len(test.label), TEST, np.int8)
+    random = np.random.default_rng(seed)
+    for number, name in enumerate(test.classes):
+        rows = random.permutation(np.flatnonzero(test.label == number))
+        count = round(development * len(rows))
+        if not 0 < count < len(rows):
+            raise InputError(
+                f"{test.corpus}: class {name!r} has {len(rows)} vectors, too few for a development part of "
+                f"{development:.0%} and a test part"
+            )
+        part[rows[:count]] = VALIDATION
+    seen = test.features if normalisation == "as_published" else test.features[part == VALIDATION]
+    return [Split(WHOLE, np.ones(len(real.label), bool), part, fit_z_norm(real.features), fit_z_norm(seen))]
+
+
+def problems(splits: list[Split], real: Vectors, test: Vectors) -> list[Problem]:
+    """The splits as the support vector machine takes them."""
+    return [
+        Problem(
+            real.features[one.trains],
+            real.label[one.trains],
+            one.real_scaling,
+            test.features[one.part == TEST],
+            test.label[one.part == TEST],
+            one.test_scaling,
+        )
+        for one in splits
+    ]
+
+
+class Made(NamedTuple):
+    """The synthetic vectors of one member: name of the generator's weight, first row, number, normalisation."""
+
+    name: dict[str, Any]
+    start: int
+    count: int
+    scaling: Scaling
+
+
+def made_vectors(synthetic: SyntheticVectors, split: Split, *, weight: float, repeat: int, offset: int) -> Made:
+    """What the generator of a split made: of its fold (or of all vectors, where none was left out), weight and seed.
+
+    Repeats take the generators' seeds in turn. ``offset``: rows of real vectors before the synthetic ones.
+
+    Raises:
+      InputError: the set has no such generator.
+    """
+    fold = WHOLE if synthetic.about["normalisation"] == "as_published" else split.number
+    seed = repeat % synthetic.about["seeds"]
+    start, stop = synthetic.rows_of(fold=fold, seed=seed, lambda_cls=float(weight))
+    scaling = fit_z_norm(np.asarray(synthetic.features[start:stop]))
+    return Made({"lambda_cls": float(weight)}, offset + start, stop - start, scaling)
+
+
+def member(split: Split, real: Vectors, made: Made, *, uses_real: bool) -> dict[str, Any]:
+    """The arrays of one member, see `sejax.experiments.augmentation.algorithm.ClassifierState`."""
+    length = len(real.label)
+    rows = np.flatnonzero(split.trains).astype(np.int32)
+    class_rows, class_count = rows_by_class(real, split.trains, length)
+    scalings = {"real": split.real_scaling, "made": made.scaling, "test": split.test_scaling}
+    return {
+        "part": split.part,
+        "rows": np.pad(rows, (0, length - len(rows))),
+        "count": np.int32(len(rows) if uses_real else 0),
+        "class_rows": class_rows,
+        "class_count": class_count,
+        "start": np.int32(made.start),
+        "made": np.int32(made.count),
+        **{f"{name}_scaling": scaling._asdict() for name, scaling in scalings.items()},
+    }
+
+
+def check_folds(synthetic: SyntheticVectors, config) -> None:
+    """Synthetic vectors must come from generators that did not see the fold's test part.
+
+    Raises:
+      InputError: their run had other targets, folds, seed or features, or another protocol.
+    """
+    about = synthetic.about
+    wanted = {"target": list(config.real), "features": config.features, "normalisation": config.normalisation}
+    if config.evaluation == "within" and config.normalisation == "leak_free":
+        wanted |= {"folds": config.folds, "seed": config.seed}
+    differing = [f"{name}: {about[name]} there, {value} here" for name, value in wanted.items() if about[name] != value]
+    if differing:
+        raise InputError(
+            f"{synthetic.folder} was made by generators of another setting ({'; '.join(differing)}), so that their "
+            "vectors would not fit these folds; give the set of a run with the same values"
+        )
+

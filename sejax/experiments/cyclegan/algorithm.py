@@ -1,0 +1,273 @@
+"""The second stage: a CycleGAN for each emotion and a classifier of what they make (Bao et al. 2019, sections 2, 4).
+
+One member is one fold's model: E CycleGANs side by side on an axis of their own, coupled by the domain classifier and
+nothing else. Members (folds x seeds x weights of the classification loss) are the engine's axis.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from sejax.core.experiment import Experiment
+from sejax.core.metrics import Scatter, Sum
+from sejax.core.rng import member_key, root_key, stream
+from sejax.experiments.cyclegan.comparison import compare
+from sejax.experiments.cyclegan.losses import (
+    adversarial_loss,
+    all_finite,
+    classification_loss,
+    cycle_loss,
+    discriminator_loss,
+)
+from sejax.experiments.cyclegan.networks import (
+    DOMAINS,
+    Networks,
+    Translations,
+    dropout_seeds,
+    first_pairs,
+    first_weights,
+    translate,
+)
+from sejax.experiments.cyclegan.pretraining import (
+    Schedule,
+    StageState,
+    biases,
+    common_fields,
+    moved,
+    next_row,
+    of_healthy,
+    overall,
+    per_emotion,
+    rate_at,
+    scaled,
+)
+
+
+class Settings(NamedTuple):
+    """The method's numbers; defaults are the paper's, section 4.1.
+
+    Attributes:
+      classes: the emotions.
+      schedule: epochs and rates, of generators, classifier and discriminators alike.
+      batch_size: B.
+      generator_updates: before each update of the discriminators.
+      real_label: what discriminators are to say of real vectors (one-sided label smoothing).
+      sample: K, source rows whose translations are kept for distances and projections.
+    """
+
+    classes: tuple[str, ...]
+    schedule: Schedule
+    batch_size: int = 64
+    generator_updates: int = 2
+    real_label: float = 0.9
+    sample: int = 256
+
+
+@struct.dataclass
+class CycleGANState(StageState):
+    """One fold's CycleGANs. `generators` and `optimizer` as in StageState; the moments include the classifier's.
+
+    Attributes:
+      discriminators: ``{"target", "source"}`` parameters, stacked [E, ...]; discriminator_optimizer: Adam's moments.
+      classifier: the domain classifier's parameters.
+      lambda_cycle, lambda_cls: f32[], weights of the losses (equation 5).
+      discriminator_speed: f32[], the discriminators' learning rate as a multiple of the generators'.
+      reference: what synthetic vectors are compared with, see `sejax.experiments.cyclegan.comparison`.
+    """
+
+    discriminators: Any
+    discriminator_optimizer: Any
+    classifier: Any
+    lambda_cycle: jax.Array
+    lambda_cls: jax.Array
+    discriminator_speed: jax.Array
+    reference: Any
+
+
+_BY_GENERATORS = ("generators", "classifier", "optimizer", "alive", "stopped_at")  # what their updates change
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """The stage's functions with what they share; `make_experiment` hands them to the engine."""
+
+    networks: Networks
+    settings: Settings
+
+    def init(self, key, member, data) -> CycleGANState:
+        """Generators from the first stage (or fresh ones), fresh discriminators and classifier."""
+        features, emotions = data["source"].shape[-1], len(self.settings.classes)
+        networks, schedule = self.networks, self.settings.schedule
+        first = member_key(root_key(1), member["draw"])  # members that differ in lambda begin with the same weights
+        generators = member.get("generators")
+        if generators is None:
+            generators = first_pairs(networks.generator, stream(first, "generators", 0), features, emotions)
+        discriminators = first_pairs(networks.discriminator, stream(first, "discriminators", 0), features, emotions)
+        classifier = first_weights(networks.classifier, stream(first, "classifier", 0), features)
+        return CycleGANState(
+            generators=generators,
+            optimizer=schedule.adam().init({"generators": generators, "classifier": classifier}),
+            discriminators=discriminators,
+            discriminator_optimizer=schedule.adam().init(discriminators),
+            classifier=classifier,
+            lambda_cycle=member["lambda_cycle"],
+            lambda_cls=member["lambda_cls"],
+            discriminator_speed=member["discriminator_speed"],
+            reference=member["reference"],
+            **common_fields(key, member, schedule, self.settings.batch_size),
+        )
+
+    def step(self, state: CycleGANState, batch):
+        """One round: the generators' updates, each with the classifier's, then one of the discriminators."""
+        vectors = scaled(state, batch)
+
+        def update(changing, number):
+            key = jax.random.fold_in(stream(state.key, "generators", state.step), number)
+            new, losses, made = self._update_generators(state.replace(**changing), vectors, key)
+            return {name: getattr(new, name) for name in changing}, (losses, made)
+
+        # A loop, so that the update is compiled once.
+        changing = {name: getattr(state, name) for name in _BY_GENERATORS}
+        changing, each = jax.lax.scan(update, changing, jnp.arange(self.settings.generator_updates))
+        state, (losses, made) = state.replace(**changing), jax.tree.map(lambda x: x[-1], each)
+        state, discriminator = self._update_discriminators(state, vectors, made)
+        objective = losses["generator"] + state.lambda_cycle * losses["cycle"]
+        objective = objective + state.lambda_cls * losses["classification"]
+        losses = losses | {"discriminator": discriminator}
+        metrics = {"loss": overall(objective, state.alive)} | per_emotion(losses, self.settings.classes, state.alive)
+        return state.replace(step=state.step + 1), metrics
+
+    def _update_generators(self, state: CycleGANState, vectors, key):
+        """One update by equation 5: (state, losses f32[E] each, what the generators made before it)."""
+        # Four passes of the generators, two of the discriminators, and the classifier's from a row of its own.
+        seeds = dropout_seeds(key, len(self.settings.classes) + 1, 6)
+        objective = partial(self._generators_objective, state=state, vectors=vectors, seeds=seeds)
+        trained = {"generators": state.generators, "classifier": state.classifier}
+        gradients, (losses, made) = jax.grad(objective, has_aux=True)(trained)
+        healthy = state.alive & all_finite([*losses.values(), *biases(gradients["generators"])])
+        gradients |= {"generators": of_healthy(healthy, gradients["generators"])}
+        directions, optimizer = self.settings.schedule.adam().update(gradients, state.optimizer)
+        rate = rate_at(state, self.settings.schedule)
+        state = self._note(state, healthy).replace(
+            generators=moved(state.generators, directions["generators"], rate, healthy),
+            classifier=jax.tree.map(lambda p, d: p - rate * d, state.classifier, directions["classifier"]),
+            optimizer=optimizer,
+        )
+        return state, losses, made
+
+    def _generators_objective(self, trained, *, state, vectors, seeds):
+        """Equation 5 summed over emotions; aux: the losses by emotion, the translations."""
+
+        def one(pair, judges, source, target, seeds):
+            made = translate(self.networks.generator, pair, source, target, seeds)
+            fooled = [
+                adversarial_loss(self._judge(judges, domain, getattr(made, domain), seeds[4 + number]))
+                for number, domain in enumerate(DOMAINS)
+            ]
+            cycle = cycle_loss(made.source_again, source) + cycle_loss(made.target_again, target)
+            return sum(fooled), cycle, made
+
+        generator, cycle, made = jax.vmap(one)(trained["generators"], state.discriminators, *vectors, seeds[:-1])
+        # The classifier sees finite vectors only: what one CycleGAN has come to must not reach the others through it.
+        usable = state.alive & all_finite(made.target)
+        classification = self._classification(trained["classifier"], made.target, usable, seeds[-1, 0])
+        losses = {"generator": generator, "cycle": cycle, "classification": classification}
+        own = jnp.where(state.alive, generator + state.lambda_cycle * cycle, 0.0).sum()
+        return own + state.lambda_cls * classification.sum(), (losses, made)
+
+    def _judge(self, judges, domain, vectors, seeds):
+        """A discriminator's logits [B, 1] in training."""
+        return self.networks.discriminator.apply({"params": judges[domain]}, vectors, seeds=seeds)
+
+    def _classification(self, classifier, made, usable, seeds):
+        """Equation 4 by emotion, f32[E], of what was made [E, B, F]; 0 for what is not usable."""
+        emotions, batch, features = made.shape
+        shown = jnp.where(usable[:, None, None], made, 0.0).reshape(emotions * batch, features)
+        logits = self.networks.classifier.apply({"params": classifier}, shown, seeds=seeds)
+        losses = jax.vmap(classification_loss)(logits.reshape(emotions, batch, -1), jnp.arange(emotions))
+        return jnp.where(usable, losses, 0.0)
+
+    def _update_discriminators(self, state: CycleGANState, vectors, made: Translations):
+        """One update by equation 1 on what the generators made last: (state, loss f32[E])."""
+        seeds = dropout_seeds(stream(state.key, "discriminators", state.step), len(self.settings.classes), 4)
+        source, target = vectors
+
+        def one(judges, source, target, fake_source, fake_target, seeds):
+            pairs = {"target": (target, fake_target), "source": (source, fake_source)}
+            judged = [
+                [self._judge(judges, domain, x, seeds[2 * place + side]) for side, x in enumerate(pair)]
+                for place, (domain, pair) in enumerate(pairs.items())
+            ]
+            return sum(discriminator_loss(*logits, real_label=self.settings.real_label) for logits in judged)
+
+        def objective(discriminators):
+            losses = jax.vmap(one)(discriminators, source, target, made.source, made.target, seeds)
+            return losses.sum(), losses
+
+        gradients, losses = jax.grad(objective, has_aux=True)(state.discriminators)
+        healthy = state.alive & all_finite([losses, *biases(gradients)])
+        gradients = of_healthy(healthy, gradients)
+        directions, optimizer = self.settings.schedule.adam().update(gradients, state.discriminator_optimizer)
+        rate = state.discriminator_speed * rate_at(state, self.settings.schedule)
+        discriminators = moved(state.discriminators, directions, rate, healthy)
+        state = self._note(state, healthy)
+        return state.replace(discriminators=discriminators, discriminator_optimizer=optimizer), losses
+
+    def _note(self, state: CycleGANState, healthy) -> CycleGANState:
+        """Marks the CycleGANs that are no longer finite; they stay as they were before the update."""
+        stopped_at = jnp.where(state.alive & ~healthy, state.step, state.stopped_at)
+        return state.replace(alive=healthy, stopped_at=stopped_at)
+
+    def evaluate(self, state: CycleGANState, batch):
+        """Sums of what the generators make of source rows, and the translations of the sample's rows."""
+        x, valid = state.scaling.apply(batch["source"]), batch["valid"].astype(jnp.float32)
+
+        def make(pair):
+            return self.networks.generator.apply({"params": pair["target"]}, x)
+
+        made = jax.vmap(make)(state.generators)  # [E, B, F]
+        made = jnp.where(state.alive[:, None, None], made, 0.0)
+        # About the target's mean, near which they lie: sums of squares about 0 lose a narrow feature's deviation.
+        centred = made - state.reference["train"]["mean"][:, None]
+        kept = batch["slot"] >= 0
+        return {
+            "count": Sum(valid.sum()),
+            "total": Sum(jnp.einsum("b,ebf->ef", valid, centred)),
+            "squares": Sum(jnp.einsum("b,ebf->ef", valid, jnp.square(centred))),
+            "sample": Scatter.from_outputs(
+                jnp.maximum(batch["slot"], 0),
+                jnp.moveaxis(made, 0, 1),
+                size=self.settings.sample,
+                weights=valid * kept,
+            ),
+        }
+
+    def refresh(self, state: CycleGANState, metrics) -> CycleGANState:
+        """The next row of the history."""
+        del metrics
+        return next_row(state, self.settings.schedule)
+
+    def conclude(self, state: CycleGANState, metrics, data):
+        """How far source and synthetic vectors lie from the target's, and where they lie."""
+        return state, compare(state, metrics, data) | {"stopped_at": state.stopped_at}
+
+    def restart(self, state: CycleGANState, data) -> CycleGANState:
+        """There is one iteration only: nothing to get ready."""
+        del data
+        return state.replace(stopped=jnp.zeros((), bool))
+
+
+def make_experiment(networks: Networks, settings: Settings) -> Experiment:
+    """E parallel CycleGANs with their domain classifier.
+
+    Returns:
+      An Experiment. ``init``'s member is that of `sejax.experiments.cyclegan.pretraining.make_pretraining` and
+      ``{"lambda_cycle", "lambda_cls", "discriminator_speed": f32[], "reference": see comparison, "generators": those of
+      the first stage}``, the last absent where there was no first stage.
+    """
+    method = Method(networks, settings)
+    return Experiment(method.init, method.step, method.evaluate, method.refresh, method.conclude, method.restart)

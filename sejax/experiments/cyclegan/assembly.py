@@ -1,0 +1,210 @@
+"""From a config and prepared vectors to the Assembly of either stage."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from sejax.core.experiment import Assembly, Source
+from sejax.data.catalogue import find_vectors
+from sejax.data.emotions import FOUR, four_classes, relabel
+from sejax.data.joined import join, labelled_only
+from sejax.data.vectors import Vectors
+from sejax.engine.backend import run_settings
+from sejax.engine.trained import trained_states
+from sejax.errors import InputError
+from sejax.experiments.cyclegan.algorithm import Settings, make_experiment
+from sejax.experiments.cyclegan.batches import pair_source, source_rows
+from sejax.experiments.cyclegan.members import Fold, fold_arrays, sample_rows, stacked, target_folds
+from sejax.experiments.cyclegan.networks import Networks, make_networks
+from sejax.experiments.cyclegan.pretraining import Schedule, make_pretraining
+from sejax.experiments.cyclegan.results import figure_columns, summarise, summarise_pretraining
+
+PRETRAINING = "pretraining"
+STAGES = (PRETRAINING, "gan")
+EVALUATION_BATCH = 256
+_NETWORK_FIELDS = (
+    *("dropout", "classifier_dropout", "slope"),
+    *("generator_hidden", "discriminator_hidden", "classifier_hidden"),
+)
+
+
+def stages(config) -> dict[str, ConfigDict]:
+    """What is trained before a config: the generators' first stage, unless it has no epochs."""
+    if config.stage != "gan" or not config.pretraining.epochs:
+        return {}
+    first = ConfigDict(config.to_dict())
+    first.stage = PRETRAINING
+    return {PRETRAINING: first}
+
+
+def build(config, data_dir: Path, stages: Mapping[str, Path] | None = None) -> Assembly:
+    """A stage of the CycleGANs on prepared vectors; ``stages`` says where the first stage was trained.
+
+    Raises:
+      InputError: no such prepared set, a config that cannot be, a corpus that cannot be split.
+    """
+    source = find_vectors(data_dir, config.source, features=config.features)
+    sets = [find_vectors(data_dir, name, features=config.features) for name in config.target]
+    return assemble(config, source, sets, (stages or {}).get(PRETRAINING))
+
+
+def assemble(config, source: Vectors, sets: list[Vectors], pretrained: Path | None = None) -> Assembly:
+    """As `build`, from vectors at hand; ``pretrained`` is the first stage's folder."""
+    _check(config, source, sets)
+    target = emotional(sets)
+    vectors = np.asarray(source.features, np.float32)
+    folds = target_folds(
+        target, normalisation=config.normalisation, folds=config.folds, whole=config.whole, seed=config.seed
+    )
+    sample = min(config.sample, len(vectors))
+    names, members = make_members(config, folds, vectors, target, sample=sample)
+    rows = sample_rows(len(vectors), sample, config.seed)
+    slot = np.full(len(vectors), -1, np.int32)
+    slot[rows] = np.arange(len(rows), dtype=np.int32)
+    if config.stage == "gan" and config.pretraining.epochs:
+        members |= {"generators": pretrained_generators(config, pretrained, names)}
+    batch = min(EVALUATION_BATCH, len(vectors))
+    stage = _pretraining if config.stage == PRETRAINING else _gan
+    experiment, summary, schedule = stage(config, target, sample)
+    return Assembly(
+        experiment=experiment,
+        train=_training_source(config, vectors, target.features),
+        valid=source_rows(len(vectors), batch, batches=0),
+        whole=source_rows(len(vectors), batch),
+        data={"source": vectors, "target": target.features, "slot": slot, "sample_source": rows},
+        members=members,
+        names=names,
+        iterations=1,
+        epochs=-(-schedule.epochs // schedule.row_epochs),
+        batch_size=config.batch_size,
+        summarise=summary,
+        about=about(config, source, target, folds),
+    )
+
+
+def _check(config, source: Vectors, sets: list[Vectors]) -> None:
+    if config.stage not in STAGES:
+        raise InputError(f"config: stage={config.stage!r}; choose one of {', '.join(STAGES)}")
+    if source.corpus in config.target:
+        raise InputError(
+            f"config: source={source.corpus} is among the targets {'+'.join(config.target)}; its vectors would teach "
+            "generators their own test part: give another corpus as source"
+        )
+    for one in sets:
+        if one.names != source.names:
+            raise InputError(f"config: {one.corpus} and {source.corpus} have other features; prepare both alike")
+    for name in ("epochs", "row_epochs", "batch_size", "seeds", "generator_updates", "learning_rate"):
+        if not config[name] > 0:
+            raise InputError(f"config: {name}={config[name]}; give more than 0")
+    if not config.lambdas or min(config.lambdas) < 0 or len(set(config.lambdas)) < len(config.lambdas):
+        raise InputError(f"config: lambdas={'+'.join(map(str, config.lambdas))}; give each weight once, 0 or more")
+
+
+def emotional(sets: list[Vectors]) -> Vectors:
+    """The utterances of the four emotions, of one corpus or several."""
+    return join([labelled_only(relabel(one, four_classes(one.classes), FOUR)) for one in sets])
+
+
+def make_members(config, folds: list[Fold], source: np.ndarray, target: Vectors, *, sample: int):
+    """Folds x seeds (x lambdas in the second stage): their names, and their arrays stacked [M, ...]."""
+    length = max(int(np.bincount(target.label[fold.part == 0]).max()) for fold in folds)
+    arrays = {
+        fold.number: fold_arrays(fold, source, target, rows=length, sample=sample, seed=config.seed) for fold in folds
+    }
+    rate = config.pretraining.learning_rate if config.stage == PRETRAINING else config.learning_rate
+    names, members = [], []
+    for weight in config.lambdas if config.stage == "gan" else (None,):
+        for fold in folds:
+            for seed in range(config.seeds):
+                name = {"lambda_cls": float(weight)} if weight is not None else {}
+                names.append({"fold": fold.number, "seed": seed} | name)
+                draw = config.seed * 10**6 + (fold.number + 1) * 1000 + seed
+                numbers = {"learning_rate": np.float32(rate), "draw": np.int32(draw)}
+                if weight is not None:
+                    fixed = ("lambda_cycle", "discriminator_speed")
+                    numbers |= {"lambda_cls": np.float32(weight)} | {x: np.float32(config[x]) for x in fixed}
+                members.append(arrays[fold.number] | numbers)
+    if config.stage == PRETRAINING:
+        members = [{name: value for name, value in member.items() if name != "reference"} for member in members]
+    return tuple(names), stacked(members)
+
+
+def pretrained_generators(config, folder: Path | None, names) -> Any:
+    """The first stage's generators for each member [M, E, ...]: those of its fold and seed."""
+    if folder is None:
+        raise InputError("config: the generators' first stage is not trained; use launch/train.py, or pretraining=0")
+    first = list(dict.fromkeys((name["fold"], name["seed"]) for name in names))
+    rows = [first.index((name["fold"], name["seed"])) for name in names]
+    at_once = run_settings(config).members_at_once
+    return trained_states(folder, at_once, rows, len(first), ("generators",))["generators"]
+
+
+def networks_of(config, features: int) -> Networks:
+    """The networks of a config for F features."""
+    return make_networks(features, len(FOUR), **{name: config[name] for name in _NETWORK_FIELDS})
+
+
+def _schedule(config) -> Schedule:
+    if config.stage == PRETRAINING:
+        return Schedule(config.pretraining.epochs, config.pretraining.row_epochs, b1=config.b1)
+    return Schedule(
+        config.epochs, config.row_epochs, decay=config.decay, decay_epochs=config.decay_epochs, b1=config.b1
+    )
+
+
+def _pretraining(config, target: Vectors, sample: int):
+    del sample
+    networks, schedule = networks_of(config, target.features.shape[1]), _schedule(config)
+    experiment = make_pretraining(
+        networks, schedule, FOUR, batch_size=config.batch_size, objective=config.pretraining.objective
+    )
+    return experiment, partial(summarise_pretraining, classes=FOUR), schedule
+
+
+def _gan(config, target: Vectors, sample: int):
+    networks, schedule = networks_of(config, target.features.shape[1]), _schedule(config)
+    settings = Settings(
+        FOUR,
+        schedule,
+        batch_size=config.batch_size,
+        generator_updates=config.generator_updates,
+        real_label=config.real_label,
+        sample=sample,
+    )
+    summary = partial(summarise, classes=FOUR, columns=figure_columns(target.names))
+    return make_experiment(networks, settings), summary, schedule
+
+
+def _training_source(config, source: np.ndarray, target: np.ndarray) -> Source:
+    stream = None
+    if config.run.input == "grain":
+        from sejax.data.unpaired import stream_pairs
+
+        stream = partial(stream_pairs, source=source, target=target)
+    return pair_source(config.batch_size, len(source), stream_batches=stream)
+
+
+def about(config, source: Vectors, target: Vectors, folds: list[Fold]) -> dict[str, Any]:
+    """What the results file says about the data and the paper."""
+    counts = np.bincount(target.label, minlength=len(FOUR))
+    columns = figure_columns(target.names)
+    return {
+        "corpus": target.corpus,
+        "protocol": config.normalisation,
+        "classes": list(FOUR),
+        "unit": "utterance",
+        "paper": {},  # its figures stand with the variants, one for each weight of the classification loss
+        "figure_features": [{name: entry[name] for name in ("category", "name")} for entry in columns],
+        "data": {
+            "source": {"corpus": source.corpus, "vectors": len(source.label), "speakers": len(source.speakers)},
+            "target": {name: int(count) for name, count in zip(FOUR, counts, strict=True)},
+            "speakers": len(set(target.speaker.tolist())),
+            "folds": [fold.number for fold in folds],
+            "features": len(target.names),
+            "settings": source.settings,
+        },
+    }

@@ -1,0 +1,70 @@
+"""Min-max and z-normalisation of feature vectors as one affine map, safe for constant features."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+# A feature that spreads less than this share of its own size is constant: float32 holds no more than seven digits.
+CONSTANT = 1e-6
+
+
+class Scaling(NamedTuple):
+    """``(x - shift) * scale``, feature by feature; a constant feature has scale 0 and so becomes 0.
+
+    Attributes:
+      shift, scale: f32[..., F]. numpy or jax arrays.
+    """
+
+    shift: np.ndarray
+    scale: np.ndarray
+
+    def apply(self, x):
+        """Normalised vectors f32[..., F]."""
+        return (x - self.shift) * self.scale
+
+    def invert(self, x):
+        """Vectors in the features' own units; a constant feature gets its value back."""
+        on_host = isinstance(self.scale, np.ndarray) and isinstance(x, np.ndarray)
+        where = np.where if on_host else _where
+        return where(self.scale > 0, x / where(self.scale > 0, self.scale, 1.0), 0.0) + self.shift
+
+
+def _where(*arguments):
+    import jax.numpy as jnp
+
+    return jnp.where(*arguments)
+
+
+def fit_min_max(sets: Sequence[np.ndarray]) -> Scaling:
+    """The map that takes the smallest value of each feature in all of the sets f32[n, F] to 0 and the largest to 1.
+
+    One map for source and target together, so that their difference survives it.
+    """
+    low = np.min([np.min(rows, axis=0) for rows in sets], axis=0).astype(np.float64)
+    high = np.max([np.max(rows, axis=0) for rows in sets], axis=0).astype(np.float64)
+    return _scaling(low, high - low, np.maximum(np.abs(low), np.abs(high)))
+
+
+def fit_z_norm(rows: np.ndarray) -> Scaling:
+    """The map that gives each feature of the rows f32[n, F] mean 0 and standard deviation 1."""
+    mean, deviation = moments(rows)
+    return _scaling(mean, deviation, np.abs(rows).max(axis=0).astype(np.float64))
+
+
+def moments(rows: np.ndarray, *, at_once: int = 4096) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and (population) standard deviation f64[F] of rows f32[n, F], some rows at a time.
+
+    Two passes: heavy-tailed features lose nothing to cancellation.
+    """
+    parts = [slice(start, start + at_once) for start in range(0, len(rows), at_once)]
+    mean = sum(rows[part].sum(axis=0, dtype=np.float64) for part in parts) / len(rows)
+    squares = sum(np.square(rows[part].astype(np.float64) - mean).sum(axis=0) for part in parts)
+    return mean, np.sqrt(squares / len(rows))
+
+
+def _scaling(shift: np.ndarray, spread: np.ndarray, size: np.ndarray) -> Scaling:
+    # One over a subnormal number is infinite in float32, and XLA takes such numbers for 0.
+    varies = spread > np.maximum(CONSTANT * size, np.finfo(np.float32).tiny)
+    scale = np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
+    return Scaling(shift.astype(np.float32), scale.astype(np.float32))

@@ -1,0 +1,68 @@
+"""Feed-forward networks on feature vectors: the CycleGANs' generators, discriminators and domain classifier.
+
+Bao, Neumann, Vu: CycleGAN-based Emotion Style Transfer as Data Augmentation for Speech Emotion Recognition,
+Interspeech 2019, section 4.1 for the sizes.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+
+from sejax.core.rng import dropout, glorot_uniform
+
+GENERATOR = (1000, 500, 1000)
+DISCRIMINATOR = (1000, 1000)
+DOMAIN_CLASSIFIER = (100, 100)
+
+
+class FeedForward(nn.Module):
+    """Dense layers with leaky ReLU and dropout after each hidden one, then `outputs` linear units.
+
+    Layers are called hidden_0, hidden_1, ... and output. Weights begin in Glorot's uniform distribution and
+    biases at 0, as TensorFlow 1's dense layers do.
+
+    Attributes:
+      hidden: units of each hidden layer.
+      outputs: units of the last layer.
+      slope: of the leaky ReLU below 0.
+      dropout: probability that a hidden unit is zeroed in training.
+      sigmoid: the outputs pass through a sigmoid (generators: features lie in [0, 1]).
+      dtype: of the computation; None: that of inputs and weights.
+    """
+
+    hidden: tuple[int, ...]
+    outputs: int
+    slope: float = 0.2
+    dropout: float = 0.2
+    sigmoid: bool = False
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, x, *, seeds=None):
+        """Outputs [..., outputs] of features x [..., F].
+
+        `seeds` u32[n], one for each hidden layer (more are ignored), turns dropout on. They are plain integers and no
+        keys, so that one draw serves every pass of an update: a key for each costs seconds of compilation.
+        """
+        for number, width in enumerate(self.hidden):
+            x = nn.Dense(width, dtype=self.dtype, kernel_init=glorot_uniform, name=f"hidden_{number}")(x)
+            x = nn.leaky_relu(x, self.slope)
+            if seeds is not None:
+                x = dropout(seeds[number], x, rate=self.dropout)
+        x = nn.Dense(self.outputs, dtype=self.dtype, kernel_init=glorot_uniform, name="output")(x)
+        return nn.sigmoid(x) if self.sigmoid else x
+
+
+def generator(features: int, **changes) -> FeedForward:
+    """A generator of the paper, F-1000-500-1000-F with values in (0, 1)."""
+    return FeedForward(**{"hidden": GENERATOR, "outputs": features, "sigmoid": True} | changes)
+
+
+def discriminator(**changes) -> FeedForward:
+    """A discriminator of the paper, F-1000-1000-1; gives the logit of "real" [..., 1]."""
+    return FeedForward(**{"hidden": DISCRIMINATOR, "outputs": 1} | changes)
+
+
+def domain_classifier(classes: int, **changes) -> FeedForward:
+    """The paper's domain classifier, F-100-100-C; gives logits [..., C]."""
+    return FeedForward(**{"hidden": DOMAIN_CLASSIFIER, "outputs": classes, "dropout": 0.5} | changes)

@@ -1,0 +1,106 @@
+"""Classifiers of openSMILE functionals applied to a plain recording."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+import toy_vectors
+from scripts import launch
+
+from sejax.audio.opensmile import Extractor
+from sejax.engine.trained import trained_states
+from sejax.errors import InputError
+from sejax.experiments.prediction import Predictor, best_variant
+
+RATE = 16000
+PITCH = {"anger": 320.0, "joy": 240.0, "neutral": 160.0, "sadness": 90.0}  # Hz
+
+
+def voice(emotion, *, speaker, seconds=0.8):
+    """int16[T]: a sum of harmonics on the emotion's pitch, a little higher with each speaker, in noise."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    phase = 2 * np.pi * PITCH[emotion] * (1 + 0.01 * speaker) * time
+    harmonics = sum(np.cos(k * phase) / k for k in range(1, 12))
+    return (2500 * harmonics + np.random.default_rng(speaker).normal(0, 60, len(time))).astype(np.int16)
+
+
+@pytest.fixture(scope="module")
+def extract():
+    pytest.importorskip("opensmile")
+    return Extractor("emobase2010")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, extract):
+    """Workdir of classifiers trained on functionals of 40 such voices."""
+    said = [(emotion, speaker) for speaker in range(10) for emotion in PITCH]
+    features = np.stack([extract(voice(emotion, speaker=speaker), RATE) for emotion, speaker in said])
+    label = [toy_vectors.LABELS.index(emotion) for emotion, _ in said]
+    made = toy_vectors.vectors_of(
+        features, label, [speaker for _, speaker in said], corpus="voices", names=extract.names
+    )
+    data_dir, workdir = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("runs") / "voices"
+    toy_vectors.write_prepared_set(data_dir, made)
+    config = "configs/augmentation.py:real=voices,folds=2,repeats=1,updates=25"
+    done = launch(
+        "train",
+        *(f"--config={config},trainings=real", "--config.run.tensorboard=False"),
+        *(f"--data_dir={data_dir}", f"--workdir={workdir}"),
+    )
+    assert done.returncode == 0, done.stderr
+    return workdir
+
+
+def test_predict_classifies_a_plain_recording_as_a_whole(trained, tmp_path):
+    soundfile.write(tmp_path / "loud.wav", voice("joy", speaker=4), RATE)
+    soundfile.write(tmp_path / "silent.wav", np.zeros(RATE, np.int16), RATE)
+    files = [str(tmp_path / name) for name in ("loud.wav", "silent.wav")]
+    done = launch("predict", f"--workdir={trained}", f"--output={tmp_path}", "--fold=0", *files)
+    assert done.returncode == 2
+    assert "mean of 1 members: training real; fold 0" in done.stderr
+    assert "0.00 -   0.80 s" in done.stdout and "-> happy" in done.stdout
+    assert "silent.wav: silent" in done.stderr and "Traceback" not in done.stderr
+    assert (tmp_path / "loud.svg").is_file()
+
+
+def test_posteriors_are_the_mean_over_members_each_with_its_own_normalisation(trained, extract):
+    wave = np.concatenate([voice("joy", speaker=1), voice("sadness", speaker=2)])  # folds disagree
+    predict = Predictor(trained)
+    assert [member["fold"] for member in predict.members] == [0, 1]
+    found = predict(wave, RATE)
+    states = trained_states(trained / "variants" / "real", 0, [0, 1], 2, ("params", "test_scaling"))
+    expected = []
+    for member in range(2):
+        scaling = {name: value[member] for name, value in states["test_scaling"].items()}
+        x = (extract(wave, RATE) - scaling["shift"]) * scaling["scale"]
+        for name in ("hidden_0", "hidden_1", "output"):
+            x = x @ states["params"][name]["kernel"][member] + states["params"][name]["bias"][member]
+            x = x if name == "output" else np.where(x > 0, x, 0.2 * x)
+        expected.append(np.exp(x - x.max()) / np.exp(x - x.max()).sum())
+    assert not np.allclose(*expected, atol=0.1)
+    np.testing.assert_allclose(found.utterance, np.mean(expected, axis=0), atol=1e-5)
+    np.testing.assert_allclose(found.posteriors, found.utterance[None])
+    for emotion, name in zip(PITCH, ("angry", "happy", "neutral", "sad"), strict=True):
+        assert predict.classes[predict(voice(emotion, speaker=7), RATE).utterance.argmax()] == name
+
+
+def test_another_opensmile_than_that_of_training_is_refused(trained, tmp_path):
+    copy = shutil.copytree(trained, tmp_path / "run")
+    changed = json.loads((copy / "results.json").read_text())
+    changed["data"]["settings"]["opensmile"] = "1.0.0"
+    (copy / "results.json").write_text(json.dumps(changed))
+    with pytest.raises(InputError, match=r"pip install opensmile==1\.0\.0"):
+        Predictor(copy)
+
+
+def test_where_nothing_was_validated_the_first_variant_predicts_and_not_the_one_that_tests_best():
+    def variant(name, **metrics):
+        return {"name": {"training": name}, "summary": {metric: {"mean": value} for metric, value in metrics.items()}}
+
+    tested = [variant("real", **{"test/accuracy": 0.1}), variant("syn", **{"test/accuracy": 0.9})]
+    assert best_variant({"variants": tested}, {}) == {"training": ("real",)}
+    assert best_variant({"variants": tested}, {"training": ("syn",)}) == {"training": ("syn",)}
+    validated = [variant("real", **{"valid/accuracy": 0.5}), variant("syn", **{"valid/accuracy": 0.6})]
+    assert best_variant({"variants": validated}, {"fold": ("0",)}) == {"training": ("syn",), "fold": ("0",)}
