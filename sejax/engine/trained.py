@@ -21,7 +21,7 @@ def trained_states(
       at_once: members of a group, as the run was driven (0: all).
       rows: members, repeated where a member is wanted more than once.
       count: members of the run.
-      subtrees: fields of the state.
+      subtrees: fields of the state, or parts of one, such as "generators/target".
     """
     found: dict[int, dict[str, np.ndarray]] = {}
     for start, stop in groups(count, at_once):

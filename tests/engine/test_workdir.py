@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from sejax.engine.workdir import claim, differences, environment, read_claim
+from sejax.engine.workdir import claim, differences, environment, read_claim, release
 from sejax.errors import InputError
 
 CONFIG = {
@@ -98,3 +98,12 @@ def test_a_folder_without_a_run_or_with_a_broken_one_is_an_error_that_names_it(t
 
 def test_differences_are_named_by_path():
     assert list(differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}})) == ["a.c: 2 -> 3"]
+
+
+def test_a_folder_that_is_released_may_be_another_runs(tmp_path):
+    claim(tmp_path, CONFIG, HERE)
+    with pytest.raises(InputError, match="another config"):
+        claim(tmp_path, _changed(corpus="ravdess"), HERE)
+    release(tmp_path)
+    assert claim(tmp_path, _changed(corpus="ravdess"), HERE) is False
+    assert claim(tmp_path, _changed(corpus="ravdess"), HERE) is True

@@ -24,12 +24,17 @@ from sejax.experiments.scaling import Scaling, fit_z_norm
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "augmentation.py"
 
 
-def make_config(training="real", **changes):
-    """The config of one training, shrunk."""
+def get_config(argument):
+    """`get_config` of configs/augmentation.py."""
     spec = importlib.util.spec_from_file_location("augmentation_config", CONFIG)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    config = module.get_config("runlocal,real=emodb,lambdas=2.0")
+    return module.get_config(argument)
+
+
+def make_config(training="real", **changes):
+    """The config of one training, shrunk."""
+    config = get_config("runlocal,real=emodb,lambdas=2.0")
     config.training, config.trainings, config.extra = training, (training,), 10
     config.update(changes)
     return config
@@ -254,6 +259,10 @@ def test_vectors_of_generators_that_may_have_seen_the_test_part_are_refused(tmp_
 def test_a_set_without_the_folds_generator_is_refused(tmp_path):
     with pytest.raises(InputError, match="0 generators with fold=1, seed=0, lambda_cls=2.0; there are fold=0"):
         assembled(toy_vectors.synthetic(tmp_path / "made", of_folds=(0,)), "syn")
+
+
+def test_arguments_name_trainings_without_a_plus_sign():
+    assert get_config("trainings=real+both+noise").trainings == ("real", "real+syn", "real+noise")
 
 
 def test_trainings_that_cannot_be_are_refused():

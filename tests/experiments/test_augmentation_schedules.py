@@ -35,3 +35,8 @@ def test_fewer_vectors_take_the_papers_epochs_or_as_many_updates_as_asked_for_at
     for wrong in (("fake", "within"), ("real", "without")):
         with pytest.raises(InputError, match="choose"):
             schedule(*wrong, vectors=1)
+
+
+def test_a_schedule_reads_in_words():
+    found = str(schedule("real", "within", vectors=4424))
+    assert found == "hidden 100-100, batch 64, dropout 0.2, rate 1e-05, 4900 updates"

@@ -99,7 +99,6 @@ def test_classifiers_are_tested_on_another_corpus(tmp_path, made, vectors_dir):
 
 def test_what_cannot_be_ends_without_a_traceback_and_says_why(tmp_path, gans, made, classifiers, vectors_dir):
     here, there = f"--data_dir={vectors_dir}", f"--workdir={tmp_path / 'run'}"
-    elsewhere = f"--workdir={tmp_path / 'other'}"
     wrong = "--config=configs/augmentation.py:real=emodb,folds=5"
     assert "exists already" in refused("synthesise", f"--workdir={gans}", here)
     assert "augmentation; give one of configs/cyclegan.py" in refused(
@@ -109,9 +108,11 @@ def test_what_cannot_be_ends_without_a_traceback_and_says_why(tmp_path, gans, ma
     assert "source=emodb is among the targets" in refused("train", same, here, there)
     assert "synthetic=DIR" in refused("train", "--config=configs/augmentation.py:real=emodb", here, there)
     assert "folds: 2 there, 5 here" in refused("train", f"{wrong},trainings=syn,synthetic={made}", here, there)
+    # A command that was refused has no claim to the folder, so the next one may take it.
     assert "is not a set of synthetic vectors" in refused(
-        "train", f"{wrong},trainings=syn,synthetic={tmp_path}", here, elsewhere
+        "train", f"{wrong},trainings=syn,synthetic={tmp_path}", here, there
     )
+    assert not (tmp_path / "run" / "config.json").exists()
     assert "experiment: 'cyclegan' -> 'augmentation'" in refused("train", *AUGMENTATION, here, f"--workdir={gans}")
     assert "launch/synthesise.py" in refused("predict", f"--workdir={gans}", "--wav=any.wav")
 

@@ -191,7 +191,7 @@ def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Sched
         "data": {
             "vectors": {"training": int(np.mean([one.trains.sum() for one in splits]))} | counts,
             "features": len(real.names),
-            "schedules": {config.training: plan._asdict()},
+            "schedules": {config.training: str(plan)},
             "settings": real.settings,
         },
     }

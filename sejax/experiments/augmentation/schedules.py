@@ -26,6 +26,13 @@ class Schedule(NamedTuple):
     learning_rate: float
     updates: int
 
+    def __str__(self) -> str:
+        """In words: "hidden 100-100, batch 64, dropout 0.2, rate 1e-05, 4900 updates"."""
+        return (
+            f"hidden {'-'.join(map(str, self.hidden))}, batch {self.batch_size}, dropout {self.dropout:g}, rate "
+            f"{self.learning_rate:.3g}, {self.updates} updates"
+        )
+
 
 class _Published(NamedTuple):
     units: int

@@ -85,7 +85,7 @@ def load_generators(
 def _generators(workdir: Path, rows: Sequence[int], count: int, classes: Sequence[str]) -> list[Generators]:
     config = ConfigDict(read_claim(workdir)["config"])
     at_once = run_settings(config).members_at_once
-    states = trained_states(workdir, at_once, rows, count, ("generators", "scaling"))
+    states = trained_states(workdir, at_once, rows, count, ("generators/target", "scaling"))
     params, scaling = states["generators"]["target"], Scaling(**states["scaling"])
     return [
         Generators(*jax.tree.map(lambda x, row=row: x[row], (params, scaling)), tuple(classes), float(config.slope))
@@ -139,8 +139,8 @@ def _parts(workdir: Path, results, source: Vectors) -> Iterator[tuple[int, int, 
     """The synthetic vectors of one generator, class and stretch of the source after the other."""
     make = jax.jit(transfer)
     rows = [row for row, member in enumerate(results["members"]) if not member["failed"]]
-    for number, row in enumerate(rows):
-        (generators,) = _generators(workdir, [row], len(results["members"]), results["classes"])
+    loaded = _generators(workdir, rows, len(results["members"]), results["classes"])  # checkpoints are read once
+    for number, (row, generators) in enumerate(zip(rows, loaded, strict=True)):
         sound = [results["members"][row]["gans"][name] is None for name in generators.classes]
         starts = range(0, len(source.features), AT_ONCE)
         made = [np.asarray(make(generators, np.asarray(source.features[i : i + AT_ONCE]))) for i in starts]
