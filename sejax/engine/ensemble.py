@@ -30,8 +30,7 @@ def over_members(function: Callable, *, how: str, member_args: tuple[bool, ...])
     """
     if how not in HOW:
         raise InputError(f"ensemble: how={how!r} is unknown; choose one of {', '.join(HOW)}")
-    if how == "vmap":
-        return jax.vmap(function, in_axes=tuple(0 if own else None for own in member_args))
+    vmapped = jax.vmap(function, in_axes=tuple(0 if own else None for own in member_args))
 
     def mapped(*args):
         own = [arg for arg, is_own in zip(args, member_args, strict=True) if is_own]
@@ -40,11 +39,12 @@ def over_members(function: Callable, *, how: str, member_args: tuple[bool, ...])
             rest = iter(own_args)
             return function(*(next(rest) if is_own else arg for arg, is_own in zip(args, member_args, strict=True)))
 
-        # A lone member runs outside any loop: convolution gradients inside one are slow on a CPU.
+        # A lone member runs by itself: convolution gradients inside a loop are slow on a CPU, and so is work whose
+        # outermost axis has one entry, which is not shared out to the cores.
         if jax.tree.leaves(own)[0].shape[0] == 1:
             lone = one(jax.tree.map(lambda x: x[0], own))
             return jax.tree.map(lambda x: x[None], lone)
-        return jax.lax.map(one, own)
+        return vmapped(*args) if how == "vmap" else jax.lax.map(one, own)
 
     return mapped
 
