@@ -14,7 +14,6 @@ channels_last layout. Needs torch and torchvision.
 
 import argparse
 import os
-import statistics
 import sys
 import time
 from pathlib import Path
@@ -27,6 +26,8 @@ import optax
 ROOT = Path(__file__).resolve().parents[1]
 # The torch networks are those of the parity tests.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "parity")]
+
+from turns import medians  # noqa: E402
 
 NETWORKS = ("alexnet", "squeezenet1_0", "squeezenet1_1", "resnet50", "wide_resnet50_2", "inception_v3")
 AUXILIARY = 0.4  # weight of Inception's second loss (Szegedy et al. 2015)
@@ -125,18 +126,6 @@ def theirs(name, images, labels, dtype, compile_it):
         done()
 
     return forward, train
-
-
-def medians(calls, rounds):
-    """Median seconds of each call, after one to warm up; the calls take turns."""
-    seconds = [[] for _ in calls]
-    for turn in range(rounds + 1):
-        for call, taken in zip(calls, seconds, strict=True):
-            start = time.perf_counter()
-            call()
-            if turn:
-                taken.append(time.perf_counter() - start)
-    return [statistics.median(taken) for taken in seconds]
 
 
 def compare(name, options):

@@ -15,7 +15,6 @@ C++ compiler for `compiled`.
 
 import argparse
 import os
-import statistics
 import sys
 import time
 from functools import partial
@@ -28,6 +27,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 # The torch side is the reference of the parity tests; vectors and config are those of the other tests.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "parity")]
+
+from turns import medians  # noqa: E402
 
 SIDES = ("ours", "torch", "compiled", "members")
 EMOTIONS, FEATURES, SOURCES, COUNT = 4, 1582, 512, 256
@@ -126,18 +127,6 @@ def fastest_adam(options):
     told = ", ".join(f"{name} {second * 1e3:.1f} ms" for name, second in seconds.items())
     print(f"torch's Adam on {8 * options.features * 1000 / 1e6:.1f}e6 weights: {told}")
     return min(seconds, key=seconds.get)
-
-
-def medians(calls, rounds):
-    """Median seconds of each call, after one to warm up; the calls take turns."""
-    seconds = [[] for _ in calls]
-    for turn in range(rounds + 1):
-        for call, taken in zip(calls, seconds, strict=True):
-            start = time.perf_counter()
-            call()
-            if turn:
-                taken.append(time.perf_counter() - start)
-    return [statistics.median(taken) for taken in seconds]
 
 
 def work(stage, options):

@@ -1,0 +1,16 @@
+"""Timing of several sides in one run: they take turns, so that whatever else the machine does meets all of them."""
+
+import statistics
+import time
+
+
+def medians(calls, rounds):
+    """Median seconds of each call, after one to warm up; the calls take turns."""
+    seconds = [[] for _ in calls]
+    for turn in range(rounds + 1):
+        for call, taken in zip(calls, seconds, strict=True):
+            start = time.perf_counter()
+            call()
+            if turn:
+                taken.append(time.perf_counter() - start)
+    return [statistics.median(taken) for taken in seconds]
