@@ -1,12 +1,22 @@
-"""Several prepared sets of vectors as one, and the labelled part of a set."""
+"""Several prepared sets of vectors as one, and the labelled or emotional part of a set."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from sejax.data.emotions import FOUR, four_classes, relabel
 from sejax.data.vectors import Vectors
 from sejax.errors import InputError
+
+
+def emotional(sets: Sequence[Vectors]) -> Vectors:
+    """The utterances of the four emotions, of one corpus or several.
+
+    Raises:
+      InputError: a corpus lacks an emotion, or the sets cannot be joined.
+    """
+    return join([labelled_only(relabel(one, four_classes(one.classes), FOUR)) for one in sets])
 
 
 def labelled_only(vectors: Vectors) -> Vectors:

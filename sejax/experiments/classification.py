@@ -3,6 +3,7 @@
 Images are rows of resident data, I in all; C classes.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import jax
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sejax.core import metrics
-from sejax.core.experiment import Plan, Source
+from sejax.core.experiment import Batch, Plan, PyTree, Source
 from sejax.core.metrics import Confusion
 
 PARTS = ("test", "test_utterance")
@@ -82,8 +83,8 @@ def train_source(batch_size: int, *, stream_batches=None) -> Source:
     return Source(plan_at, gather, stream=stream_batches)
 
 
-def valid_source(valid_length: int, batch_size: int) -> Source:
-    """The member's validation images, ``batch_size`` at a time."""
+def valid_source(valid_length: int, batch_size: int, *, gather: Callable[[PyTree, Plan], Batch] = gather) -> Source:
+    """The member's validation images, ``batch_size`` at a time; ``gather`` makes the batch of a plan."""
 
     def plan_at(state: OrderedState, position):
         start = position * batch_size
@@ -93,15 +94,24 @@ def valid_source(valid_length: int, batch_size: int) -> Source:
     return Source(plan_at, gather, batches=valid_length // batch_size)
 
 
-def whole_source(images: int, batch_size: int) -> Source:
-    """All images in the data's order. Plans do not depend on the member, so members share the rows."""
+def whole_source(
+    rows: int, batch_size: int, *, gather: Callable[[PyTree, Plan], Batch] = gather, batches: int | None = None
+) -> Source:
+    """All rows of the data in their order. Plans do not depend on the member, so members share the rows.
 
-    def plan_at(state: OrderedState, position):
+    Args:
+      rows: how many there are.
+      batch_size: rows to a batch; the last one is filled up with rows that do not count.
+      gather: the batch of a plan.
+      batches: 0 evaluates nothing; None: as many as hold all rows.
+    """
+
+    def plan_at(state, position):
         del state
         index = position * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
-        return Plan(jnp.minimum(index, images - 1), index < images)
+        return Plan(jnp.minimum(index, rows - 1), index < rows)
 
-    return Source(plan_at, gather, batches=-(-images // batch_size))
+    return Source(plan_at, gather, batches=-(-rows // batch_size) if batches is None else batches)
 
 
 def confusion_metrics(confusion: np.ndarray, prefix: str) -> dict[str, float]:

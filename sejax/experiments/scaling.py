@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 # A feature that spreads less than this share of its own size is constant: float32 holds no more than seven digits.
@@ -26,14 +27,8 @@ class Scaling(NamedTuple):
     def invert(self, x):
         """Vectors in the features' own units; a constant feature gets its value back."""
         on_host = isinstance(self.scale, np.ndarray) and isinstance(x, np.ndarray)
-        where = np.where if on_host else _where
+        where = np.where if on_host else jnp.where
         return where(self.scale > 0, x / where(self.scale > 0, self.scale, 1.0), 0.0) + self.shift
-
-
-def _where(*arguments):
-    import jax.numpy as jnp
-
-    return jnp.where(*arguments)
 
 
 def fit_min_max(sets: Sequence[np.ndarray]) -> Scaling:

@@ -22,6 +22,7 @@ from sejax import models
 from sejax.core.experiment import Assembly, State
 from sejax.core.rng import member_key, root_key
 from sejax.data.folds import TEST, TRAIN, VALIDATION
+from sejax.data.joined import emotional
 from sejax.engine import placement
 from sejax.engine.backend import run_settings
 from sejax.engine.ensemble import take_members
@@ -30,7 +31,6 @@ from sejax.engine.segment import Carry, Segment, make_segment
 from sejax.experiments import variants
 from sejax.experiments.augmentation.assembly import assemble as assemble_augmentation
 from sejax.experiments.cyclegan.assembly import assemble as assemble_cyclegan
-from sejax.experiments.cyclegan.assembly import emotional
 from sejax.experiments.pseudo_labelling.assembly import assemble as assemble_pseudo_labelling
 from sejax.experiments.transfer.assembly import assemble as assemble_transfer
 

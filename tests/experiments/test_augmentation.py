@@ -13,12 +13,13 @@ import toy_vectors
 from sejax.core import metrics
 from sejax.core.rng import member_key, root_key
 from sejax.data.folds import TEST, TRAIN, VALIDATION
+from sejax.data.joined import emotional
 from sejax.errors import InputError
 from sejax.experiments.augmentation import batches
 from sejax.experiments.augmentation.assembly import assemble, variants
 from sejax.experiments.augmentation.batches import CHANGED, ITSELF
 from sejax.experiments.augmentation.members import cross_splits, within_splits
-from sejax.experiments.cyclegan.assembly import emotional
+from sejax.experiments.classification import whole_source
 from sejax.experiments.scaling import Scaling, fit_z_norm
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "augmentation.py"
@@ -280,7 +281,8 @@ def test_evaluation_counts_each_part_once(synthetic, target):
     config.trainings = ("real+noise", "real")
     started = Started(assemble(config, [toy_vectors.emotional()], other, None))
     state = started.state(0)
-    whole = batches.test_source(80, 50)  # the second batch is filled up with rows that do not count
+    # The second batch is filled up with rows that do not count.
+    whole = whole_source(80, 50, gather=batches.gather_test)
     evaluate = jax.jit(started.assembly.experiment.evaluate)
     parts = [evaluate(state, whole.batch_at(started.data, state, jnp.int32(number))) for number in range(whole.batches)]
     found = metrics.merge(*parts)
@@ -295,4 +297,5 @@ def test_evaluation_counts_each_part_once(synthetic, target):
     expected, tests = np.zeros((4, 4)), np.asarray(state.part) == TEST
     np.add.at(expected, (data.label[tests], x.argmax(axis=1)[tests]), 1)
     np.testing.assert_array_equal(found["test"].counts, expected)
-    assert started.assembly.members["part"].dtype == np.int8 and TRAIN not in started.assembly.members["part"]
+    part = np.asarray(started.assembly.members["part"])
+    assert part.dtype == np.int8 and TRAIN not in part

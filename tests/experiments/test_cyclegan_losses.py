@@ -10,12 +10,11 @@ import pytest
 
 from sejax.experiments.cyclegan.losses import (
     adversarial_loss,
-    all_finite,
     classification_loss,
     cycle_loss,
     discriminator_loss,
 )
-from sejax.experiments.cyclegan.pretraining import Schedule, next_row, overall, rate_at
+from sejax.experiments.cyclegan.stage import Schedule, all_finite, next_row, overall, rate_at
 
 
 def sigmoid(x):
@@ -73,9 +72,7 @@ def test_the_mean_loss_counts_the_living_and_is_nan_without_any():
 def test_the_rate_falls_to_four_fifths_every_fifty_epochs():
     schedule = Schedule(epochs=2000, row_epochs=50, decay=0.8)
     for step, falls in ((0, 0), (50 * 18 - 1, 0), (50 * 18, 1), (100 * 18 - 1, 1), (100 * 18, 2), (1999 * 18, 39)):
-        state = SimpleNamespace(
-            step=jnp.int32(step), epoch_updates=jnp.int32(18), learning_rate=jnp.float32(schedule.learning_rate)
-        )
+        state = SimpleNamespace(step=jnp.int32(step), epoch_updates=jnp.int32(18), learning_rate=jnp.float32(2e-4))
         np.testing.assert_allclose(rate_at(state, schedule), 2e-4 * 0.8**falls, rtol=1e-5)
 
 

@@ -14,7 +14,9 @@ from sejax.data.folds import TEST, TRAIN
 from sejax.errors import InputError
 from sejax.experiments.cyclegan.assembly import assemble
 from sejax.experiments.cyclegan.batches import order_seeds, pair_source
-from sejax.experiments.cyclegan.members import fold_arrays, principal_axes, sample_rows, target_folds
+from sejax.experiments.cyclegan.members import fold_arrays, principal_axes, reference_arrays, sample_rows
+from sejax.experiments.scaling import Scaling
+from sejax.experiments.vector_folds import target_folds
 
 COUNTS = (12, 9, 15, 10)
 SOURCE = make_vectors(30, corpus="unlabelled").features
@@ -25,7 +27,9 @@ def folds_of(target, normalisation="leak_free", *, folds=2, whole=True):
 
 
 def arrays_of(fold, target):
-    return fold_arrays(fold, SOURCE, target, rows=max(COUNTS), sample=6, seed=0)
+    arrays = fold_arrays(fold, SOURCE, target, rows=max(COUNTS))
+    scaling = Scaling(arrays["shift"], arrays["scale"])
+    return arrays | {"reference": reference_arrays(fold, SOURCE, target, scaling, sample=6, seed=0)}
 
 
 def test_what_tests_has_no_part_in_what_a_fold_trains_on():

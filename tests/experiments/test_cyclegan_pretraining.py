@@ -8,7 +8,8 @@ import pytest
 from sejax.core.rng import root_key
 from sejax.errors import InputError
 from sejax.experiments.cyclegan.networks import make_networks
-from sejax.experiments.cyclegan.pretraining import OBJECTIVES, Schedule, make_pretraining
+from sejax.experiments.cyclegan.pretraining import OBJECTIVES, make_pretraining
+from sejax.experiments.cyclegan.stage import Schedule
 
 CLASSES, FEATURES, BATCH = ("angry", "happy"), 6, 8
 NETWORKS = make_networks(FEATURES, 2, dropout=0.0, generator_hidden=(8,))
@@ -17,7 +18,7 @@ NETWORKS = make_networks(FEATURES, 2, dropout=0.0, generator_hidden=(8,))
 def started(objective):
     """The experiment's step, its first state, and a batch [B, E, F]."""
     experiment = make_pretraining(
-        NETWORKS, Schedule(10, 10, learning_rate=0.01), CLASSES, batch_size=BATCH, objective=objective
+        NETWORKS, Schedule(10, 10), CLASSES, batch_size=BATCH, objective=objective
     )
     random = np.random.default_rng(0)
     member = {

@@ -11,7 +11,8 @@ import pytest
 from sejax.core.rng import dropout, root_key, stream
 from sejax.experiments.cyclegan.algorithm import Settings, make_experiment
 from sejax.experiments.cyclegan.networks import DOMAINS, dropout_seeds, make_networks
-from sejax.experiments.cyclegan.pretraining import Schedule, make_pretraining
+from sejax.experiments.cyclegan.pretraining import make_pretraining
+from sejax.experiments.cyclegan.stage import Schedule
 
 REASON = "the updates are compared with PyTorch's; pip install torch"
 torch = pytest.importorskip("torch", reason=REASON)

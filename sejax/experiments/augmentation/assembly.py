@@ -12,13 +12,15 @@ from sejax.core.experiment import Assembly
 from sejax.data.catalogue import find_vectors
 from sejax.data.emotions import FOUR
 from sejax.data.folds import TEST, VALIDATION
+from sejax.data.joined import emotional
 from sejax.data.synthetic_vectors import SyntheticVectors
 from sejax.data.synthetic_vectors import load as load_synthetic
 from sejax.data.vectors import Vectors
+from sejax.engine.ensemble import stack_members
 from sejax.errors import InputError
 from sejax.experiments.augmentation.algorithm import CHANGES, Settings, make_experiment, make_network
 from sejax.experiments.augmentation.anchor import anchor
-from sejax.experiments.augmentation.batches import test_source, training_source
+from sejax.experiments.augmentation.batches import gather_test, training_source
 from sejax.experiments.augmentation.members import (
     Made,
     Split,
@@ -31,10 +33,12 @@ from sejax.experiments.augmentation.members import (
 )
 from sejax.experiments.augmentation.results import summarise
 from sejax.experiments.augmentation.schedules import TRAININGS, Schedule, schedule
-from sejax.experiments.cyclegan.assembly import emotional
-from sejax.experiments.cyclegan.members import NORMALISATIONS, stacked
+from sejax.experiments.classification import whole_source
 from sejax.experiments.scaling import Scaling
+from sejax.experiments.vector_folds import NORMALISATIONS
 
+MEMBER_FIELDS = {"lambda_cls": "lambdas"}
+VALIDATION_FIGURES = ("valid/uar", "valid/accuracy", "valid/macro_f1")
 EVALUATION_BATCH = 1024
 EXTRA = 1000  # vectors changed by noise or mixup for each emotion, where there is no synthetic set to equal
 
@@ -101,10 +105,10 @@ def assemble(config, sets: list[Vectors], other: Vectors | None, synthetic: Synt
     return Assembly(
         experiment=make_experiment(settings),
         train=training_source(plan.batch_size, changed=bool(settings.change)),
-        valid=test_source(len(test.label), batch, batches=0),
-        whole=test_source(len(test.label), batch),
+        valid=whole_source(len(test.label), batch, gather=gather_test, batches=0),
+        whole=whole_source(len(test.label), batch, gather=gather_test),
         data={"vectors": vectors, "label": label, "test": test.features, "test_label": test.label},
-        members=stacked(members),
+        members=stack_members(members),
         names=names,
         iterations=1,
         epochs=math.ceil(plan.updates / rows),

@@ -86,20 +86,7 @@ def _gather(data, plan: Plan):
     }
 
 
-def test_source(rows: int, batch_size: int, *, batches: int | None = None) -> Source:
-    """All vectors of the test corpus in their order; ``batches=0`` evaluates nothing."""
-
-    def plan_at(state, position):
-        del state
-        index = position * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
-        return Plan(jnp.minimum(index, rows - 1), index < rows)
-
-    def gather(data, plan):
-        return {
-            "vectors": data["test"][plan.index],
-            "label": data["test_label"][plan.index],
-            "index": plan.index,
-            "valid": plan.valid,
-        }
-
-    return Source(plan_at, gather, batches=-(-rows // batch_size) if batches is None else batches)
+def gather_test(data, plan: Plan):
+    """Test vectors f32[B, F] of an evaluation with their labels, and which rows count."""
+    found = {"vectors": data["test"][plan.index], "label": data["test_label"][plan.index]}
+    return found | {"index": plan.index, "valid": plan.valid}

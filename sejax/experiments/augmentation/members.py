@@ -14,8 +14,8 @@ from sejax.data.synthetic_vectors import SyntheticVectors
 from sejax.data.vectors import Vectors
 from sejax.errors import InputError
 from sejax.experiments.augmentation.anchor import Problem
-from sejax.experiments.cyclegan.members import WHOLE, rows_by_class, target_folds
 from sejax.experiments.scaling import Scaling, fit_z_norm
+from sejax.experiments.vector_folds import WHOLE, rows_by_class, target_folds
 
 
 class Split(NamedTuple):

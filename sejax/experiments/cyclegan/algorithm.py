@@ -18,7 +18,6 @@ from sejax.core.rng import member_key, root_key, stream
 from sejax.experiments.cyclegan.comparison import compare
 from sejax.experiments.cyclegan.losses import (
     adversarial_loss,
-    all_finite,
     classification_loss,
     cycle_loss,
     discriminator_loss,
@@ -32,9 +31,10 @@ from sejax.experiments.cyclegan.networks import (
     first_weights,
     translate,
 )
-from sejax.experiments.cyclegan.pretraining import (
+from sejax.experiments.cyclegan.stage import (
     Schedule,
     StageState,
+    all_finite,
     biases,
     common_fields,
     moved,

@@ -10,21 +10,29 @@ from ml_collections import ConfigDict
 
 from sejax.core.experiment import Assembly, Source
 from sejax.data.catalogue import find_vectors
-from sejax.data.emotions import FOUR, four_classes, relabel
-from sejax.data.joined import join, labelled_only
+from sejax.data.emotions import FOUR
+from sejax.data.folds import TRAIN
+from sejax.data.joined import emotional
 from sejax.data.vectors import Vectors
 from sejax.engine.backend import run_settings
+from sejax.engine.ensemble import stack_members
 from sejax.engine.trained import trained_states
 from sejax.errors import InputError
+from sejax.experiments.classification import whole_source
 from sejax.experiments.cyclegan.algorithm import Settings, make_experiment
-from sejax.experiments.cyclegan.batches import pair_source, source_rows
-from sejax.experiments.cyclegan.members import Fold, fold_arrays, sample_rows, stacked, target_folds
+from sejax.experiments.cyclegan.batches import gather_source, pair_source
+from sejax.experiments.cyclegan.members import fold_arrays, reference_arrays, sample_rows
 from sejax.experiments.cyclegan.networks import Networks, make_networks
-from sejax.experiments.cyclegan.pretraining import Schedule, make_pretraining
+from sejax.experiments.cyclegan.pretraining import make_pretraining
 from sejax.experiments.cyclegan.results import figure_columns, summarise, summarise_pretraining
+from sejax.experiments.cyclegan.stage import Schedule
+from sejax.experiments.scaling import Scaling
+from sejax.experiments.vector_folds import Fold, target_folds
 
 PRETRAINING = "pretraining"
 STAGES = (PRETRAINING, "gan")
+MEMBER_FIELDS = {"lambda_cls": "lambdas"}
+VALIDATION_FIGURES = ()  # nothing says how good generators are before classifiers learn from them
 EVALUATION_BATCH = 256
 _NETWORK_FIELDS = (
     *("dropout", "classifier_dropout", "slope"),
@@ -73,8 +81,8 @@ def assemble(config, source: Vectors, sets: list[Vectors], pretrained: Path | No
     return Assembly(
         experiment=experiment,
         train=_training_source(config, vectors, target.features),
-        valid=source_rows(len(vectors), batch, batches=0),
-        whole=source_rows(len(vectors), batch),
+        valid=whole_source(len(vectors), batch, gather=gather_source, batches=0),
+        whole=whole_source(len(vectors), batch, gather=gather_source),
         data={"source": vectors, "target": target.features, "slot": slot, "sample_source": rows},
         members=members,
         names=names,
@@ -104,17 +112,15 @@ def _check(config, source: Vectors, sets: list[Vectors]) -> None:
         raise InputError(f"config: lambdas={'+'.join(map(str, config.lambdas))}; give each weight once, 0 or more")
 
 
-def emotional(sets: list[Vectors]) -> Vectors:
-    """The utterances of the four emotions, of one corpus or several."""
-    return join([labelled_only(relabel(one, four_classes(one.classes), FOUR)) for one in sets])
-
-
 def make_members(config, folds: list[Fold], source: np.ndarray, target: Vectors, *, sample: int):
     """Folds x seeds (x lambdas in the second stage): their names, and their arrays stacked [M, ...]."""
-    length = max(int(np.bincount(target.label[fold.part == 0]).max()) for fold in folds)
-    arrays = {
-        fold.number: fold_arrays(fold, source, target, rows=length, sample=sample, seed=config.seed) for fold in folds
-    }
+    length = max(int(np.bincount(target.label[fold.part == TRAIN]).max()) for fold in folds)
+    arrays = {fold.number: fold_arrays(fold, source, target, rows=length) for fold in folds}
+    if config.stage == "gan":
+        for fold in folds:
+            own = arrays[fold.number]
+            scaling = Scaling(own["shift"], own["scale"])
+            own["reference"] = reference_arrays(fold, source, target, scaling, sample=sample, seed=config.seed)
     rate = config.pretraining.learning_rate if config.stage == PRETRAINING else config.learning_rate
     names, members = [], []
     for weight in config.lambdas if config.stage == "gan" else (None,):
@@ -128,9 +134,7 @@ def make_members(config, folds: list[Fold], source: np.ndarray, target: Vectors,
                     fixed = ("lambda_cycle", "discriminator_speed")
                     numbers |= {"lambda_cls": np.float32(weight)} | {x: np.float32(config[x]) for x in fixed}
                 members.append(arrays[fold.number] | numbers)
-    if config.stage == PRETRAINING:
-        members = [{name: value for name, value in member.items() if name != "reference"} for member in members]
-    return tuple(names), stacked(members)
+    return tuple(names), stack_members(members)
 
 
 def pretrained_generators(config, folder: Path | None, names) -> Any:

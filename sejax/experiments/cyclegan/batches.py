@@ -71,15 +71,6 @@ def pair_source(batch_size: int, sources: int, *, stream_batches=None) -> Source
     return Source(plan_at, gather, stream=stream_batches)
 
 
-def source_rows(sources: int, batch_size: int, *, batches: int | None = None) -> Source:
-    """All rows of the source in their order, for evaluation; ``batches=0`` evaluates nothing."""
-
-    def plan_at(state, position):
-        del state
-        index = position * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
-        return Plan(jnp.minimum(index, sources - 1), index < sources)
-
-    def rows(data, plan):
-        return {"source": data["source"][plan.index], "slot": data["slot"][plan.index], "valid": plan.valid}
-
-    return Source(plan_at, rows, batches=-(-sources // batch_size) if batches is None else batches)
+def gather_source(data, plan: Plan):
+    """Source vectors f32[B, F] of an evaluation, with the places of those that are compared, and which rows count."""
+    return {"source": data["source"][plan.index], "slot": data["slot"][plan.index], "valid": plan.valid}

@@ -4,8 +4,6 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from sejax.core.experiment import PyTree
-
 
 def adversarial_loss(logits: jax.Array, label: float = 1.0) -> jax.Array:
     """Mean cross-entropy f32[] of discriminator logits [B, 1] against ``label``, the wished probability of "real".
@@ -33,9 +31,3 @@ def classification_loss(logits: jax.Array, label: jax.Array) -> jax.Array:
     """Equation 4 for one emotion: mean softmax cross-entropy f32[] of logits [B, C] and its label i32[]."""
     labels = jnp.broadcast_to(label, logits.shape[:1])
     return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, labels))
-
-
-def all_finite(tree: PyTree) -> jax.Array:
-    """bool[E]: whether everything of each leaf [E, ...] is finite."""
-    checks = [jnp.all(jnp.isfinite(x), axis=tuple(range(1, x.ndim))) for x in jax.tree.leaves(tree)]
-    return jnp.all(jnp.stack(checks), axis=0)

@@ -5,73 +5,37 @@ classifiers. Fold -1 trains on all labelled vectors, for tests on another corpus
 one, and within-corpus classifiers of every fold get vectors from generators that saw their test part.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
 import numpy as np
 
-from sejax.data.folds import TEST, TRAIN, make_folds
+from sejax.data.folds import TEST, TRAIN
 from sejax.data.vectors import Vectors
 from sejax.errors import InputError
 from sejax.experiments.scaling import Scaling, fit_min_max, moments
-
-NORMALISATIONS = ("leak_free", "as_published")
-WHOLE = -1  # the fold that trains on everything
+from sejax.experiments.vector_folds import Fold, rows_by_class
 
 
-class Fold(NamedTuple):
-    """One split of the labelled vectors: number, and part i8[T] (`sejax.data.folds`)."""
-
-    number: int
-    part: np.ndarray
-
-
-def target_folds(target: Vectors, *, normalisation: str, folds: int, whole: bool, seed: int) -> list[Fold]:
-    """The folds of a run: leave one group of sessions out, or of speakers where there are no sessions.
-
-    Raises:
-      InputError: unknown normalisation, nothing to train, or a corpus that cannot be split so.
-    """
-    if normalisation not in NORMALISATIONS:
-        raise InputError(f"config: normalisation={normalisation!r}; choose one of {', '.join(NORMALISATIONS)}")
-    found = []
-    if normalisation == "leak_free" and folds:
-        parts = make_folds(target, protocol="speaker", folds=folds, validation=0.0, seed=seed).part
-        found = [Fold(number, part) for number, part in enumerate(parts)]
-    if whole or normalisation == "as_published":
-        found.append(Fold(WHOLE, np.full(len(target.label), TRAIN, np.int8)))
-    if not found:
-        raise InputError("config: folds=0 and whole=False leave nothing to train; give folds=5, or whole=True")
-    return found
-
-
-def fold_arrays(fold: Fold, source: np.ndarray, target: Vectors, *, rows: int, sample: int, seed: int):
-    """What `init` needs of a fold: training rows, min-max scaling, and what synthetic vectors are compared with.
+def fold_arrays(fold: Fold, source: np.ndarray, target: Vectors, *, rows: int) -> dict[str, np.ndarray]:
+    """What both stages need of a fold: training rows and min-max scaling.
 
     Args:
       fold: the split.
       source: f32[S, F]. target: labelled vectors.
-      rows: L, at least the training rows of any class. sample: K, rows drawn for distances. seed: of the drawing.
+      rows: L, at least the training rows of any class.
 
     Raises:
       InputError: a class with fewer than two training vectors.
     """
     trains = fold.part == TRAIN
-    scaling = fit_min_max([source, target.features[trains]])
     table, count = rows_by_class(target, trains, rows)
     if count.min() < 2:
         raise InputError(
             f"{target.corpus}: class {target.classes[int(count.argmin())]!r} has {count.min()} training vectors in "
             f"fold {fold.number}, and a CycleGAN needs two at least; use fewer folds, or a larger corpus"
         )
-    return {
-        "rows": table,
-        "count": count,
-        "shift": scaling.shift,
-        "scale": scaling.scale,
-        "reference": _reference(fold, source, target, scaling, sample=sample, seed=seed),
-    }
+    scaling = fit_min_max([source, target.features[trains]])
+    return {"rows": table, "count": count, "shift": scaling.shift, "scale": scaling.scale}
 
 
 def sample_rows(count: int, sample: int, seed: int) -> np.ndarray:
@@ -80,18 +44,15 @@ def sample_rows(count: int, sample: int, seed: int) -> np.ndarray:
     return np.sort(drawn).astype(np.int32)
 
 
-def rows_by_class(target: Vectors, chosen: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows i32[E, L] of each class among the chosen ones, filled up with 0, and their counts i32[E]."""
-    table = np.zeros((len(target.classes), length), np.int32)
-    count = np.zeros(len(target.classes), np.int32)
-    for number in range(len(target.classes)):
-        rows = np.flatnonzero(chosen & (target.label == number))
-        table[number, : len(rows)], count[number] = rows, len(rows)
-    return table, count
+def reference_arrays(
+    fold: Fold, source: np.ndarray, target: Vectors, scaling: Scaling, *, sample: int, seed: int
+) -> dict[str, Any]:
+    """What a fold's synthetic vectors are compared with, see `sejax.experiments.cyclegan.comparison`.
 
-
-def _reference(fold: Fold, source: np.ndarray, target: Vectors, scaling: Scaling, *, sample: int, seed: int):
-    """See `sejax.experiments.cyclegan.comparison`."""
+    Args:
+      fold, source, target: as for `fold_arrays`, whose scaling is ``scaling``.
+      sample: K, rows drawn for distances. seed: of the drawing.
+    """
     shown = scaling.apply(source[sample_rows(len(source), sample, seed)])
     kinds = {"train": TRAIN, "test": TEST}
     parts = {name: _part(target, fold.part == kind, scaling, sample, seed) for name, kind in kinds.items()}
@@ -147,9 +108,3 @@ def _median_distance(rows: np.ndarray) -> float:
     squares = np.square(rows).sum(axis=1)
     squared = squares[:, None] + squares - 2 * rows @ rows.T
     return float(np.median(np.sqrt(np.maximum(squared[np.triu_indices(len(rows), 1)], 0.0))))
-
-
-def stacked(members: Sequence[dict[str, Any]]) -> Any:
-    """Members' arrays along a new leading axis."""
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *members)
-

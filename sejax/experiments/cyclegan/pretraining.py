@@ -7,162 +7,32 @@ that G(s) begins where the source lies: adversarial training then needs far fewe
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
-from flax import struct
 
-from sejax.core.experiment import Experiment, State
+from sejax.core.experiment import Experiment
 from sejax.core.metrics import Mean
 from sejax.core.rng import stream
 from sejax.errors import InputError
-from sejax.experiments.cyclegan.batches import order_seeds
-from sejax.experiments.cyclegan.losses import all_finite, cycle_loss
+from sejax.experiments.cyclegan.losses import cycle_loss
 from sejax.experiments.cyclegan.networks import DOMAINS, Networks, dropout_seeds, first_pairs, translate
-from sejax.experiments.scaling import Scaling
-
-
-class Schedule(NamedTuple):
-    """How long a stage trains, and how fast; defaults are the paper's for the GANs.
-
-    Attributes:
-      epochs: passes over the smallest emotion's target vectors.
-      row_epochs: epochs to a row of the history (an epoch of the engine).
-      learning_rate: Adam's first rate.
-      decay: the rate is multiplied by it...
-      decay_epochs: ... every so many epochs.
-      b1, b2, epsilon: Adam's.
-    """
-
-    epochs: int
-    row_epochs: int
-    learning_rate: float = 2e-4
-    decay: float = 1.0
-    decay_epochs: int = 50
-    b1: float = 0.9
-    b2: float = 0.999
-    epsilon: float = 1e-8
-
-    def adam(self) -> optax.GradientTransformation:
-        """Adam's direction, without the rate."""
-        return optax.scale_by_adam(b1=self.b1, b2=self.b2, eps=self.epsilon)
-
+from sejax.experiments.cyclegan.stage import (
+    Schedule,
+    StageState,
+    all_finite,
+    biases,
+    common_fields,
+    moved,
+    next_row,
+    of_healthy,
+    overall,
+    per_emotion,
+    rate_at,
+    scaled,
+)
 
 OBJECTIVES = ("cycle", "identity")
-
-
-@struct.dataclass
-class StageState(State):
-    """What both stages keep of one member. E emotions, L rows at most, F features.
-
-    Attributes:
-      generators: ``{"target", "source"}`` parameters, stacked [E, ...].
-      optimizer: Adam's moments.
-      alive: bool[E], False for a CycleGAN that was not finite; stopped_at: i32[E], the update that found it, or -1.
-      seeds, rows, count, epoch_start: see `sejax.experiments.cyclegan.batches.PairedState`.
-      epoch_updates: i32[], updates to an epoch of the paper.
-      learning_rate: f32[].
-      scaling: min-max of source and target, f32[F] each.
-    """
-
-    generators: Any
-    optimizer: Any
-    alive: jax.Array
-    stopped_at: jax.Array
-    seeds: jax.Array
-    rows: jax.Array
-    count: jax.Array
-    epoch_start: jax.Array
-    epoch_updates: jax.Array
-    learning_rate: jax.Array
-    scaling: Scaling
-
-
-def common_fields(key: jax.Array, member, schedule: Schedule, batch_size: int) -> dict[str, Any]:
-    """The first values of a stage's fields that do not depend on what is trained."""
-    count = member["count"]
-    updates = -(-jnp.min(count) // batch_size).astype(jnp.int32)
-    emotions = count.shape[0]
-    return {
-        "key": key,
-        "step": jnp.zeros((), jnp.int32),
-        "epoch_steps": jnp.minimum(schedule.row_epochs, schedule.epochs).astype(jnp.int32) * updates,
-        "stopped": jnp.zeros((), bool),
-        "alive": jnp.ones((emotions,), bool),
-        "stopped_at": jnp.full((emotions,), -1, jnp.int32),
-        "seeds": order_seeds(member["draw"], emotions),
-        "rows": member["rows"],
-        "count": count,
-        "epoch_start": jnp.zeros((), jnp.int32),
-        "epoch_updates": updates,
-        "learning_rate": member["learning_rate"],
-        "scaling": Scaling(member["shift"], member["scale"]),
-    }
-
-
-def next_row(state: StageState, schedule: Schedule) -> StageState:
-    """The state that the next row of the history starts from; stopped where the schedule is over."""
-    left = schedule.epochs * state.epoch_updates - state.step
-    return state.replace(
-        epoch_start=state.step,
-        epoch_steps=jnp.clip(left, 1, schedule.row_epochs * state.epoch_updates),
-        stopped=left <= 0,
-    )
-
-
-def rate_at(state: StageState, schedule: Schedule) -> jax.Array:
-    """The learning rate f32[] of the next update."""
-    falls = state.step // state.epoch_updates // schedule.decay_epochs
-    return state.learning_rate * schedule.decay ** falls.astype(jnp.float32)
-
-
-def scaled(state: StageState, batch) -> tuple[jax.Array, jax.Array]:
-    """Source and target f32[E, B, F] of a batch [B, E, F] in [0, 1]."""
-    return tuple(state.scaling.apply(jnp.moveaxis(batch[domain], 1, 0)) for domain in ("source", "target"))
-
-
-def of_healthy(healthy: jax.Array, gradients):
-    """Gradients [E, ...] with those of CycleGANs that are not healthy (bool[E]) at 0, so that no moment is spoilt."""
-    return jax.tree.map(lambda g: jnp.where(_per_gan(healthy, g), g, 0.0), gradients)
-
-
-def moved(parameters, directions, rate: jax.Array, healthy: jax.Array):
-    """Parameters [E, ...] after a step of ``rate`` f32[]; those that are not healthy (bool[E]) stay as they are.
-
-    A rate of 0 for these costs nothing; choosing between new and old parameters would keep both in memory.
-    """
-    rates = jnp.where(healthy, rate, 0.0)
-    return jax.tree.map(lambda p, d: p - _per_gan(rates, p) * d, parameters, directions)
-
-
-def _per_gan(values: jax.Array, leaf: jax.Array) -> jax.Array:
-    """Values [E] in the shape of a leaf [E, ...]."""
-    return values.reshape((-1,) + (1,) * (leaf.ndim - 1))
-
-
-def biases(gradients) -> list[jax.Array]:
-    """The biases' gradients [E, n]: a gradient that is not finite anywhere in a layer shows in its bias.
-
-    They stand for the kernels' (whose inputs are finite where the losses are) at a thousandth of the reading.
-    """
-    return [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(gradients) if path[-1].key == "bias"]
-
-
-def per_emotion(losses: dict[str, jax.Array], classes: tuple[str, ...], alive: jax.Array) -> dict[str, Mean]:
-    """Metrics ``loss/emotion`` of losses f32[E], counting the CycleGANs that are alive."""
-    return {
-        f"{name}/{emotion}": Mean.from_values(values[number], alive[number])
-        for name, values in losses.items()
-        for number, emotion in enumerate(classes)
-    }
-
-
-def overall(values: jax.Array, alive: jax.Array) -> Mean:
-    """Mean of f32[E] over the CycleGANs that are alive; NaN without any, so that the engine stops the member."""
-    kept = Mean.from_values(values, alive)
-    return Mean(jnp.where(jnp.any(alive), kept.total, jnp.nan), kept.count)
 
 
 @dataclass(frozen=True, eq=False)
