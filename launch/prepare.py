@@ -6,6 +6,7 @@
     python launch/prepare.py --corpus=manifest --name=vam --source=vam/manifest.csv --data_dir=data
     python launch/prepare.py --corpus=synthetic --seed=1 --data_dir=data
     python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data --features=emobase2010
+    python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data --features=utterance_spectrograms
 
 Run it again after an interruption and it goes on where it was; run it again when it has finished and it does nothing.
 Other settings make another set beside the first.
@@ -27,9 +28,10 @@ DATA_DIR = flags.DEFINE_string("data_dir", "data", "folder that holds the prepar
 FEATURES = flags.DEFINE_enum(
     "features",
     "spectrograms",
-    ["spectrograms", "chunks", "emobase2010", "is10"],
+    ["spectrograms", "chunks", "emobase2010", "is10", "utterance_spectrograms"],
     "spectrograms: blocks of 1 s (pseudo_labelling); chunks: voiced chunks of 30 ms (transfer); emobase2010, is10:"
-    " openSMILE functionals of whole utterances (cyclegan)",
+    " openSMILE functionals of whole utterances (cyclegan); utterance_spectrograms: whole utterances with ratings and"
+    " word times (dcgan)",
 )
 WORKERS = flags.DEFINE_integer(
     "workers", None, "emobase2010, is10: processes that extract (default: one for each core)"
@@ -40,15 +42,23 @@ BEAM_RUNNER = flags.DEFINE_string(
 BEAM_OPTION = flags.DEFINE_multi_string("beam_option", [], "an option of the Beam pipeline, as in --beam_option=--x=y")
 SCALE = flags.DEFINE_string("scale", "log", "log (linear frequency axis) or mel, both in dB")
 VOICE_ACTIVITY = flags.DEFINE_string(
-    "voice_activity", None, "mode of the detector, 0 (keeps most) to 3, or none (default: 0; chunks: 3)"
+    "voice_activity",
+    None,
+    "mode of the detector, 0 (keeps most) to 3, or none (default: 0; chunks: 3; utterance_spectrograms: 3,"
+    " for utterances without word times)",
 )
 BLOCK_LENGTH = flags.DEFINE_float("block_length", None, "seconds (default: 1; chunks: 0.03)")
 BLOCK_OVERLAP = flags.DEFINE_float("block_overlap", None, "seconds that blocks share (default: 0.01; chunks: 0)")
 FMAX = flags.DEFINE_list(
-    "fmax", None, "maximum frequencies in Hz, an image each (default: 7000,7500,8000; chunks: 8000)"
+    "fmax", None, "maximum frequencies in Hz, an image each (default: 7000,7500,8000; otherwise 8000)"
 )
-WINDOW_LENGTH = flags.DEFINE_float("window_length", None, "seconds, of the Fourier transform (0.025; chunks: 0.005)")
-WINDOW_HOP = flags.DEFINE_float("window_hop", None, "seconds between windows (default: 0.0125; chunks: 0.001)")
+BANDS = flags.DEFINE_integer("bands", None, "frequency bands (default: 64; utterance_spectrograms: 128)")
+WINDOW_LENGTH = flags.DEFINE_float(
+    "window_length", None, "seconds, of the Fourier transform (0.025; chunks: 0.005; utterance_spectrograms: 0.064)"
+)
+WINDOW_HOP = flags.DEFINE_float(
+    "window_hop", None, "seconds between windows (default: 0.0125; chunks: 0.001; utterance_spectrograms: 0.016)"
+)
 SUBSET = flags.DEFINE_integer("subset", None, "emodb: 494 keeps what listeners recognised and found natural")
 NAME = flags.DEFINE_string("name", None, "manifest: the corpus's name; the paper's names bring their class lists")
 CLASSES = flags.DEFINE_list("classes", None, "manifest: the class list (default: the labels that occur)")
@@ -60,7 +70,8 @@ PART = flags.DEFINE_list(
     "part", None, "tedlium: train (the default), dev, test; librispeech: dev-clean and so on (default: all there are)"
 )
 
-_OF_SPECTROGRAMS = ("scale", "voice_activity", "block_length", "block_overlap", "fmax", "window_length", "window_hop")
+_OF_BLOCKS = ("block_length", "block_overlap")
+_OF_SPECTROGRAMS = (*_OF_BLOCKS, "scale", "voice_activity", "fmax", "bands", "window_length", "window_hop")
 
 
 def main(argv):
@@ -75,7 +86,7 @@ def main(argv):
     given = {name: flag.value for name, flag in options.items() if flag.value is not None}
     if CLASSES.value:
         given["classes"] = tuple(CLASSES.value)
-    prepare = _vectors() if FEATURES.value in FEATURE_SETS else _spectrograms()
+    prepare = _prepare()
     with _progress() as progress:
         folder = prepare(
             CORPUS.value,
@@ -86,6 +97,13 @@ def main(argv):
             **given,
         )
     print(features.describe(folder))
+
+
+def _prepare():
+    """The function that prepares the features asked for, with the settings in the flags."""
+    if FEATURES.value in FEATURE_SETS:
+        return _vectors()
+    return _utterances() if FEATURES.value == "utterance_spectrograms" else _spectrograms()
 
 
 def _vectors():
@@ -108,19 +126,39 @@ def _vectors():
 
 
 def _spectrograms():
-    """The function that prepares spectrograms, with the settings in the flags."""
+    """The function that prepares spectrograms of blocks, with the settings in the flags."""
     from sejax.data import features
+    from sejax.data.settings import FEATURES as KNOWN
 
+    _refuse_flags_of_vectors()
+    return functools.partial(features.prepare, settings=KNOWN[FEATURES.value](**_settings()))
+
+
+def _utterances():
+    """The function that prepares spectrograms of whole utterances, with the settings in the flags."""
+    from sejax.data.prepare_utterances import prepare_utterances
+    from sejax.data.utterance_settings import UtteranceSettings
+
+    _refuse_flags_of_vectors()
+    for name in _OF_BLOCKS:
+        if flags.FLAGS[name].present:
+            raise InputError(f"--{name} belongs to blocks; leave it out with --features={FEATURES.value}")
+    given = _settings()
+    if len(fmax := given.pop("fmax", (UtteranceSettings.fmax,))) != 1:
+        raise InputError(f"--fmax={','.join(map(str, fmax))}; give one frequency with --features={FEATURES.value}")
+    return functools.partial(prepare_utterances, settings=UtteranceSettings(fmax=fmax[0], **given))
+
+
+def _refuse_flags_of_vectors() -> None:
     for name in ("workers", "beam_runner", "beam_option"):
         if flags.FLAGS[name].present:
             raise InputError(f"--{name} belongs to feature vectors; use it with --features=emobase2010 or is10")
-    return functools.partial(features.prepare, settings=_settings())
 
 
-def _settings():
-    from sejax.data.settings import FEATURES as KNOWN
-
+def _settings() -> dict:
+    """The settings of a spectrogram that the flags give."""
     named = {
+        "bands": BANDS,
         "block_length": BLOCK_LENGTH,
         "block_overlap": BLOCK_OVERLAP,
         "window_length": WINDOW_LENGTH,
@@ -138,7 +176,7 @@ def _settings():
         except ValueError:
             found = ",".join(FMAX.value)
             raise InputError(f"--fmax={found}; use frequencies in Hz, as in 7000,7500,8000") from None
-    return KNOWN[FEATURES.value](scale=SCALE.value, **given)
+    return {"scale": SCALE.value} | given
 
 
 @contextlib.contextmanager

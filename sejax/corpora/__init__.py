@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _READERS = (
-    *("crema_d", "emodb", "iemocap", "librispeech", "manifest", "msp_improv"),
+    *("ami", "crema_d", "emodb", "iemocap", "librispeech", "manifest", "msp_improv"),
     *("nemo", "ravdess", "savee", "synthetic", "tedlium"),
 )
 

@@ -8,15 +8,14 @@ Layout: `TEDLIUM_release2/train/sph/<talk>.sph` (NIST SPHERE, 16 kHz) and `train
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from sejax.corpora.corpus import About, Corpus
 from sejax.corpora.folder import is_shadow, require_folder
 from sejax.corpora.label_files import check_counts, read_lines
-from sejax.corpora.problems import BadRecording, Problems, shortened
+from sejax.corpora.problems import Problems, shortened
+from sejax.corpora.segments import within_files
 from sejax.corpora.utterance import Recording
-from sejax.corpora.waveform import inspect
 from sejax.errors import InputError
 
 PARTS = {"train": "train", "dev": "valid", "test": "test"}  # the corpus's name: the split of our records
@@ -26,7 +25,6 @@ _LINE = re.compile(
     r"(?P<talk>\S+)\s+\S+\s+(?P<speaker>\S+)\s+(?P<start>[\d.]+)\s+(?P<end>[\d.]+)\s+(?:<(?P<tags>[^>]*)>)?\s*(?P<words>.*)$"
 )
 _SEXES = {"male": "male", "female": "female", "f0_m": "male", "f0_f": "female"}
-_SLACK = 1.0  # seconds that a segment may end after its talk's last sample: the times come from automatic alignment
 _AGAIN = "unpack the part again from its archive"
 
 ABOUT = About(
@@ -56,7 +54,7 @@ def open_corpus(source: str | Path, *, part: str | Sequence[str] = "train", allo
         counts = {"segments": len(here), "talks": len(talks)}
         check_counts(folder, counts, COUNTS[name], problems, remedy=_AGAIN)
         recordings += here
-    recordings = _within_talks(recordings, notes, problems)
+    recordings = within_files(recordings, notes, problems, whole="talk", remedy=_AGAIN)
     return Corpus(
         name="tedlium",
         classes=(),
@@ -136,33 +134,3 @@ def _words(text: str) -> str:
     """Words without pronunciation numbers (`for(2)`), silences (`<sil>`) and the name that may end a line of dev."""
     text = re.sub(r"\(\d+\)(?=\s|$)", "", text.replace("<sil>", " "))
     return " ".join(re.sub(r"\(\S*\)\s*$", "", text).split())
-
-
-def _within_talks(recordings: list[Recording], notes: Counter, problems: Problems) -> list[Recording]:
-    """Recordings with their durations; each talk's header is read once, what cannot be decoded is named once."""
-    seconds: dict[str, float] = {}
-    kept: list[Recording] = []
-    for item in recordings:
-        if item.path not in seconds:
-            seconds[item.path] = _duration(item.path, problems)
-        length = seconds[item.path]
-        if length == 0.0:
-            continue
-        if item.start >= length or item.end > length + _SLACK:
-            what = f"{item.start} s to {item.end} s lie outside the talk ({length:.2f} s)"
-            problems.add(f"{item.path}, segment {item.id}", what, _AGAIN)
-            continue
-        notes["segments end after their talk's last sample and were cut there"] += item.end > length
-        kept.append(replace(item, seconds=min(item.end, length) - item.start))
-    return kept
-
-
-def _duration(path: str, problems: Problems) -> float:
-    """Seconds of a talk, 0 for one that cannot be read (noted, unless the file is missing: that is noted already)."""
-    if not Path(path).exists():
-        return 0.0
-    try:
-        return inspect(path).seconds
-    except BadRecording as error:
-        problems.found.append(error.problem)
-        return 0.0

@@ -1,16 +1,15 @@
 """Prepared sets of spectrograms: make one with `prepare`, read one with `load` (numpy alone is enough for that)."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from sejax.data.prepare import prepare
+from sejax.data.prepared_set import damaged, read_set
 from sejax.data.settings import Settings
 from sejax.data.summary import describe
 from sejax.data.voiced import VoicedBlocks, spectrograms, voiced_blocks
-from sejax.errors import InputError
 
 __all__ = [
     "Settings",
@@ -74,30 +73,20 @@ def load(folder: str | Path) -> Spectrograms:
 
     Raises InputError when the folder is not a finished set.
     """
-    folder = Path(folder)
-    if not (folder / "settings.json").is_file() or folder.suffix == ".unfinished":
-        raise InputError(
-            f"{folder} is not a finished set of spectrograms; make one with launch/prepare.py{_hint(folder)}"
-        )
-    about = json.loads((folder / "settings.json").read_text())
-    index = json.loads((folder / "index.json").read_text())
-    columns = {name: np.load(folder / f"{name}.npy") for name in _COLUMNS}
-    spectrogram = np.load(folder / "spectrogram.npy", mmap_mode="r")
-    if len(spectrogram) != len(columns["label"]):
-        raise InputError(
-            f"{folder}: {len(spectrogram)} spectrograms and {len(columns['label'])} labels; delete the folder and"
-            " prepare the set again"
-        )
+    fields, index = read_set(
+        folder,
+        array="spectrogram",
+        columns=_COLUMNS,
+        names=_NAMES,
+        kind="spectrograms",
+        how=_hint(Path(folder)),
+    )
+    if len(fields["spectrogram"]) != len(fields["label"]):
+        raise damaged(folder, f"{len(fields['spectrogram'])} spectrograms and {len(fields['label'])} labels")
     return Spectrograms(
-        spectrogram=spectrogram,
-        **columns,
-        **{name: tuple(index[name]) for name in _NAMES},
+        **fields,
         utterance_label=np.array(index["utterance_label"], np.int32),
         utterance_speaker=np.array(index["utterance_speaker"], np.int32),
-        corpus=about["corpus"],
-        settings=about["settings"],
-        counts=about["counts"],
-        folder=str(folder),
     )
 
 

@@ -60,6 +60,41 @@ def write_index(folder: Path, corpus: Corpus, settings: Settings, rows: list[Utt
     write_text(folder / "settings.json", json.dumps(about, indent=2) + "\n")
 
 
+def write_utterance_index(
+    folder: Path,
+    corpus: Corpus,
+    settings: dict,
+    rows: list,
+    *,
+    columns: dict[str, np.ndarray] | None = None,
+    names: dict | None = None,
+    counts: dict | None = None,
+    about: dict | None = None,
+    utterances: str,
+) -> None:
+    """Write index.json, settings.json and one .npy per column of a set whose examples are whole utterances.
+
+    Args:
+      rows: one an utterance, with id, speaker, sex, session, emotion and seconds.
+      columns: beside label, speaker, session and seconds; names: beside what `who_said_what` puts into index.json;
+        counts and about: beside what all such sets put into settings.json.
+      utterances: name of the utterance set.
+    """
+    index, session = who_said_what(corpus, rows)
+    usual = {
+        "label": np.array(index["utterance_label"], np.int32),
+        "speaker": np.array(index["utterance_speaker"], np.int32),
+        "session": session,
+        "seconds": np.array([row.seconds for row in rows], np.float64),
+    }
+    for name, column in (usual | (columns or {})).items():
+        np.save(folder / f"{name}.npy", column)
+    write_text(folder / "index.json", json.dumps(index | (names or {})))
+    found = _of_utterances(corpus, rows) | (counts or {})
+    values = {"corpus": corpus.name, "utterances": utterances, "settings": settings} | (about or {})
+    write_text(folder / "settings.json", json.dumps(values | {"counts": found, "notes": corpus.notes}, indent=2) + "\n")
+
+
 def who_said_what(corpus: Corpus, rows: list) -> tuple[dict, np.ndarray]:
     """index.json's entries and session i32[U] of utterances, from rows with id, speaker, sex, session and emotion.
 
@@ -99,19 +134,25 @@ def _image_columns(rows: list[UtteranceRow], settings: Settings) -> dict[str, np
 
 def _counts(corpus: Corpus, settings: Settings, rows: list[UtteranceRow]) -> dict:
     blocks = sum(row.blocks for row in rows)
-    labels = Counter(row.emotion for row in rows)
     known = PUBLISHED.get(corpus.name) if settings.block_length == Settings.block_length else None
+    return _of_utterances(corpus, rows) | {
+        "seconds_kept": sum(row.seconds_kept for row in rows),
+        "blocks": blocks,
+        "images": blocks * len(settings.fmax),
+        "published_images": known.images if known else None,
+        "without_block": [row.id for row in rows if not row.blocks],
+    }
+
+
+def _of_utterances(corpus: Corpus, rows: list) -> dict:
+    """Counts that every kind of set has."""
+    labels = Counter(row.emotion for row in rows)
     return {
         "utterances": len(rows),
         "speakers": len({row.speaker for row in rows}),
         "labels": {name: labels[name] for name in corpus.classes},
         "unlabelled": labels[""],
         "seconds": sum(row.seconds for row in rows),
-        "seconds_kept": sum(row.seconds_kept for row in rows),
-        "blocks": blocks,
-        "images": blocks * len(settings.fmax),
-        "published_images": known.images if known else None,
-        "without_block": [row.id for row in rows if not row.blocks],
     }
 
 

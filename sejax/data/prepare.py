@@ -1,6 +1,5 @@
 """Original files -> utterances -> voiced parts -> blocks -> spectrograms, resumable and in bounded memory."""
 
-import contextlib
 import functools
 import shutil
 from collections.abc import Iterator
@@ -9,14 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from sejax.corpora import records
-from sejax.corpora.builder import LEFT_OUT, SPLIT
+from sejax.corpora.builder import LEFT_OUT
 from sejax.corpora.corpus import Corpus, Progress, seconds
-from sejax.data.growing_array import GrowingArray
 from sejax.data.index import UtteranceRow, write_index
-from sejax.data.journal import Journal
 from sejax.data.prepared_set import left_out_of, prepare_set
 from sejax.data.settings import Settings
 from sejax.data.voiced import image_shape, spectrogram_batches, voiced_blocks
+from sejax.data.written_groups import write_groups
 from sejax.errors import InputError
 
 _NAMES = ("id", "speaker", "sex", "session", "emotion")
@@ -71,25 +69,28 @@ def _compute(
     utterances, settings: Settings, folder: Path, total: float, progress: Progress | None
 ) -> list[UtteranceRow]:
     """Write spectrogram.npy, one shard of utterances after the other; returns a row per utterance."""
-    source = utterances.as_data_source(split=SPLIT)
-    journal = Journal(folder / "journal.jsonl")
-    rows = [UtteranceRow(**row) for entry in journal.entries for row in entry]
-    shards = utterances.info.splits[SPLIT].shard_lengths[len(journal.entries) :]
-    report = functools.partial(progress, "spectrograms") if progress else lambda done, total: None
-    step = settings.block_length - settings.block_overlap
-    done = sum(row.seconds for row in rows)
-    with contextlib.closing(journal), _images(folder, rows, settings) as images:
-        for length in shards:
-            new: list[UtteranceRow] = []
-            group = range(len(rows), len(rows) + length)
-            for batch in spectrogram_batches(_voiced_runs(source, group, settings, new), settings):
-                images.append(batch.reshape(-1, *batch.shape[2:]))
-                report(min(done := done + len(batch) * step, total), total)
-            images.flush()
-            journal.append([row.as_dict() for row in new])
-            rows += new
-            done = sum(row.seconds for row in rows)
-    report(total, total)
+
+    def images(source, group, rows):
+        for batch in spectrogram_batches(_voiced_runs(source, group, settings, rows), settings):
+            yield batch.reshape(-1, *batch.shape[2:])
+
+    def report(done: float) -> None:
+        if progress:
+            progress("spectrograms", min(done, total), total)
+
+    images_of_block = len(settings.fmax)
+    rows = write_groups(
+        utterances,
+        folder,
+        images,
+        array="spectrogram",
+        shape=image_shape(settings),
+        row=UtteranceRow,
+        length=lambda row: row.blocks * images_of_block,
+        seconds_each=(settings.block_length - settings.block_overlap) / images_of_block,
+        report=report,
+    )
+    report(total)
     return rows
 
 
@@ -109,14 +110,6 @@ def _voiced_runs(source, group: range, settings: Settings, rows: list) -> Iterat
             )
         )
         yield blocks.samples
-
-
-@contextlib.contextmanager
-def _images(folder: Path, rows: list[UtteranceRow], settings: Settings) -> Iterator[GrowingArray]:
-    done = sum(row.blocks for row in rows) * len(settings.fmax)
-    array = GrowingArray(folder / "spectrogram.npy", image_shape(settings), rows=done)
-    yield array
-    array.finish()
 
 
 def _nothing_left(corpus: Corpus, rows: list[UtteranceRow], settings: Settings) -> str:

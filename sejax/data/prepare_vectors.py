@@ -7,7 +7,6 @@ import hashlib
 import itertools
 import json
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from sejax.corpora.problems import Problem, Problems, as_csv
 from sejax.data import journal
 from sejax.data.functionals import Outcome, VectorRow, extract
 from sejax.data.growing_array import GrowingArray
-from sejax.data.index import who_said_what
+from sejax.data.index import write_utterance_index
 from sejax.data.prepared_set import left_out_of, prepare_set
 from sejax.errors import InputError
 
@@ -105,7 +104,15 @@ def _write(corpus, utterances, folder, *, settings, through, allow_partial, prog
     left_out = problems.settle(allow_partial=allow_partial)
     if not rows:
         raise InputError(f"corpora/{corpus.name}: none of {len(corpus)} recordings has features; mend the files")
-    _write_index(folder, corpus, settings, rows, names, Path(utterances.data_dir).parent.name)
+    write_utterance_index(
+        folder,
+        corpus,
+        settings,
+        rows,
+        names={"names": names},
+        counts={"features": len(names)},
+        utterances=Path(utterances.data_dir).parent.name,
+    )
     if left_out or left_out_of(utterances):
         write_text(folder / LEFT_OUT, as_csv((*_problems_in(left_out_of(utterances)), *left_out)))
     shutil.rmtree(folder / PARTS, ignore_errors=True)
@@ -150,31 +157,6 @@ def _note(group: list[Outcome], array: GrowingArray, notes: journal.Journal) -> 
 def _reporter(stage: str, corpus: Corpus, progress: Progress | None) -> Callable[[float], None]:
     total = float(seconds(corpus.recordings).sum())
     return (lambda done: progress(stage, min(done, total), total)) if progress else lambda done: None
-
-
-def _write_index(folder: Path, corpus: Corpus, settings: dict, rows: list[VectorRow], names, utterances: str) -> None:
-    """Write index.json, settings.json and one .npy per column."""
-    index, session = who_said_what(corpus, rows)
-    columns = {
-        "label": np.array(index["utterance_label"], np.int32),
-        "speaker": np.array(index["utterance_speaker"], np.int32),
-        "session": session,
-        "seconds": np.array([row.seconds for row in rows], np.float64),
-    }
-    for name, column in columns.items():
-        np.save(folder / f"{name}.npy", column)
-    write_text(folder / "index.json", json.dumps(index | {"names": names}))
-    labels = Counter(row.emotion for row in rows)
-    counts = {
-        "utterances": len(rows),
-        "speakers": len({row.speaker for row in rows}),
-        "labels": {name: labels[name] for name in corpus.classes},
-        "unlabelled": labels[""],
-        "seconds": sum(row.seconds for row in rows),
-        "features": len(names),
-    }
-    about = {"corpus": corpus.name, "utterances": utterances, "settings": settings, "counts": counts}
-    write_text(folder / "settings.json", json.dumps(about | {"notes": corpus.notes}, indent=2) + "\n")
 
 
 def _problems_in(path: Path | None) -> list[Problem]:

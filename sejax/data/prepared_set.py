@@ -1,9 +1,12 @@
-"""What preparations of every kind share: the utterance set, a folder of the set's own, one writer, resumption."""
+"""What prepared sets of every kind share: how one is made (one writer, resumption) and how its folder is read."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 from sejax import corpora
 from sejax.corpora.builder import LEFT_OUT, build
@@ -54,6 +57,37 @@ def prepare_set(
         (unfinished / "lock").unlink()
         os.replace(unfinished, folder)
     return folder
+
+
+def read_set(
+    folder: str | Path, *, array: str, columns: tuple[str, ...], names: tuple[str, ...], kind: str, how: str = ""
+) -> tuple[dict, dict]:
+    """What the classes of all kinds of sets have in common, by the names of their fields, and index.json whole.
+
+    Args:
+      folder: of the set.
+      array: name of its large array, which stays on the disk; columns: names of the small ones.
+      names: entries of index.json that become tuples.
+      kind: what the set is one of, and `how`: how launch/prepare.py makes one, both for the error.
+
+    Raises InputError when the folder is not a finished set with that array.
+    """
+    folder = Path(folder)
+    needed = (folder / "settings.json", folder / f"{array}.npy")
+    if not all(path.is_file() for path in needed) or folder.suffix == ".unfinished":
+        raise InputError(f"{folder} is not a finished set of {kind}; make one with launch/prepare.py{how}")
+    about = json.loads((folder / "settings.json").read_text())
+    index = json.loads((folder / "index.json").read_text())
+    fields = {array: np.load(folder / f"{array}.npy", mmap_mode="r")}
+    fields |= {name: np.load(folder / f"{name}.npy") for name in columns}
+    fields |= {name: tuple(index[name]) for name in names}
+    fields |= {name: about[name] for name in ("corpus", "settings", "counts")}
+    return fields | {"folder": str(folder)}, index
+
+
+def damaged(folder: str | Path, what: str) -> InputError:
+    """The error for a set whose files do not fit together."""
+    return InputError(f"{folder}: {what}; delete the folder and prepare the set again")
 
 
 def left_out_of(utterances) -> Path | None:

@@ -12,7 +12,7 @@ _NAMED = 10  # utterances without a block that are named; utterances.csv has the
 
 def describe(folder: str | Path) -> str:
     """Utterances, speakers, labels, seconds; of spectrograms also what was kept, blocks, and images beside the paper's
-    count; of vectors the features.
+    count; of vectors the features; of utterance spectrograms the ratings and word times.
     """
     folder = Path(folder)
     about = json.loads((folder / "settings.json").read_text())
@@ -26,12 +26,36 @@ def describe(folder: str | Path) -> str:
         f"utterances  {counts['utterances']}",
         f"speakers    {counts['speakers']} ({', '.join(f'{n} {sex}' for sex, n in sorted(sexes.items()))})",
         f"labels      {', '.join(labels)}",
-        *(_vectors(about) if "features" in counts else _spectrograms(counts)),
+        *_content(about),
     ]
     lines += [f"note        {note}" for note in about["notes"]]
     if (folder / LEFT_OUT).is_file():
         lines.append(f"left out    {_rows(folder / LEFT_OUT)} inputs, listed in {folder / LEFT_OUT}")
     return "\n".join([*lines, f"set         {folder}"])
+
+
+def _content(about: dict) -> list[str]:
+    """The lines that depend on the kind of set."""
+    if "features" in about["counts"]:
+        return _vectors(about)
+    return _utterances(about) if "frames" in about["counts"] else _spectrograms(about["counts"])
+
+
+def _utterances(about: dict) -> list[str]:
+    counts, spans = about["counts"], about["counts"]["spans"]
+    ranges = [f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in _rated(counts["ranges"])]
+    return [
+        f"audio       {counts['seconds']:.1f} s",
+        f"frames      {counts['frames']} of {about['settings']['bands']} bands, {about['settings']['scale']}",
+        f"rated       {counts['rated']} utterances{': ' if ranges else ''}{', '.join(ranges)}",
+        f"word times  {spans['words']} utterances, {counts['words']} words; voiced stretches instead for"
+        f" {spans['voiced']}, the whole of {spans['whole']}",
+    ]
+
+
+def _rated(ranges: dict) -> list[tuple[str, list[float]]]:
+    """The dimensions that have ratings."""
+    return [(name, values) for name, values in ranges.items() if values]
 
 
 def _vectors(about: dict) -> list[str]:

@@ -1,12 +1,11 @@
 """Prepared sets of feature vectors, one vector an utterance; `load` needs numpy alone."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from sejax.errors import InputError
+from sejax.data.prepared_set import damaged, read_set
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,30 +55,18 @@ def load(folder: str | Path) -> Vectors:
 
     Raises InputError when the folder is not a finished set of vectors, or its files do not fit together.
     """
-    folder = Path(folder)
-    if not (folder / "features.npy").is_file() or folder.suffix == ".unfinished":
-        raise InputError(
-            f"{folder} is not a finished set of feature vectors; make one with launch/prepare.py --features=emobase2010"
-        )
-    about = json.loads((folder / "settings.json").read_text())
-    index = json.loads((folder / "index.json").read_text())
-    columns = {name: np.load(folder / f"{name}.npy") for name in _COLUMNS}
-    features = np.load(folder / "features.npy", mmap_mode="r")
-    if features.shape != (len(columns["label"]), len(index["names"])):
-        raise InputError(
-            f"{folder}: features {list(features.shape)} and {len(columns['label'])} labels, {len(index['names'])} names"
-            " of features; delete the folder and prepare the set again"
+    fields, _ = read_set(
+        folder,
+        array="features",
+        columns=_COLUMNS,
+        names=_NAMES,
+        kind="feature vectors",
+        how=" --features=emobase2010",
+    )
+    features, labels, names = fields["features"], fields["label"], fields["names"]
+    if features.shape != (len(labels), len(names)):
+        raise damaged(
+            folder, f"features {list(features.shape)} and {len(labels)} labels, {len(names)} names of features"
         )
     rows = np.arange(len(features), dtype=np.int32)
-    return Vectors(
-        features=features,
-        **columns,
-        **{name: tuple(index[name]) for name in _NAMES},
-        utterance=rows,
-        block=rows,
-        utterance_label=columns["label"],
-        corpus=about["corpus"],
-        settings=about["settings"],
-        counts=about["counts"],
-        folder=str(folder),
-    )
+    return Vectors(**fields, utterance=rows, block=rows, utterance_label=labels)

@@ -1,4 +1,4 @@
-"""Small trees of seven corpora in their original formats, and the counts that are right for them.
+"""Small trees of corpora in their original formats, and the counts that are right for them.
 
 `TREES[corpus]` is (make, counts): `make(folder)` writes the tree, `counts` names the module's table of published counts
 and the table that is true of the tree.
@@ -8,7 +8,8 @@ import os
 from pathlib import Path
 
 import soundfile
-from trees import noise, write_wav
+from ami_tree import ami_tree
+from trees import noise, write_text, write_wav
 
 from sejax.corpora.savee import identifiers
 
@@ -185,15 +186,9 @@ def crema_d_tree(folder: Path) -> Path:
     return folder
 
 
-def write_text(path: Path, text: str, *, encoding: str = "utf-8") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)  # trees are made of hard links: never write into the template
-    path.write_text(text, encoding=encoding)
-    return path
-
-
 _SESSIONS = {f"ang/hap/exc/neu/sad in session {number}": count for number, count in enumerate((3, 1, 1, 0, 1), start=1)}
 TREES = {
+    "ami": (ami_tree, {"COUNTS": {"meetings": 2}}),
     "iemocap": (
         iemocap_tree,
         {"TURNS": {"turns": 12, "ang": 1, "exc": 1, "hap": 1, "sad": 1, "fru": 1, "neu": 2, "xxx": 5, **_SESSIONS}},

@@ -5,6 +5,7 @@ Every case is (make, options, culprit, remedy) as in `malformed_cases`.
 
 import numpy as np
 from corpus_trees import write_text
+from malformed_ami import AMI
 from malformed_cases import header_only, lfs_pointer, replace, truncate
 from trees import write_bytes, write_wav
 
@@ -277,6 +278,6 @@ CREMA_D = {
     ),
 }
 ORIGINALS = {
-    **{"iemocap": IEMOCAP, "msp_improv": MSP_IMPROV, "tedlium": TEDLIUM, "librispeech": LIBRISPEECH},
+    **{"ami": AMI, "iemocap": IEMOCAP, "msp_improv": MSP_IMPROV, "tedlium": TEDLIUM, "librispeech": LIBRISPEECH},
     **{"nemo": NEMO, "savee": SAVEE, "crema_d": CREMA_D},
 }

@@ -25,6 +25,13 @@ def write_wav(path: Path, waveform: np.ndarray | None = None, *, rate: int = 160
     return path
 
 
+def write_text(path: Path, text: str, *, encoding: str = "utf-8") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.write_text(text, encoding=encoding)
+    return path
+
+
 def write_bytes(path: Path, data: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)

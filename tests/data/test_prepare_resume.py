@@ -1,12 +1,11 @@
 """Kills: a preparation that is killed at any place goes on where it was, and ends with the same bytes."""
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import speech_like
+from kills import Preparation, contents, interrupted
 
 from sejax import corpora
 from sejax.corpora import groups
@@ -14,28 +13,16 @@ from sejax.data import features, prepared_set
 from sejax.data import prepare as module
 from sejax.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[2]
 LENGTHS = (1.5, 2.2, 1.3, 3.0, 1.1, 2.6, 1.9)
 
-# Prepares the corpus in small groups and kills itself when the named function is called for the n-th time.
-SCRIPT = """
-import os, signal, sys
+PREPARATION = Preparation(
+    setup="""
 from sejax.corpora import builder, corpus, groups, shards
 from sejax.data import features, growing_array, index, journal, prepare, prepared_set
 
 groups.LEAST = 2.0
-source, data, place, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
-
-def deadly(function):
-    def call(*arguments, **options):
-        global count
-        count -= 1
-        if count < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **options)
-    return call
-
-places = {
+""",
+    places="""
     "decode": (corpus, "read"),
     "shard": (shards, "write_text"),
     "link": (builder.os, "link"),
@@ -44,21 +31,9 @@ places = {
     "journal": (journal.Journal, "append"),
     "index": (index.np, "save"),
     "rename": (prepared_set.os, "replace"),
-}
-if place in places:
-    owner, name = places[place]
-    setattr(owner, name, deadly(getattr(owner, name)))
-features.prepare("manifest", source, data)
-"""
-
-
-def run(source, data, place="", count=0):
-    command = [sys.executable, "-c", SCRIPT, str(source), str(data), place, str(count)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).returncode
-
-
-def contents(data: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(data)): path.read_bytes() for path in sorted(data.rglob("*")) if path.is_file()}
+""",
+    call="""features.prepare("manifest", source, data)""",
+)
 
 
 @pytest.mark.slow
@@ -66,10 +41,10 @@ def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path):
     source = speech_like.corpus(tmp_path / "source", LENGTHS)
     places = [("decode", 3), ("shard", 1), ("link", 1), ("block", 1), ("append", 1), ("journal", 1), ("index", 4)]
     for place, count in places:
-        assert run(source, tmp_path / "killed", place, count) == -signal.SIGKILL, place
+        assert PREPARATION.run(source, tmp_path / "killed", place, count) == -signal.SIGKILL, place
         assert not list((tmp_path / "killed").glob("*/spectrograms-*[!d]/settings.json"))
-    assert run(source, tmp_path / "killed") == 0
-    assert run(source, tmp_path / "whole") == 0
+    assert PREPARATION.run(source, tmp_path / "killed") == 0
+    assert PREPARATION.run(source, tmp_path / "whole") == 0
     killed, whole = contents(tmp_path / "killed"), contents(tmp_path / "whole")
     assert killed.keys() == whole.keys()
     assert not [name for name in killed if "unfinished" in name or "shards" in name or "incomplete" in name]
@@ -80,20 +55,6 @@ def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path):
 @pytest.fixture
 def small_groups(monkeypatch):
     monkeypatch.setattr(groups, "LEAST", 2.0)
-
-
-def interrupted(monkeypatch, owner, name, calls):
-    """Let `owner.name` raise KeyboardInterrupt after a number of calls; returns the list of calls' first arguments."""
-    original, seen = getattr(owner, name), []
-
-    def function(*arguments, **options):
-        if len(seen) == calls:
-            raise KeyboardInterrupt
-        seen.append(arguments[0])
-        return original(*arguments, **options)
-
-    monkeypatch.setattr(owner, name, function)
-    return seen
 
 
 def test_utterances_of_finished_shards_are_not_decoded_again(tmp_path, small_groups, monkeypatch):

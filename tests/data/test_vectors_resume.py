@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import speech_like
+from kills import Preparation, contents
 
 from sejax.audio.opensmile import SIZE, Extractor
 from sejax.corpora.problems import Problem
@@ -20,47 +21,26 @@ from sejax.data.functionals import Outcome, VectorRow
 from sejax.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
+SET = "*/emo*/*"
 LENGTHS = (0.6, 0.7, 0.03, 0.6, 0.5, 0.7, 0.6)
 
-# Prepares the corpus in groups of two and kills itself when the named function is called for the n-th time.
-SCRIPT = """
-import os, signal, sys
-from sejax.data import functionals, growing_array, journal, prepare_vectors, prepared_set
+PREPARATION = Preparation(
+    setup="""
+from sejax.data import functionals, growing_array, index, journal, prepare_vectors
 
 prepare_vectors.GROUP = 2
-source, data, place, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
-
-def deadly(function):
-    def call(*arguments, **options):
-        global count
-        count -= 1
-        if count < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **options)
-    return call
-
-places = {
+""",
+    places="""
     "extract": (functionals, "_functionals"),
     "append": (growing_array.GrowingArray, "append"),
     "journal": (journal.Journal, "append"),
     "finish": (growing_array.GrowingArray, "finish"),
-    "column": (prepare_vectors.np, "save"),
-    "index": (prepare_vectors, "write_text"),
-}
-if place in places:
-    owner, name = places[place]
-    setattr(owner, name, deadly(getattr(owner, name)))
-prepare_vectors.prepare_vectors("manifest", source, data, workers=1, allow_partial=True)
-"""
-
-
-def run(source, data, place="", count=0):
-    command = [sys.executable, "-c", SCRIPT, str(source), str(data), place, str(count)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).returncode
-
-
-def contents(data):
-    return {str(path.relative_to(data)): path.read_bytes() for path in sorted(data.glob("*/emo*/*")) if path.is_file()}
+    "column": (index.np, "save"),
+    "index": (index, "write_text"),
+    "left out": (prepare_vectors, "write_text"),
+""",
+    call="""prepare_vectors.prepare_vectors("manifest", source, data, workers=1, allow_partial=True)""",
+)
 
 
 @pytest.fixture
@@ -71,13 +51,14 @@ def opensmile():
 @pytest.mark.slow
 def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path, opensmile):
     source = speech_like.corpus(tmp_path / "source", LENGTHS)
-    places = [("extract", 1), ("append", 0), ("append", 1), ("journal", 1), ("finish", 0), ("column", 2), ("index", 2)]
+    places = [("extract", 1), ("append", 0), ("append", 1), ("journal", 1), ("finish", 0), ("column", 2)]
+    places += [("index", 1), ("left out", 0)]
     for place, count in places:
-        assert run(source, tmp_path / "killed", place, count) == -signal.SIGKILL, place
+        assert PREPARATION.run(source, tmp_path / "killed", place, count) == -signal.SIGKILL, place
         assert not list((tmp_path / "killed").glob("*/emobase2010-*[!d]/features.npy"))
-    assert run(source, tmp_path / "killed") == 0
-    assert run(source, tmp_path / "whole") == 0
-    killed, whole = contents(tmp_path / "killed"), contents(tmp_path / "whole")
+    assert PREPARATION.run(source, tmp_path / "killed") == 0
+    assert PREPARATION.run(source, tmp_path / "whole") == 0
+    killed, whole = contents(tmp_path / "killed", SET), contents(tmp_path / "whole", SET)
     assert len(whole) == 8 and killed == whole
     assert vectors.load(next((tmp_path / "whole").glob("*/emo*"))).utterance_ids == ("u0", "u1", "u3", "u4", "u5", "u6")
 

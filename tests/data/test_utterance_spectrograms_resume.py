@@ -1,0 +1,75 @@
+"""Kills and long recordings: what a preparation of whole-utterance spectrograms survives, and what it costs."""
+
+import signal
+import tracemalloc
+
+import numpy as np
+import pytest
+import speech_like
+from kills import Preparation, contents, interrupted
+
+from sejax.corpora import groups
+from sejax.data import prepare_utterances as module
+from sejax.data.utterance_frames import FRAMES, frame_batches
+from sejax.data.utterance_settings import UtteranceSettings
+from sejax.data.utterance_spectrograms import load
+
+SET = "*/utterance_spectrograms-*/*"
+LENGTHS = (1.5, 2.2, 1.3, 3.0, 1.1, 2.6, 1.9)
+
+PREPARATION = Preparation(
+    setup="""
+from sejax.corpora import groups
+from sejax.data import growing_array, index, journal, prepare_utterances, prepared_set
+
+groups.LEAST = 2.0
+""",
+    places="""
+    "frames": (prepare_utterances, "spans_of"),
+    "append": (growing_array.GrowingArray, "append"),
+    "journal": (journal.Journal, "append"),
+    "finish": (growing_array.GrowingArray, "finish"),
+    "column": (index.np, "save"),
+""",
+    call="""prepare_utterances.prepare_utterances("manifest", source, data)""",
+)
+
+
+@pytest.mark.slow
+def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path):
+    source = speech_like.corpus(tmp_path / "source", LENGTHS)
+    for place, count in (("frames", 3), ("append", 1), ("journal", 1), ("finish", 0), ("column", 4)):
+        assert PREPARATION.run(source, tmp_path / "killed", place, count) == -signal.SIGKILL, place
+        assert not list((tmp_path / "killed").glob("*/utterance_spectrograms-*[!d]/settings.json"))
+    assert PREPARATION.run(source, tmp_path / "killed") == 0
+    assert PREPARATION.run(source, tmp_path / "whole") == 0
+    killed, whole = contents(tmp_path / "killed", SET), contents(tmp_path / "whole", SET)
+    assert len(whole) == 16 and killed == whole
+
+
+def test_utterances_of_noted_groups_are_not_computed_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(groups, "LEAST", 2.0)
+    source = speech_like.corpus(tmp_path / "source", LENGTHS)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupted(patch, module, "spans_of", 3)
+        module.prepare_utterances("manifest", source, tmp_path / "data")
+    with monkeypatch.context() as patch:
+        seen = interrupted(patch, module, "spans_of", 99)
+        made = module.prepare_utterances("manifest", source, tmp_path / "data")
+    # Groups of at least 2 s: 1.5 + 2.2 | 1.3 + 3.0 | 1.1 + 2.6 | 1.9; the second was interrupted in its middle.
+    assert [utterance.id for utterance in seen] == ["u2", "u3", "u4", "u5", "u6"]
+    assert load(made).utterance_ids == tuple(f"u{number}" for number in range(7))
+
+
+def test_half_an_hour_passes_in_pieces_of_bounded_size():
+    settings = UtteranceSettings(bands=8)
+    minute = np.random.default_rng(0).integers(-3000, 3000, 60 * 16000).astype(np.int16)
+    half_hour = np.tile(minute, 30)
+    tracemalloc.start()
+    count = most = 0
+    for part, _ in frame_batches([half_hour], settings):
+        count, most = count + len(part), max(most, len(part))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 1 + len(half_hour) // 256 and most < FRAMES
+    assert peak < 20e6  # bytes, on numpy's side: two buffers, not the 57 MB of the samples once more
