@@ -31,7 +31,10 @@ EXTRAS = {
     "classify": ["scikit-learn>=1.6"],
     # Only the converters need torch (torchvision's files) or h5py (Keras's); users of converted weights do not.
     "convert": ["torch>=2.4", "h5py>=3.11", "safetensors>=0.5"],
-    "dev": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.9", "scikit-learn>=1.6", "scipy>=1.14", "pillow>=11"],
+    "dev": [
+        *("pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100", "ruff>=0.9"),
+        *("scikit-learn>=1.6", "scipy>=1.14", "pillow>=11"),
+    ],
 }
 # torch (gigabytes with its CUDA packages) and audb are left to those who convert weights or download corpora, and
 # apache-beam, which keeps protobuf below 7, to those whose corpora are beyond one machine.

@@ -6,6 +6,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run, however busy the machine is, and no folder of found ones.
+settings.register_profile("sejax", derandomize=True, deadline=None, database=None)
+settings.load_profile("sejax")
 
 ROOT = Path(__file__).resolve().parents[1]
 

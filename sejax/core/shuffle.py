@@ -32,7 +32,7 @@ def shuffled(seed, place, count):
     xp = np if host else jnp
     seed, place, count = (xp.asarray(x).astype(np.uint32) for x in (seed, place, count))
     seed, place, count = xp.broadcast_arrays(seed, place, count)
-    seed = _mix(seed ^ _mix(place // count * np.uint32(_GOLDEN) + np.uint32(1)))
+    seed = mix(seed ^ mix(place // count * np.uint32(_GOLDEN) + np.uint32(1)))
     half = _half_bits(count, xp)
     forward = partial(_feistel, seed=seed, half=half)
     found = forward(place % count)
@@ -64,12 +64,12 @@ def _feistel(x, *, seed, half):
     mask = (np.uint32(1) << half) - np.uint32(1)
     left, right = x >> half, x & mask
     for number in range(1, ROUNDS + 1):
-        key = _mix(seed + np.uint32(number * _GOLDEN % 2**32))
-        left, right = right, left ^ (_mix(right ^ key) & mask)
+        key = mix(seed + np.uint32(number * _GOLDEN % 2**32))
+        left, right = right, left ^ (mix(right ^ key) & mask)
     return (left << half) | right
 
 
-def _mix(x):
+def mix(x):
     """Two multiply-xorshift rounds: every input bit reaches every output bit."""
     x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
     x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
