@@ -82,7 +82,7 @@ def _backward(stride, padding, saved, cotangent):
     usual = partial(_usual_gradient, stride=stride, padding=padding)
     if max(kernel.shape[:2]) > _LARGEST_AS_PRODUCTS:
         return for_x, usual(x, kernel, cotangent)
-    on_cpu = partial(_gradient_as_products, stride=stride, padding=padding)
+    on_cpu = partial(gradient_as_products, stride=stride, padding=padding)
     return for_x, lax.platform_dependent(x, kernel, cotangent, cpu=on_cpu, default=usual)
 
 
@@ -93,7 +93,7 @@ def _usual_gradient(x, kernel, cotangent, *, stride, padding):
     return jax.vjp(lambda kernel: _plain(x, kernel, stride, padding), kernel)[1](cotangent)[0]
 
 
-def _gradient_as_products(x, kernel, cotangent, *, stride, padding):
+def gradient_as_products(x, kernel, cotangent, *, stride, padding):
     """The patches of x that the kernel meets, against the cotangent: a matrix product for every few images.
 
     A few at a time, because the patches are height * width times as large as x: all at once they would go

@@ -19,13 +19,15 @@ class BatchNorm(nn.Module):
     mutable). `momentum` is the share of the old value: torch's 0.1 is 0.9 here, Keras's 0.99 is 0.99.
     `unbiased`: the running variance takes the batch's with n - 1 in the denominator (torch), not n (Keras);
     the batch itself is always normalised with n. `frozen`: the running statistics are used and kept in
-    training too. Parameters scale (unless use_scale is False) and bias, statistics mean and var: [C] each.
+    training too. Parameters scale (unless use_scale is False) and bias, statistics mean and var: [C] each; scale
+    starts from `scale_init` (None: ones).
     """
 
     epsilon: float = 1e-5
     momentum: float = 0.9
     unbiased: bool = True
     use_scale: bool = True
+    scale_init: Any = None
     frozen: bool = False
     dtype: Any = None
 
@@ -35,8 +37,8 @@ class BatchNorm(nn.Module):
         shape = x.shape[-1:]
         mean = self.variable("batch_stats", "mean", jnp.zeros, shape, jnp.float32)
         var = self.variable("batch_stats", "var", jnp.ones, shape, jnp.float32)
-        ones = nn.initializers.ones_init()
-        scale = self.param("scale", ones, shape) if self.use_scale else jnp.ones(shape, jnp.float32)
+        init = self.scale_init or nn.initializers.ones_init()
+        scale = self.param("scale", init, shape) if self.use_scale else jnp.ones(shape, jnp.float32)
         bias = self.param("bias", nn.initializers.zeros_init(), shape)
         (x,) = nn.dtypes.promote_dtype(x, dtype=self.dtype)
         if not train or self.frozen:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from sejax.models.convolution import Convolution, _gradient_as_products, convolve
+from sejax.models.convolution import Convolution, convolve, gradient_as_products
 
 # height, width, channels, filters, side, stride, padding: the networks' kinds, with and without a remainder;
 # side and padding are one number or (height, width)
@@ -79,7 +79,7 @@ def test_values_and_gradients_are_torchs(case):
 def test_the_matrix_products_are_the_kernels_gradient_on_any_backend():
     x, kernel, cotangent, reference = example(CASES[1])
     _, _, wanted = values_and_gradients(reference, x, kernel, cotangent)
-    ours = jax.jit(partial(_gradient_as_products, stride=1, padding=(2, 2)))(x, kernel, cotangent)
+    ours = jax.jit(partial(gradient_as_products, stride=1, padding=(2, 2)))(x, kernel, cotangent)
     np.testing.assert_allclose(ours, wanted, rtol=1e-4, atol=1e-4)
 
 
