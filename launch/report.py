@@ -18,6 +18,7 @@ from absl import app, flags
 from sejax.core.files import write_text
 from sejax.errors import InputError
 from sejax.report import comparison, figures, page, run_tables, tables
+from sejax.report.drawing import write_picture
 from sejax.report.html import write_report
 from sejax.report.results import FILE, read_results
 from sejax.report.terms import levels
@@ -133,9 +134,7 @@ def comparison_page(experiments, grouped):
 
 def draw(path, runs):
     """Draw the comparison into an .svg or .png file."""
-    picture, _ = picture_of(runs, format=path.suffix.lstrip("."))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(picture if isinstance(picture, bytes) else picture.encode())
+    write_picture(path, lambda format: picture_of(runs, format=format)[0])
     print(f"figure: {path}", file=sys.stderr)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sejax.report.results import is_finite, summarise
+from sejax.report.results import is_finite, spread
 from sejax.report.terms import setting
 
 TRAININGS = {
@@ -73,11 +73,6 @@ def by_repeat(classifier, metric=UAR):
     return {seed: float(np.mean(list(cells.values()))) for seed, cells in found.items() if set(cells) == folds}
 
 
-def spread(values):
-    """Mean and sample deviation: {"mean", "std", "n"}, None for no values."""
-    return summarise([{"metrics": {"value": value}} for value in values]).get("value")
-
-
 def score(classifier, metric=UAR):
     """Mean and deviation of a metric over the repeats; None without a complete one (or for no classifier)."""
     return spread(by_repeat(classifier, metric).values()) if classifier else None
@@ -88,29 +83,6 @@ def gains(results, classifier, metric=UAR):
     real = find(results, "real")
     base = by_repeat(real, metric) if real else {}
     return {seed: value - base[seed] for seed, value in by_repeat(classifier, metric).items() if seed in base}
-
-
-def mean_rates(classifier, classes):
-    """Confusion matrix as Fig. 3: shares of each true class, the mean over folds and repeats; f64 [C, C] or None.
-
-    A fold without a class has no say in its row.
-    """
-    counts = [(member.get("confusion") or {}).get("test") for member in classifier.members if not member.get("failed")]
-    rates = [row_rates(found, classes) for found in counts if found is not None]
-    rates = np.array([found for found in rates if found is not None])
-    if not len(rates):
-        return None
-    present = ~np.isnan(rates)
-    return np.where(present, rates, 0.0).sum(0) / np.maximum(present.sum(0), 1)
-
-
-def row_rates(counts, classes):
-    """Counts [C, C] as shares of their row, NaN for an empty one; None where they are not of these classes."""
-    counts = np.asarray(counts, dtype=float)
-    if counts.shape != (len(classes), len(classes)):
-        return None
-    totals = counts.sum(1, keepdims=True)
-    return np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
 
 
 def anchor(results):

@@ -1,4 +1,4 @@
-"""UAR of classifiers of real, synthetic and augmented vectors, their gains, confusion matrices and curves."""
+"""UAR of classifiers of real, synthetic and augmented vectors, their gains, and training curves."""
 
 import numpy as np
 
@@ -10,10 +10,9 @@ from sejax.report.augmentation import (
     evaluation,
     gains,
     run_title,
-    spread,
 )
 from sejax.report.curves import SERIES, draw_curves
-from sejax.report.drawing import BLUE, INK, MUTED, ORANGE, drawn, page, shaded
+from sejax.report.drawing import INK, MUTED, ORANGE, drawn, page, repeated
 from sejax.report.published.cyclegan import uar
 from sejax.report.results import is_finite
 
@@ -36,13 +35,13 @@ def uar_scores(runs, names=None):
             style = {"marker": "s", "color": INK, "markersize": 5.5, "linestyle": "none"}
             handles["linear SVM"] = scores.plot(100 * anchor(run)["uar"], place, **style)[0]
             continue
-        handles |= _spread(scores, by_repeat(one).values(), place)
+        handles |= repeated(scores, _percents(by_repeat(one)), place, name="repeat")
         theirs = uar(evaluation(run), one.training, one.weight)
         if theirs:
             style = {"color": ORANGE, "marker": "D", "markersize": 5, "linestyle": "none"}
             handles["paper"] = scores.plot(theirs[0], place, **style)[0]
         if one.training != "real":
-            _spread(paired, gains(run, one).values(), place)
+            repeated(paired, _percents(gains(run, one)), place, name="repeat")
     chance = {1 / len(run["classes"]) for run in runs if run.get("classes")}
     if len(chance) == 1:
         handles["chance"] = scores.axvline(100 * chance.pop(), color=MUTED, linestyle="--", linewidth=1)
@@ -60,37 +59,8 @@ def uar_scores(runs, names=None):
     return figure
 
 
-def _spread(axes, shares, place):
-    """Points of the repeats and their mean and deviation, in %; {name: what to name in the legend}."""
-    values = [100 * share for share in shares]
-    entry, handles = spread(values), {}
-    if len(values) > 1:
-        style = {"color": BLUE, "markersize": 3, "alpha": 0.35}
-        handles["repeat"] = axes.plot(values, [place] * len(values), "o", **style)[0]
-    if entry:
-        style = {"color": BLUE, "markersize": 6, "capsize": 3, "fmt": "o"}
-        handles["mean"] = axes.errorbar(entry["mean"], place, xerr=entry["std"], **style)
-    return handles
-
-
-@drawn
-def confusion_rates(rates, classes):
-    """A confusion matrix in % as Fig. 3: `rates` [C, C] shares of each true class (rows), `classes` C names."""
-    side = 0.46 * len(classes)
-    figure, axes = page(side + 0.95, side + 0.8)
-    for (row, column), rate in np.ndenumerate(np.asarray(rates, dtype=float)):
-        if np.isfinite(rate):
-            weight = "bold" if row == column else "normal"
-            text = f"{100 * rate:.1f}"
-            shaded(axes, column - 0.5, column + 0.5, row, rate, text, fontweight=weight, fontsize=8.5)
-    axes.set(xlim=(-0.5, len(classes) - 0.5), ylim=(len(classes) - 0.5, -0.5), aspect="equal")
-    axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(classes)), classes)
-    axes.set(xlabel="predicted", ylabel="true")
-    axes.grid(False)
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-    return figure
+def _percents(by_seed):
+    return [100 * share for share in by_seed.values()]
 
 
 @drawn

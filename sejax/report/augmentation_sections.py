@@ -1,11 +1,14 @@
 """The sections of an augmentation run's report: Table 2 or 3, gains, confusion matrices as Fig. 3, curves, folds."""
 
 from sejax.report import augmentation, tables
-from sejax.report.augmentation import ANCHOR, anchor, classifiers, find, gains, mean_rates, run_title, score, spread
-from sejax.report.augmentation_figures import classifier_curves, confusion_rates, uar_scores
-from sejax.report.augmentation_tables import fold_table, gain_table, percent, run_comparison, uar_table
+from sejax.report.augmentation import ANCHOR, anchor, classifiers, find, gains, run_title, score
+from sejax.report.augmentation_figures import classifier_curves, uar_scores
+from sejax.report.augmentation_tables import fold_table, gain_table, run_comparison, uar_table
+from sejax.report.confusion import confusion_rates, mean_rates, row_rates
 from sejax.report.page import Section, in_row, paragraph, picture
 from sejax.report.published.cyclegan import uar
+from sejax.report.results import spread
+from sejax.report.tables import percent
 from sejax.report.views import View
 
 
@@ -47,11 +50,11 @@ def _confusion(results):
     classes = results.get("classes") or ()
     rows = {}
     for place, one in enumerate(classifiers(results)):
-        rates = mean_rates(one, classes)
+        rates = mean_rates(one.members, classes)
         if rates is not None:
             rows.setdefault(one.weight, []).append(_matrix(rates, classes, place, one.label))
     counts = anchor(results).get("confusion")
-    rates = augmentation.row_rates(counts, classes) if counts else None
+    rates = row_rates(counts, classes) if counts else None
     if rates is not None:
         rows.setdefault(None, []).append(_matrix(rates, classes, "anchor", ANCHOR))
     note = "Shares of the true class in %, the mean over folds and repeats; the SVM's over all its test vectors."
@@ -60,8 +63,7 @@ def _confusion(results):
 
 
 def _matrix(rates, classes, name, caption):
-    svg = confusion_rates(rates, classes, format="inline")
-    return picture(svg.replace("confusion-rates-", f"confusion-{name}-"), caption)
+    return picture(confusion_rates(rates, classes, format="inline", ids=f"confusion-{name}"), caption)
 
 
 def _curves(results):

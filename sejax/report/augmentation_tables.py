@@ -1,7 +1,5 @@
 """Tables 2 and 3: UAR of classifiers of real, synthetic and augmented vectors, with gains, folds, and many runs."""
 
-from itertools import groupby
-
 from sejax.report import published
 from sejax.report.augmentation import (
     ANCHOR,
@@ -17,24 +15,18 @@ from sejax.report.augmentation import (
     normalisation,
     run_title,
     score,
-    spread,
     weights,
 )
+from sejax.report.grouping import grouped
 from sejax.report.published.cyclegan import CORPORA, LAMBDAS, SAHU, uar
-from sejax.report.results import is_finite
-from sejax.report.tables import Strong, Table, mean_std, number
-from sejax.report.terms import MISSING, PROTOCOLS, setting
+from sejax.report.results import is_finite, spread
+from sejax.report.tables import Strong, Table, number, percent, signed
+from sejax.report.terms import MISSING, protocol_notes
 
 STRONG_NOTE = "Bold (* in plain text): a mean above that of Real in the same row; the gains' deviations say how sure."
 ROW_NOTE = "Real, noise, mixup and the SVM do not depend on λ."
 RUN_FIELDS = ("corpus", "test_corpus", "evaluation", "normalisation")
 METRICS = {"test/uar": "UAR", "test/accuracy": "accuracy", "test/macro_f1": "macro-F1", "valid/uar": "UAR, development"}
-
-
-def percent(entry):
-    """A summary's entry of shares in %, two decimals: `59.48 ± 0.71`."""
-    scaled = {"mean": 100 * entry["mean"], "std": 100 * entry["std"], "n": entry["n"]} if entry else None
-    return mean_std(scaled, 2)
 
 
 def uar_table(results):
@@ -93,8 +85,7 @@ def _repeat_notes(runs):
 
 
 def _protocol_notes(runs):
-    used = dict.fromkeys(str(normalisation(run)) for run in runs)
-    notes = [f"Protocol {name}: {PROTOCOLS[name]}." for name in used if name in PROTOCOLS]
+    notes = protocol_notes([{**run, "protocol": normalisation(run)} for run in runs])
     about = dict.fromkeys(str(anchor(run).get("protocol")) for run in runs if anchor(run).get("protocol"))
     costs = {anchor(run)["c"] for run in runs if is_finite(anchor(run).get("c"))}
     cost = f", C = {costs.pop():g}" if len(costs) == 1 else ""
@@ -109,9 +100,8 @@ def gain_table(results):
     for one in found:
         paired = list(gains(results, one).values()) if one.training != "real" else []
         better = f"{sum(gain > 0 for gain in paired)} of {len(paired)}" if paired else MISSING
-        gain = percent(spread(paired))
-        signed = gain if gain.startswith(("-", MISSING)) else f"+{gain}"
-        rows.append((one.label, *(percent(score(one, name)) for name in metrics), signed, better))
+        gain = signed(percent(spread(paired)))
+        rows.append((one.label, *(percent(score(one, name)) for name in metrics), gain, better))
     columns = ("training set", *(METRICS[name] for name in metrics), "gain over Real", "repeats above Real")
     note = "Gain: the difference to Real in the same repeat, its mean ± sample standard deviation, points of UAR."
     return Table("Every training set, in %", columns, tuple(rows), (note,))
@@ -135,14 +125,7 @@ def fold_table(results):
 
 def run_comparison(runs, *, group_by=()):
     """Tables of many runs, one for each value of the fields `group_by` (RUN_FIELDS): a row for each run and weight."""
-    unknown = [field for field in group_by if field not in RUN_FIELDS]
-    if unknown:
-        raise ValueError(f"cannot group by {', '.join(unknown)}; known fields: {', '.join(RUN_FIELDS)}")
-
-    def key(run):
-        return tuple(str(setting(run, field, MISSING)) for field in group_by)
-
-    return [_comparison_table(in_order(group)) for _, group in groupby(sorted(runs, key=key), key)]
+    return [_comparison_table(in_order(group)) for group in grouped(runs, group_by, RUN_FIELDS)]
 
 
 def _comparison_table(runs):

@@ -1,11 +1,10 @@
 """Many pseudo-labelling runs in one table beside the paper."""
 
-from itertools import groupby
-
+from sejax.report.grouping import grouped
 from sejax.report.results import is_finite
 from sejax.report.run_tables import STRONG_NOTE, figures_at, iterations, paper_figures
 from sejax.report.tables import Table, against, mean_std, number
-from sejax.report.terms import MISSING, PROTOCOLS, count_text, members_text, setting
+from sejax.report.terms import MISSING, PROTOCOLS, count_text, members_text, protocol_notes, setting
 
 ROW_FIELDS = {
     "corpus": "corpus",
@@ -37,15 +36,7 @@ def comparison(runs, *, group_by=()):
     after the first iteration (where a run has several) and after the last, beside the paper's figure for the same
     setting, UAR per block, and both per utterance.
     """
-    unknown = [field for field in group_by if field not in ROW_FIELDS]
-    if unknown:
-        raise ValueError(f"cannot group by {', '.join(unknown)}; known fields: {', '.join(ROW_FIELDS)}")
-    key = _group_key(group_by)
-    return [_comparison_table(list(group), group_by) for _, group in groupby(sorted(runs, key=key), key)]
-
-
-def _group_key(group_by):
-    return lambda run: tuple(_order(run, field) for field in group_by)
+    return [_comparison_table(group, group_by) for group in grouped(runs, group_by, ROW_FIELDS, order=_order)]
 
 
 def _order(run, field):
@@ -95,8 +86,7 @@ def _comparison_table(runs, group_by):
         caption.append("mean ± sample standard deviation over the members (folds x seeds) of each run")
         stubs["members"] = [count_text(run["members"]) for run in runs]
     rows = tuple((*cells, *_scores(run)) for *cells, run in zip(*stubs.values(), runs, strict=True))
-    used = dict.fromkeys(str(setting(run, "protocol")) for run in runs)
-    notes = (STRONG_NOTE, *(f"Protocol {name}: {PROTOCOLS[name]}." for name in used if name in PROTOCOLS))
+    notes = (STRONG_NOTE, *protocol_notes(runs))
     return Table(", ".join(caption) + "; per block unless said", (*stubs, *SCORES), rows, notes, stubs=len(stubs))
 
 

@@ -67,6 +67,16 @@ def mean_curve(members, name, iteration):
     return list(kept), [float(np.mean(values)) for values in kept.values()]
 
 
+def wide_axis(axes, values):
+    """Give axes a log scale where positive `values` span more than WIDE_RANGE; whether it did."""
+    wide = len(values) > 0 and min(values) > 0 and max(values) > WIDE_RANGE * min(values)
+    if wide:
+        axes.set_yscale("log")
+        axes.minorticks_off()
+        axes.yaxis.set_major_formatter(lambda value, _: field_value(float(value)))
+    return wide
+
+
 def _shared_limits(axes, values, factor=None):
     values = [value for value in values if is_finite(value)]
     if not values:
@@ -137,10 +147,7 @@ def _quantity_axis(axes, rows, quantity, classes):
         values.append(chance)
     if quantity == "accuracy":
         axes.set_ylim(-0.03, 1.03)
-    elif values and min(values) > 0 and max(values) > WIDE_RANGE * min(values):
-        axes.set_yscale("log")
-        axes.minorticks_off()
-        axes.yaxis.set_major_formatter(lambda value, _: field_value(value))
+    elif wide_axis(axes, values):
         _shared_limits(axes, values, factor=1.3)
     else:
         _shared_limits(axes, values)

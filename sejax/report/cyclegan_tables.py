@@ -1,13 +1,12 @@
 """The distances between source, synthetic and target vectors: Table 1, by emotion, by member, and of many runs."""
 
-from itertools import groupby
-
 from sejax.report import cyclegan, published
 from sejax.report.cyclegan import DISTANCES, PARTS, distance, main_part, members_of, weight_text, weights
+from sejax.report.grouping import grouped
 from sejax.report.published.cyclegan import DIFFERENCE_SOURCE, DIFFERENCE_SYNTHETIC
 from sejax.report.results import field_value, is_finite
 from sejax.report.tables import Table, mean_std, number
-from sejax.report.terms import MISSING, PROTOCOLS, failure, setting
+from sejax.report.terms import MISSING, failure, joined, protocol_notes, setting
 
 TITLES = {"difference": "mean |difference|", "mmd": "MMD²", "frechet": "Fréchet²"}
 SOURCE, SYNTHETIC = "target − source", "target − synthetic"
@@ -30,7 +29,7 @@ def distance_table(results):
             name = f"{SYNTHETIC} ({weight_text(weight)})"
             rows.append(_distance_row(results, part, "", name, "synthetic", weight, source))
     columns = ("part", "pair", TITLES["difference"], "of source's", "paper", TITLES["mmd"], TITLES["frechet"])
-    notes = (DISTANCE_NOTE, published.note(results), *_protocol_note(results))
+    notes = (DISTANCE_NOTE, published.note(results), *protocol_notes([results]))
     return Table(_caption(results), columns, tuple(rows), notes, stubs=2)
 
 
@@ -63,21 +62,12 @@ def run_title(results):
 
 def source_of(results):
     """The corpus whose vectors are transferred, as text."""
-    return _joined(setting(results, "source", MISSING))
+    return joined(setting(results, "source", MISSING))
 
 
 def target_of(results):
     """The corpora that give the target emotions, as text."""
-    return _joined(results.get("corpus") or setting(results, "target", MISSING))
-
-
-def _joined(value):
-    return "+".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _protocol_note(results):
-    protocol = setting(results, "protocol")
-    return (f"Protocol {protocol}: {PROTOCOLS[protocol]}.",) if protocol in PROTOCOLS else ()
+    return joined(results.get("corpus") or setting(results, "target", MISSING))
 
 
 def emotion_table(results):
@@ -114,14 +104,7 @@ def member_table(results):
 
 def run_comparison(runs, *, group_by=()):
     """Tables of many runs, one for each value of the fields `group_by` (RUN_FIELDS): a row for each run and weight."""
-    unknown = [field for field in group_by if field not in RUN_FIELDS]
-    if unknown:
-        raise ValueError(f"cannot group by {', '.join(unknown)}; known fields: {', '.join(RUN_FIELDS)}")
-
-    def key(run):
-        return tuple(_joined(setting(run, field, MISSING)) for field in group_by)
-
-    return [_comparison_table(list(group)) for _, group in groupby(sorted(runs, key=key), key)]
+    return [_comparison_table(group) for group in grouped(runs, group_by, RUN_FIELDS)]
 
 
 def _comparison_table(runs):
@@ -139,7 +122,10 @@ def _comparison_table(runs):
     columns = ("run", "source", "target", "protocol", "weight", "source", "synthetic", "paper", "source, held out")
     columns += ("synthetic, held out", "MMD² synthetic", "Fréchet² synthetic")
     caption = "Mean |difference| to the target, on the training part unless said: mean ± deviation over folds and seeds"
-    notes = DISTANCE_NOTE, *dict.fromkeys(note for run in runs for note in (published.note(run), *_protocol_note(run)))
+    notes = (
+        DISTANCE_NOTE,
+        *dict.fromkeys(note for run in runs for note in (published.note(run), *protocol_notes([run]))),
+    )
     return Table(caption, columns, tuple(rows), notes, stubs=5)
 
 

@@ -1,8 +1,15 @@
 """How every figure looks and leaves: one palette, one style, inline SVG for a page, SVG or PNG for files."""
 
+import base64
 import functools
 import io
 import re
+from pathlib import Path
+
+import numpy as np
+
+from sejax.errors import InputError
+from sejax.report.results import spread
 
 # name -> colour. The report redefines these names as CSS variables for dark mode; files keep the colours.
 PALETTE = {
@@ -55,17 +62,19 @@ def drawn(draw):
 
     The function gains the option `format`: "svg" (default; a str for a file, light colours), "png" (bytes,
     200 dots an inch) or "inline" (a str: an <svg> element for an HTML page whose CSS variables give the
-    colours). matplotlib is imported on the first call; without it the ImportError says how to get it.
+    colours); and `ids`, what the ids of an inline picture start with (the function's name by default), so that
+    a page may have several pictures of one kind. matplotlib is imported on the first call; without it the
+    ImportError says how to get it.
     """
 
     @functools.wraps(draw)
-    def render(*args, format="svg", **options):
+    def render(*args, format="svg", ids=None, **options):
         if format not in FORMATS:
             raise ValueError(f"format is {format!r}; known formats: {', '.join(FORMATS)}")
         matplotlib = _matplotlib()
         with matplotlib.rc_context({**_STYLE, "svg.hashsalt": draw.__name__}):
             figure = draw(*args, **options)
-            return _export(figure, format, draw.__name__.replace("_", "-"))
+            return _export(figure, format, ids or draw.__name__.replace("_", "-"))
 
     return render
 
@@ -76,6 +85,19 @@ def _matplotlib():
     except ImportError:
         raise ImportError("figures need matplotlib: pip install 'sejax[report]'") from None
     return matplotlib
+
+
+def write_picture(path, draw):
+    """Write a picture into an .svg or .png file, whose folder is made; `draw` maps a `format` to what `drawn` gives.
+
+    Raises InputError for a name that ends otherwise.
+    """
+    path = Path(path)
+    if path.suffix not in (".svg", ".png"):
+        raise InputError(f"{path}: a picture's name must end in .svg or .png")
+    picture = draw(format=path.suffix.lstrip("."))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(picture if isinstance(picture, bytes) else picture.encode())
 
 
 def page(width, height, rows=1, columns=1, **options):
@@ -94,7 +116,27 @@ def _export(figure, format, name):
     out = io.StringIO()
     figure.savefig(out, format="svg", transparent=format == "inline", metadata={"Date": None})
     svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), out.getvalue())
+    svg = re.sub(r"(?<=data:image/png;base64,)[^\"]+", lambda found: _paletted(found[0]), svg)
     return _inline(svg, name, figure.get_size_inches()[0]) if format == "inline" else svg
+
+
+def _paletted(text):
+    """A PNG in base64 with a palette instead of four bytes a pixel, where it has few enough opaque colours.
+
+    A colour map has 256 of them: a spectrogram takes a quarter of the space, each pixel as it was.
+    """
+    from PIL import Image
+
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("RGBA"))  # [H, W, 4]
+    colours, place = np.unique(np.ascontiguousarray(pixels).view(np.uint32), return_inverse=True)
+    colours = colours.view(np.uint8).reshape(-1, 4)
+    if len(colours) > 256 or (colours[:, 3] < 255).any():
+        return text
+    image = Image.fromarray(place.reshape(pixels.shape[:2]).astype(np.uint8))
+    image.putpalette(colours[:, :3].tobytes())
+    out = io.BytesIO()
+    image.save(out, format="png", optimize=True)
+    return base64.b64encode(out.getvalue()).decode("ascii")
 
 
 def _inline(svg, name, inches):
@@ -108,6 +150,22 @@ def _inline(svg, name, inches):
     pixels = round(96 * inches)
     size = f'style="width: {pixels}px; min-width: {min(pixels, max(300, round(0.7 * pixels)))}px"'
     return f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" {box} role="img" {size}>' + svg[svg.index(">") + 1 :]
+
+
+def repeated(axes, values, place, *, name):
+    """Numbers in a row of axes at height `place`: each faint where there are several, their mean and deviation bold.
+
+    Returns {text: what to name so in a legend}; `name` is what one number is called.
+    """
+    values, handles = list(values), {}
+    entry = spread(values)
+    if len(values) > 1:
+        style = {"color": BLUE, "markersize": 3, "alpha": 0.35}
+        handles[name] = axes.plot(values, [place] * len(values), "o", **style)[0]
+    if entry:
+        style = {"color": BLUE, "markersize": 6, "capsize": 3, "fmt": "o"}
+        handles["mean"] = axes.errorbar(entry["mean"], place, xerr=entry["std"], **style)
+    return handles
 
 
 def shaded(axes, left, right, row, share, text, **style):

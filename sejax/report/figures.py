@@ -8,8 +8,9 @@ variants in sejax.report.variant_figures; all are named here. Experiments with a
 import numpy as np
 
 from sejax.report.comparison import run_scores
+from sejax.report.confusion import confusion_matrix
 from sejax.report.curves import learning_curves, mean_curve, training_curves
-from sejax.report.drawing import BLUE, INK, ORANGE, RULE, SURFACE, drawn, page, shaded
+from sejax.report.drawing import BLUE, INK, ORANGE, RULE, SURFACE, drawn, page
 from sejax.report.results import is_finite
 from sejax.report.run_tables import figures_at, iterations, paper_figures
 from sejax.report.sound import gallery, posteriors_over_time
@@ -30,42 +31,6 @@ __all__ = [
     "training_curves",
     "variant_scores",
 ]
-
-
-@drawn
-def confusion_matrix(counts, classes):
-    """A confusion matrix: each cell shows its share of the row (in %, and as shade) above its count.
-
-    `counts` [C, C] numbers, rows the true class and columns the predicted one; `classes` C names. A class
-    that never occurs has an empty row.
-    """
-    counts = np.asarray(counts, dtype=float)  # [C, C]
-    totals = counts.sum(axis=1, keepdims=True)
-    rates = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
-    side = 0.54 * len(classes)
-    figure, axes = page(side + 1.25, side + 0.95)
-    for (row, column), rate in np.ndenumerate(rates):
-        text = f"{100 * rate:.0f} %\n{counts[row, column]:.0f}" if counts[row, column] else ""
-        weight = "bold" if row == column else "normal"
-        shaded(
-            axes,
-            column - 0.5,
-            column + 0.5,
-            row,
-            rate,
-            text,
-            fontweight=weight,
-            fontsize=8.5,
-            linespacing=1.3,
-        )
-    axes.set(xlim=(-0.5, len(classes) - 0.5), ylim=(len(classes) - 0.5, -0.5), aspect="equal")
-    axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(classes)), classes)
-    axes.set(xlabel="predicted", ylabel="true")
-    axes.grid(False)
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-    return figure
 
 
 @drawn

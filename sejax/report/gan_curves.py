@@ -3,13 +3,13 @@
 import numpy as np
 
 from sejax.report import cyclegan
+from sejax.report.curves import wide_axis
 from sejax.report.cyclegan import weight_text
 from sejax.report.drawing import COLOURS, INK, drawn, page
-from sejax.report.results import field_value, is_finite
+from sejax.report.results import is_finite
 from sejax.report.terms import setting
 
 LOSSES = ("generator", "discriminator", "cycle", "classification")
-WIDE_RANGE = 20  # losses that span more than this factor are drawn on a log axis
 STYLES = ("-", "--", ":")  # for more weights than there are colours
 
 
@@ -60,7 +60,9 @@ def _small_multiples(results, groups, losses, row_epochs):
             axes.set_xlabel("epoch")
     for axes, loss in zip(grid[:, 0], losses, strict=True):
         axes.set_ylabel(loss, color=INK, fontweight="bold", fontsize=8.5)
-        _loss_axis(axes, [line.get_ydata() for panel in grid[losses.index(loss)] for line in panel.lines])
+        wide_axis(
+            axes, [value for panel in grid[losses.index(loss)] for line in panel.lines for value in line.get_ydata()]
+        )
     if len(groups) > 1:
         figure.legend(handles.values(), handles, loc="outside upper left", ncols=len(handles))
     return figure
@@ -82,11 +84,3 @@ def _lines(axes, members, name, row_epochs, **style):
     sound = sum(not member.get("failed") for member in members)
     kept = {epoch: np.mean(values) for epoch, values in sorted(columns.items()) if 2 * len(values) >= sound}
     return axes.plot(list(kept), list(kept.values()), linewidth=1.9, **style)[0]
-
-
-def _loss_axis(axes, lines):
-    values = np.concatenate([np.zeros(0), *map(np.asarray, lines)])
-    if len(values) and values.min() > 0 and values.max() > WIDE_RANGE * values.min():
-        axes.set_yscale("log")
-        axes.minorticks_off()
-        axes.yaxis.set_major_formatter(lambda value, _: field_value(float(value)))

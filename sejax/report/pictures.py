@@ -1,12 +1,9 @@
 """The figures of a report as HTML, section by section; a run without what a figure shows goes without it."""
 
-import re
-
-import numpy as np
-
 from sejax.report import figures, published, run_tables
+from sejax.report.confusion import pooled_confusion
 from sejax.report.page import in_row, paragraph, picture
-from sejax.report.terms import MISSING, PROTOCOLS, levels, setting, title
+from sejax.report.terms import MISSING, levels, protocol_notes, setting, title
 from sejax.report.variant_figures import rated
 from sejax.report.variants import arranged, columns, leading_metric, named
 from sejax.report.views import view_of
@@ -70,8 +67,7 @@ def _confusion(results):
     if not any(rows):
         return ""
     notes = ["Shares of the true class in %, counts below, over all test parts at the end of training."]
-    protocol = setting(results, "protocol")
-    notes += [f"Protocol {protocol}: {PROTOCOLS[protocol]}."] * (several and protocol in PROTOCOLS)
+    notes += protocol_notes([results]) if several else ()
     notes += [published.protocol_note(results)]
     return paragraph(" ".join(filter(None, notes)), "muted") + ("".join(rows) if several else in_row(rows))
 
@@ -81,15 +77,7 @@ def _matrix(results, members, part, name, caption):
     classes, counts = results.get("classes"), pooled_confusion(members, part)
     if not classes or counts is None or counts.shape != (len(classes), len(classes)):
         return ""
-    svg = figures.confusion_matrix(counts, classes, format="inline")
-    return picture(svg.replace("confusion-matrix-", f"confusion-{name}-"), caption)
-
-
-def pooled_confusion(members, part):
-    """The confusion matrices of a part summed over the members that did not fail: float [C, C], or None."""
-    found = [(member.get("confusion") or {}).get(part) for member in members if not member.get("failed")]
-    found = [np.asarray(counts, dtype=float) for counts in found if counts is not None]
-    return sum(found) if found else None
+    return picture(figures.confusion_matrix(counts, classes, format="inline", ids=f"confusion-{name}"), caption)
 
 
 def _curves(results):
@@ -99,12 +87,12 @@ def _curves(results):
         return ""
     steps, drawings = sorted({entry.get("iteration", 1) for entry in rows}), []
     for step in steps:
+        options = {"iteration": step, "format": "inline", "ids": f"curves-{step}"}
         if several:
-            svg, caption = figures.learning_curves(results, iteration=step, format="inline"), "Accuracy and loss"
+            svg, caption = figures.learning_curves(results, **options), "Accuracy and loss"
         else:
-            svg = figures.training_curves(members, iteration=step, format="inline")
+            svg = figures.training_curves(members, **options)
             caption = "Loss, accuracy and learning rate"
-        svg = re.sub("(training|learning)-curves-", f"curves-{step}-", svg)
         drawings.append(picture(svg, f"Iteration {step}" if len(steps) > 1 else caption))
     return paragraph(FAINT, "muted") + in_row(drawings) if drawings else ""
 

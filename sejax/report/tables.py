@@ -43,6 +43,17 @@ def mean_std(entry, digits=3):
     return f"{number(entry['mean'], digits)} ± {number(entry['std'], digits)}"
 
 
+def percent(entry, digits=2):
+    """A summary's entry of shares in %: `59.48 ± 0.71`."""
+    scaled = {**entry, "mean": 100 * entry["mean"], "std": 100 * entry["std"]} if entry else None
+    return mean_std(scaled, digits)
+
+
+def signed(text):
+    """A cell's text with its sign, `+` before what is not negative; a dash stays one."""
+    return text if text.startswith(("-", MISSING)) else f"+{text}"
+
+
 def against(entry, paper, *, lower=False):
     """`mean_std(entry)`, marked Strong where the mean is at least the paper's figure; at most, for `lower`."""
     cell = mean_std(entry)

@@ -5,6 +5,7 @@ from sejax.report.results import REPEATS, field_value, is_finite, label, name_of
 MISSING = "–"
 PROTOCOLS = {
     "speaker": "no speaker occurs in two parts of a fold (sessions where a corpus has them)",
+    "session": "a session of two speakers is left out: one validates, the other tests",
     "utterance": "chunks of one utterance never fall in two parts; its speaker may occur in all of them",
     "chunk": "chunks are split at random, so chunks of one utterance leak into the validation and the test part",
     "block": "speakers are mixed; the near-copies of one block (its maximum frequencies) stay together",
@@ -21,6 +22,17 @@ PARTS = {"train": "training", "valid": "validation"}
 def setting(results, field, default=None):
     """A config field of a run; the top level of results.json has the last word (corpus, protocol)."""
     return results.get(field, results["config"].get(field, default))
+
+
+def protocol_notes(runs, field="protocol"):
+    """A note for each protocol that runs followed, in the runs' order; `field` is the setting that has it."""
+    used = dict.fromkeys(str(setting(run, field)) for run in runs)
+    return tuple(f"Protocol {name}: {PROTOCOLS[name]}." for name in used if name in PROTOCOLS)
+
+
+def joined(value):
+    """One name, or several as `unlabelled+nemo`; `none` for an empty list."""
+    return ("+".join(map(str, value)) or "none") if isinstance(value, list | tuple) else str(value)
 
 
 def levels(results):

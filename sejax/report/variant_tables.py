@@ -5,7 +5,7 @@ from itertools import groupby
 from sejax.report import published
 from sejax.report.results import field_value, is_finite
 from sejax.report.tables import Table, against
-from sejax.report.terms import MISSING, PROTOCOLS, count_text, levels, members_text, setting, title
+from sejax.report.terms import MISSING, count_text, levels, members_text, protocol_notes, setting, title
 from sejax.report.variants import RATE, TUNED, arranged
 
 RUN_FIELDS = ("corpus", "protocol", "trainable")
@@ -118,5 +118,4 @@ def _notes(runs, found):
     notes = [STRONG_NOTE, *dict.fromkeys(filter(None, map(published.note, runs)))] if beside else [NO_PAPER]
     if any(variant.mark == TUNED for variant in found):
         notes.append(TUNED_NOTE)
-    used = dict.fromkeys(str(setting(run, "protocol")) for run in runs)
-    return (*notes, *(f"Protocol {name}: {PROTOCOLS[name]}." for name in used if name in PROTOCOLS))
+    return (*notes, *protocol_notes(runs))

@@ -12,6 +12,7 @@ from typing import Any
 VIEWS = {
     "cyclegan": "sejax.report.cyclegan_sections",
     "augmentation": "sejax.report.augmentation_sections",
+    "dcgan": "sejax.report.dcgan_sections",
 }
 
 

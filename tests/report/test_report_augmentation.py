@@ -7,9 +7,10 @@ import pytest
 from augmentation_runs import CLASSES, make_augmentation_results
 
 from sejax.report import augmentation, drawing
-from sejax.report.augmentation_figures import classifier_curves, confusion_rates, uar_scores
+from sejax.report.augmentation_figures import classifier_curves, uar_scores
 from sejax.report.augmentation_sections import VIEW
 from sejax.report.augmentation_tables import fold_table, gain_table, run_comparison
+from sejax.report.confusion import confusion_rates, mean_rates
 from sejax.report.html import report
 from sejax.report.run_tables import headline
 from sejax.report.tables import Strong
@@ -108,12 +109,15 @@ def test_folds_are_means_over_repeats_beside_the_anchors(small):
 
 def test_confusion_is_the_mean_of_shares_over_folds_and_repeats(small):
     small["members"][1]["confusion"]["test"][2] = [0, 0, 0, 0]  # a fold without the third class
-    found = augmentation.mean_rates(augmentation.find(small, "real"), CLASSES)
+    found = mean_rates(augmentation.find(small, "real").members, CLASSES)
     counts = np.array([m["confusion"]["test"] for m in small["members"][:6]], dtype=float)
     for row in range(4):
         kept = [one[row] / one[row].sum() for one in counts if one[row].sum()]
         np.testing.assert_allclose(found[row], np.mean(kept, axis=0))
-    assert augmentation.mean_rates(augmentation.find(small, "real"), CLASSES[:3]) is None
+    assert mean_rates(augmentation.find(small, "real").members, CLASSES[:3]) is None
+    for member in small["members"][:6]:
+        member["confusion"]["test"][1] = [0, 0, 0, 0]
+    assert np.isnan(mean_rates(augmentation.find(small, "real").members, CLASSES)[1]).all()
     pytest.importorskip("matplotlib")
     svg = confusion_rates(found, CLASSES)
     assert all(f"{100 * rate:.1f}<" in svg for rate in found.ravel())

@@ -3,7 +3,7 @@
 `figures` finds them for a run and a variant of it; an experiment without figures is simply not in FIGURES.
 """
 
-from sejax.report.published import cyclegan, pseudo_labelling, transfer
+from sejax.report.published import cyclegan, dcgan, pseudo_labelling, transfer
 from sejax.report.terms import setting
 
 
@@ -27,13 +27,23 @@ def _augmentation(results, name):
     return cyclegan.recognition(setting(results, "evaluation"), training, name.get("lambda_cls"))
 
 
+def _dcgan(results, name):
+    return dcgan.published(name.get("model", setting(results, "model")))
+
+
 FIGURES = {
     "pseudo_labelling": _pseudo_labelling,
     "transfer": _transfer,
     "cyclegan": _cyclegan,
     "augmentation": _augmentation,
+    "dcgan": _dcgan,
 }
-NOTES = {"transfer": transfer.NOTE, "cyclegan": cyclegan.DIFFERENCE_NOTE, "augmentation": cyclegan.UAR_NOTE}
+NOTES = {
+    "transfer": transfer.NOTE,
+    "cyclegan": cyclegan.DIFFERENCE_NOTE,
+    "augmentation": cyclegan.UAR_NOTE,
+    "dcgan": dcgan.NOTE,
+}
 PROTOCOL_NOTES = {"transfer": transfer.PROTOCOL_NOTE}
 
 

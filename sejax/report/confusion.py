@@ -1,0 +1,91 @@
+"""Confusion matrices: pooled counts, mean shares of the true class, and both drawn."""
+
+import numpy as np
+
+from sejax.report.drawing import drawn, page, shaded
+
+
+def pooled_confusion(members, part):
+    """The confusion matrices of a part summed over the members that did not fail: float [C, C], or None."""
+    found = [(member.get("confusion") or {}).get(part) for member in members if not member.get("failed")]
+    found = [np.asarray(counts, dtype=float) for counts in found if counts is not None]
+    return sum(found) if found else None
+
+
+def mean_rates(members, classes, part="test"):
+    """Shares of each true class, the mean over the members that did not fail: f64 [C, C], None without a matrix.
+
+    A member without a class has no say in its row; a row that nobody has is NaN.
+    """
+    counts = [(member.get("confusion") or {}).get(part) for member in members if not member.get("failed")]
+    rates = [row_rates(found, classes) for found in counts if found is not None]
+    rates = np.array([found for found in rates if found is not None])
+    if not len(rates):
+        return None
+    present = ~np.isnan(rates)
+    total, count = np.where(present, rates, 0.0).sum(0), present.sum(0)
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+
+
+def row_rates(counts, classes):
+    """Counts [C, C] as shares of their row, NaN for an empty one; None where they are not of these classes."""
+    counts = np.asarray(counts, dtype=float)
+    if counts.shape != (len(classes), len(classes)):
+        return None
+    totals = counts.sum(1, keepdims=True)
+    return np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
+
+
+@drawn
+def confusion_matrix(counts, classes):
+    """A confusion matrix: each cell shows its share of the row (in %, and as shade) above its count.
+
+    `counts` [C, C] numbers, rows the true class and columns the predicted one; `classes` C names. A class
+    that never occurs has an empty row.
+    """
+    counts = np.asarray(counts, dtype=float)  # [C, C]
+    totals = counts.sum(axis=1, keepdims=True)
+    rates = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
+    side = 0.54 * len(classes)
+    figure, axes = page(side + 1.25, side + 0.95)
+    for (row, column), rate in np.ndenumerate(rates):
+        text = f"{100 * rate:.0f} %\n{counts[row, column]:.0f}" if counts[row, column] else ""
+        weight = "bold" if row == column else "normal"
+        shaded(
+            axes,
+            column - 0.5,
+            column + 0.5,
+            row,
+            rate,
+            text,
+            fontweight=weight,
+            fontsize=8.5,
+            linespacing=1.3,
+        )
+    _matrix_axes(axes, classes)
+    return figure
+
+
+@drawn
+def confusion_rates(rates, classes):
+    """A confusion matrix in %: `rates` [C, C] shares of each true class (rows), NaN for none, `classes` C names."""
+    side = 0.46 * len(classes)
+    figure, axes = page(side + 0.95, side + 0.8)
+    for (row, column), rate in np.ndenumerate(np.asarray(rates, dtype=float)):
+        if np.isfinite(rate):
+            weight = "bold" if row == column else "normal"
+            text = f"{100 * rate:.1f}"
+            shaded(axes, column - 0.5, column + 0.5, row, rate, text, fontweight=weight, fontsize=8.5)
+    _matrix_axes(axes, classes)
+    return figure
+
+
+def _matrix_axes(axes, classes):
+    """Give axes the frame of a confusion matrix: a cell for each pair of `classes`, the first true class on top."""
+    axes.set(xlim=(-0.5, len(classes) - 0.5), ylim=(len(classes) - 0.5, -0.5), aspect="equal")
+    axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.grid(False)
+    for spine in axes.spines.values():
+        spine.set_visible(True)
