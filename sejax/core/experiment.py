@@ -162,6 +162,8 @@ class Assembly(NamedTuple):
         ``results.json``.
       about: what the results file says about data, classes, protocol and published figures.
       examples: makes example inputs for the report, one per class.
+      streams: for each member the number of its random stream; None: its place. Members of one number draw the same
+        random numbers, as they would in a run of their own.
     """
 
     experiment: Experiment
@@ -177,6 +179,7 @@ class Assembly(NamedTuple):
     summarise: Callable[[list[dict[str, float]], list[dict[str, Any]]], dict[str, Any]]
     about: dict[str, Any]
     examples: Callable[[], dict[str, Any]] = dict
+    streams: tuple[int, ...] | None = None
 
 
 def freeze(active: jax.Array, new: PyTree, old: PyTree) -> PyTree:

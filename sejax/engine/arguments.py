@@ -28,14 +28,19 @@ def parse_arguments(
         name, has_value, text = pair.partition("=")
         if name not in defaults:
             raise InputError(f"config: unknown name {name!r} in {argument!r}; known are {', '.join(sorted(defaults))}")
-        values[name] = _convert(name, text if has_value else "true", defaults[name])
+        values[name] = converted(name, text if has_value else "true", defaults[name])
     for name, allowed in (choices or {}).items():
         if values[name] not in allowed:
             raise InputError(f"config: {name}={values[name]!r}; choose one of {', '.join(map(str, allowed))}")
     return values
 
 
-def _convert(name: str, text: str, default: Any) -> Any:
+def converted(name: str, text: str, default: Any) -> Any:
+    """A text as a value of the type of ``default``; a list's entries are joined by ``+``.
+
+    Raises:
+      InputError: a text that is none.
+    """
     try:
         if isinstance(default, bool):
             if text.lower() not in _TRUE + _FALSE:

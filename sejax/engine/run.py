@@ -61,7 +61,8 @@ def run(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: int =
       assembly: experiment, sources, members.
       settings: how to drive it.
       workdir: checkpoints and events go there.
-      seed: root of every random stream; member i uses ``fold_in(root, i)`` however members are grouped.
+      seed: root of every random stream; member i uses ``fold_in(root, i)`` however members are grouped, or
+        ``fold_in(root, streams[i])`` where the assembly has streams.
 
     Returns:
       One entry of ``results.json`` per member: name, failure if any, metrics, history, iterations.
@@ -96,7 +97,8 @@ def open_group(
     place = placement.place(stop - start, assembly.batch_size)
     data = place.shared(assembly.data)
     members = place.members(take_members(assembly.members, start, stop))
-    keys = jax.vmap(lambda i: member_key(root_key(seed), i))(np.arange(start, stop, dtype=np.int32))
+    streams = np.arange(stop) if assembly.streams is None else np.asarray(assembly.streams)
+    keys = jax.vmap(lambda i: member_key(root_key(seed), i))(streams[start:stop].astype(np.int32))
     segment = make_segment(assembly, backend=settings.backend, how=settings.ensemble, constrain=place.constrain)
     folder = Path(workdir) / "checkpoints" / f"members_{start}-{stop - 1}"
     checkpoints = Checkpoints(folder, keep=settings.keep)

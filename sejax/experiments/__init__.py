@@ -4,6 +4,8 @@ It also has ``posteriors(config, num_classes) -> Posteriors`` where trained netw
 An experiment that compares several things in one run (networks, ways of fusion) also has ``variants(config)``:
 a config for each of them, by its name. Every variant is built, trained and resumed by itself. One that trains in
 stages has ``stages(config)``: configs of what is trained before it, and its ``build`` is told where.
+For sweeps it may say ``MEMBER_FIELDS``, which list fields hold a value for each member, by the name that members carry,
+and ``VALIDATION_FIGURES``, those of its results.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,6 +24,7 @@ EXPERIMENTS = {
     "transfer": "sejax.experiments.transfer.assembly",
     "cyclegan": "sejax.experiments.cyclegan.assembly",
     "augmentation": "sejax.experiments.augmentation.assembly",
+    "dcgan": "sejax.experiments.dcgan.assembly",
 }
 
 
@@ -64,6 +67,24 @@ def stages(config) -> "dict[str, ConfigDict]":
     """
     module = _module(config)
     return module.stages(config) if hasattr(module, "stages") else {}
+
+
+def member_fields(config) -> dict[str, str]:
+    """Fields of a config that list a value for each member: {what the members carry: the field}, {} for none.
+
+    Raises:
+      InputError: unknown experiment.
+    """
+    return dict(getattr(_module(config), "MEMBER_FIELDS", {}))
+
+
+def validation_figures(config) -> tuple[str, ...] | None:
+    """The validation figures that a config's results hold, as in ``valid/accuracy``; None where it does not say.
+
+    Raises:
+      InputError: unknown experiment.
+    """
+    return getattr(_module(config), "VALIDATION_FIGURES", None)
 
 
 def build(config, data_dir: Path, stages: Mapping[str, Path] | None = None) -> Assembly:

@@ -40,12 +40,19 @@ def checkpoints(workdir: Path) -> list[str]:
     return sorted(str(path.relative_to(workdir)) for folder in folders for path in folder.glob("[0-9]*"))
 
 
-def kill_once(moment: Callable[[], bool], arguments: list[str], moments: random.Random) -> int:
-    """Starts training, waits until ``moment()`` and up to 0.3 s more, kills it; the status it ended with."""
-    command = [sys.executable, "launch/train.py", *arguments]
+def kill_once(
+    moment: Callable[[], bool],
+    arguments: list[str],
+    moments: random.Random,
+    *,
+    script: str = "train",
+    how: signal.Signals = signal.SIGKILL,
+) -> int:
+    """Starts launch/SCRIPT.py, waits until ``moment()`` and up to 0.3 s more, kills it; the status it ended with."""
+    command = [sys.executable, f"launch/{script}.py", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and not moment():
         time.sleep(0.01)
     time.sleep(moments.uniform(0, 0.3))
-    process.send_signal(signal.SIGKILL)
+    process.send_signal(how)
     return process.wait()

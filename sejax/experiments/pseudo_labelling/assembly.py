@@ -30,6 +30,7 @@ from sejax.models import LAST_LAYER
 from sejax.models.classifier import adaptive_average_pool
 from sejax.report.published.pseudo_labelling import published
 
+VALIDATION_FIGURES = ("valid/accuracy", "valid/uar", "valid/macro_f1", "valid/loss")
 EVALUATION_BATCH = {"head": 1024, "classifier": 256, "all": 64}
 
 

@@ -27,6 +27,8 @@ from sejax.experiments.transfer.networks import Network, head_network, image_net
 from sejax.experiments.transfer.results import summarise
 from sejax.experiments.transfer.split import balanced_split, class_mapping, only
 
+MEMBER_FIELDS = {"learning_rate": "rates"}
+VALIDATION_FIGURES = ("valid/accuracy", "valid/loss")
 EVALUATION_BATCH = {"head": 1024, "all": 50}
 
 

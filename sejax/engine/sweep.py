@@ -1,0 +1,248 @@
+"""A sweep: trials of one config with other values, run after run, and their table.
+
+What is on disk says how far a sweep is: a run that is finished has its results, the one at hand its checkpoints. The
+same sweep goes on from there, whenever it was cut off.
+"""
+
+import contextlib
+import csv
+import io
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from sejax.core.files import plain, write_text
+from sejax.engine.run import Interrupted
+from sejax.engine.space import Space
+from sejax.engine.trials import Run, plan, run_of, trial_values
+from sejax.engine.validation import lower_is_better, ranking, scored
+from sejax.engine.workdir import claim, environment, release
+from sejax.errors import InputError
+
+FILE, TABLE, ASKED, TRIALS = "sweep.json", "sweep.csv", "asked.json", "trials"
+
+# (values, folder) -> members of a run's results, of which `sejax.engine.validation.validation_part` alone is left.
+Train = Callable[[dict[str, Any], Path], list[dict[str, Any]]]
+
+
+class Sweep(NamedTuple):
+    """What is swept.
+
+    Attributes:
+      config: of the experiment; a trial's config is this one with other values.
+      space, search, seed: which values, see `sejax.engine.trials.trial_values`.
+      metric: the validation figure that ranks the trials.
+      member_fields: names that stand for one entry of a list field, see `sejax.engine.trials.plan`.
+    """
+
+    config: Any
+    space: Space
+    search: str
+    seed: int
+    metric: str
+    member_fields: Mapping[str, str]
+
+    def values(self, count: int | None) -> list[dict[str, Any]]:
+        """Values of the first ``count`` trials."""
+        return trial_values(self.space, self.search, seed=self.seed, count=count)
+
+
+def run_sweep(
+    sweep: Sweep,
+    workdir: Path,
+    count: int | None,
+    train: Train,
+    *,
+    command: Callable[[dict[str, Any]], str],
+    publish: Callable[[dict[str, Any]], None] = lambda found: None,
+) -> dict[str, Any]:
+    """Trains every trial that is not finished, and keeps the table up to date.
+
+    Args:
+      sweep: what is swept.
+      workdir: the sweep's folder; runs are in its folder ``trials``.
+      count: of trials (None: all of the space). Those that were asked for earlier are done in any case.
+      train: trains the config with a run's values in a folder, goes on there, or reads what is finished.
+      command: the command that trains a run of one trial, from the values of its config.
+      publish: is called with the table whenever it has grown.
+
+    Returns:
+      What `FILE` holds.
+
+    Raises:
+      InputError: the workdir belongs to another sweep, or no trial could be trained at all.
+      Interrupted: SIGTERM or SIGINT arrived, everything done so far is saved.
+    """
+    workdir = Path(workdir)
+    space = {"space": sweep.space.texts, "order": list(sweep.space.texts)}  # a grid's trials depend on the order
+    identity = space | {"search": sweep.search, "seed": sweep.seed}
+    here = environment(sweep.config.run.backend, {"devices": jax.device_count()})
+    claim(workdir, sweep.config.to_dict() | {"sweep": identity}, here)
+    asked = remember(workdir, len(sweep.values(count)))
+    trials = sweep.values(asked[-1])
+    outcomes: dict[int, dict[str, Any]] = {}
+    progress = Progress(len(trials), sweep.metric)
+
+    def save() -> dict[str, Any]:
+        found = table(sweep, trials, outcomes, command)
+        write_tables(workdir, found)
+        publish(found)
+        return found
+
+    try:
+        with interruptible():
+            for run in plan(trials, asked, sweep.member_fields):
+                progress.begin(run, trials, outcomes)
+                outcomes |= _outcomes(sweep, workdir, run, trials, train)
+                progress.end(run)
+                if progress.timed:
+                    save()  # what was only read was written before
+    except Interrupted:
+        save()
+        raise
+    if all(outcome["run"] is None for outcome in outcomes.values()):
+        release(workdir)  # nothing was trained: the corrected command may have the folder
+        for name in (ASKED, FILE, TABLE):
+            (workdir / name).unlink(missing_ok=True)
+        raise InputError(f"no trial could be trained; the first one's error: {outcomes[0]['failed']}")
+    return save()
+
+
+def remember(workdir: Path, count: int) -> list[int]:
+    """How many trials there were each time that more were asked for, this time included."""
+    path = Path(workdir) / ASKED
+    try:
+        asked = json.loads(path.read_text(encoding="utf-8"))["trials"] if path.is_file() else []
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged ({error!r}); sweep again in another --workdir") from None
+    if not asked or count > asked[-1]:
+        asked = [*asked, count]
+        write_text(path, json.dumps({"trials": asked}) + "\n")
+    return asked
+
+
+def _outcomes(sweep: Sweep, workdir: Path, run: Run, trials, train: Train) -> dict[int, dict[str, Any]]:
+    """What became of each trial of a run; of one that cannot be trained, why.
+
+    Where several trials cannot be trained as members of one run, each is tried by itself.
+    """
+    folder = f"{TRIALS}/{run.name}"
+    try:
+        members = train(run.values, workdir / folder)
+    except (InputError, jax.errors.JaxRuntimeError) as error:
+        if len(run.trials) == 1:
+            (number,) = run.trials
+            outcome = scored([], sweep.metric) | {"failed": " ".join(str(error).split())}
+            return {number: {"trial": number, "values": trials[number], "run": None, **outcome}}
+        alone = [run_of(trials, (number,), None, sweep.member_fields) for number in run.trials]
+        return {k: v for one in alone for k, v in _outcomes(sweep, workdir, one, trials, train).items()}
+    found = {}
+    for number in run.trials:
+        values = trials[number]
+        told_by = [field for field in sweep.member_fields if field in values]
+        own = [m for m in members if all(m.get(field, values[field]) == values[field] for field in told_by)]
+        found[number] = {"trial": number, "values": values, "run": folder, **scored(own, sweep.metric)}
+    return found
+
+
+def table(sweep: Sweep, trials, outcomes: Mapping[int, Mapping[str, Any]], command) -> dict[str, Any]:
+    """What `FILE` holds: the trials that are done, in their order and ranked, and how to train the best again."""
+    order = ranking(outcomes.values(), sweep.metric)
+    best = None
+    if order and not outcomes[order[0]]["failed"]:
+        first = outcomes[order[0]]
+        values = run_of(trials, (order[0],), None, sweep.member_fields).values
+        best = {name: first[name] for name in ("trial", "values", "score", "std", "n")} | {"command": command(values)}
+    return {
+        "experiment": sweep.config.experiment,
+        "metric": sweep.metric,
+        "lower_is_better": lower_is_better(sweep.metric),
+        "space": sweep.space.texts,
+        "search": sweep.search,
+        "seed": sweep.seed,
+        "asked": len(trials),
+        "trials": [outcomes[number] for number in sorted(outcomes)],
+        "ranking": order,
+        "best": best,
+        "config": sweep.config.to_dict(),
+    }
+
+
+def write_tables(workdir: Path, found: Mapping[str, Any]) -> None:
+    """Writes `FILE` and, from the best trial to the worst, `TABLE`."""
+    write_text(Path(workdir) / FILE, json.dumps(plain(found), indent=1, allow_nan=False) + "\n")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["rank", "trial", *found["space"], found["metric"], "std", "n", "failed", "run"])
+    done = {trial["trial"]: trial for trial in found["trials"]}
+    for rank, number in enumerate(found["ranking"], start=1):
+        trial = done[number]
+        rest = [trial[name] for name in ("score", "std", "n", "failed", "run")]
+        writer.writerow([rank, number, *(_cell(trial["values"][name]) for name in found["space"]), *rest])
+    write_text(Path(workdir) / TABLE, text.getvalue())
+
+
+def _cell(value: Any) -> Any:
+    """A value as it is written in a space."""
+    return "+".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
+class Progress:
+    """One line on stderr before each run: which trials, the best so far, the time left."""
+
+    def __init__(self, count: int, metric: str):
+        self.count, self.metric = count, metric
+        self.done, self.timed, self.seconds, self.began = 0, 0, 0.0, 0.0
+
+    def begin(self, run: Run, trials, outcomes) -> None:
+        """Says what is trained next."""
+        self.began = time.monotonic()
+        first = run.trials[0]
+        also = f" and {len(run.trials) - 1} more that train with it" if len(run.trials) > 1 else ""
+        values = ", ".join(f"{name}={_cell(value)}" for name, value in trials[first].items())
+        text = [f"trial {first}{also} ({self.done} of {self.count} done): {values}"]
+        order = ranking(outcomes.values(), self.metric)
+        if order and outcomes[order[0]]["score"] is not None:
+            text.append(f"best so far: {self.metric} {outcomes[order[0]]['score']:.4f} by trial {order[0]}")
+        if self.timed:
+            text.append(f"about {_duration(self.seconds / self.timed * (self.count - self.done))} left")
+        print("; ".join(text), file=sys.stderr, flush=True)
+
+    def end(self, run: Run) -> None:
+        """Counts a run; one that was only read tells nothing about how long the others take."""
+        seconds = time.monotonic() - self.began
+        self.done += len(run.trials)
+        if seconds > 1.0:
+            self.timed, self.seconds = self.timed + len(run.trials), self.seconds + seconds
+
+
+def _duration(seconds: float) -> str:
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else f"{round(seconds)} s"
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Turns SIGTERM and SIGINT into `Interrupted` between updates too: while data are read, or a table written."""
+
+    def stop(number, frame):
+        del frame
+        raise Interrupted(f"{signal.Signals(number).name} received")
+
+    previous = {}
+    try:
+        for kind in (signal.SIGTERM, signal.SIGINT):
+            previous[kind] = signal.signal(kind, stop)
+    except ValueError:  # not the main thread: whoever runs us there handles signals
+        pass
+    try:
+        yield
+    finally:
+        for kind, handler in previous.items():
+            signal.signal(kind, handler)

@@ -1,0 +1,117 @@
+"""One run from its config to results.json: stages, variants, members; what is finished is kept, the rest goes on."""
+
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sejax import experiments
+from sejax.core.experiment import Assembly
+from sejax.core.files import plain
+from sejax.engine.backend import run_settings
+from sejax.engine.placement import place
+from sejax.engine.run import groups, run
+from sejax.engine.variants import folder_of, merged, read_finished, stage_folder, write_finished
+from sejax.engine.workdir import claim, environment, release
+from sejax.errors import InputError
+from sejax.report import published
+from sejax.report.html import write_report
+from sejax.report.results import FILE, read_results, summaries, write_results
+
+
+def finished_run(config, workdir: Path) -> dict[str, Any] | None:
+    """The results of a config whose run in ``workdir`` is finished; None where it is not.
+
+    Raises:
+      InputError: the results of another config.
+    """
+    if not (Path(workdir) / FILE).exists():
+        return None
+    results = read_results(workdir)
+    claim(workdir, config.to_dict(), results["environment"])
+    return results
+
+
+def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[str, Any]:
+    """Trains a config in ``workdir`` or goes on there, and writes report.html and results.json.
+
+    Args:
+      config: an experiment's.
+      workdir: the run's folder.
+      data_dir: where the prepared sets are.
+      command: what the results say that was typed.
+
+    Returns:
+      The results.
+
+    Raises:
+      InputError: whatever is wrong with config, data or workdir.
+      Interrupted: after a SIGTERM or SIGINT, once everything is saved.
+    """
+    began = time.monotonic()
+    found, examples = _train_variants(config, workdir, data_dir)
+    results = found | {
+        "experiment": config.experiment,
+        "config": config.to_dict(),
+        "command": command,
+        "seconds": time.monotonic() - began,
+    }
+    results |= summaries(results["members"], paper=partial(published.figures, results))
+    # results.json says that the run is finished, so it comes last.
+    write_report(workdir, plain(results), images=examples)
+    write_results(workdir, results)
+    return results
+
+
+class Trained(NamedTuple):
+    """A variant's assembly, the entries of its members and of its stages in the results, and where it ran."""
+
+    assembly: Assembly
+    members: list[dict[str, Any]]
+    stages: dict[str, Any]
+    environment: dict[str, Any]
+
+
+def _train_variants(config, workdir: Path, data_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Trains the variants, but for those that are finished: (what the results file says, example images)."""
+    variants, examples = experiments.variants(config), {}
+    if "" in variants:
+        assembly, members, stages, here = _train(config, workdir, data_dir)
+        about = assembly.about | ({"stages": stages} if stages else {})
+        return about | {"members": members, "environment": here}, assembly.examples()
+    here = environment(run_settings(config).backend, {})
+    known, finished = claim(workdir, config.to_dict(), here), []
+    for name, variant in variants.items():
+        folder = folder_of(workdir, name)
+        if read_finished(folder) is None:
+            try:
+                trained = _train(variant, folder, data_dir)
+            except InputError:
+                if not (known or finished):
+                    release(workdir)  # nothing was trained: the corrected command may have the folder
+                raise
+            write_finished(folder, trained.members, trained.assembly.about)
+            examples = trained.assembly.examples()
+        finished.append(read_finished(folder))
+    members = [member for members, _ in finished for member in members]
+    return merged([about for _, about in finished]) | {"members": members, "environment": here}, examples
+
+
+def _train(config, folder: Path, data_dir: Path) -> Trained:
+    """Trains one variant after its stages, or goes on with it."""
+    stages, folders = {}, {}
+    for name, stage in experiments.stages(config).items():
+        folders[name] = stage_folder(folder, name)
+        if read_finished(folders[name]) is None:
+            print(f"stage {name}", file=sys.stderr)
+            trained = _train(stage, folders[name], data_dir)
+            write_finished(folders[name], trained.members, trained.assembly.about)
+        stages[name] = {"members": read_finished(folders[name])[0]}
+    settings = run_settings(config)
+    assembly = experiments.build(config, data_dir, folders)
+    first, last = groups(len(assembly.names), settings.members_at_once)[0]
+    here = environment(settings.backend, place(last - first, assembly.batch_size).description)
+    if claim(folder, config.to_dict(), here):
+        print(f"going on in {folder}", file=sys.stderr)
+    return Trained(assembly, run(assembly, settings, folder, seed=config.seed), stages, here)
