@@ -124,6 +124,36 @@ class Sum:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
+class Correlation:
+    """Pearson's correlation of pairs as `sums` f32[..., 6]: of weights, x, y, x x, y y and x y.
+
+    Sums of squares in float32 lose digits where means are large against deviations: take a middle value off first.
+    """
+
+    sums: jax.Array
+
+    @classmethod
+    def from_pairs(cls, x, y, weights=None) -> "Correlation":
+        """Pairs `x`, `y` of one shape, weighted by `weights` (broadcast to it; a mask will do)."""
+        x, weights = jnp.asarray(x, jnp.float32), jnp.ones(()) if weights is None else weights
+        products = (jnp.ones_like(x), x, y, x * x, y * y, x * y)
+        return cls(jnp.stack([_weighted(product, weights)[0].sum() for product in products]))
+
+    def merge(self, other: "Correlation") -> "Correlation":
+        """The correlation over both sets of pairs."""
+        return Correlation(self.sums + other.sums)
+
+    def compute(self):
+        """rho [...] in [-1, 1]; NaN where x or y has no deviation, or nothing was counted."""
+        count, x, y, xx, yy, xy = jnp.moveaxis(self.sums, -1, 0)
+        count = jnp.maximum(count, 1e-12)
+        over_x, over_y = xx - x * x / count, yy - y * y / count
+        product = jnp.maximum(over_x, 0.0) * jnp.maximum(over_y, 0.0)
+        return jnp.clip(_ratio(xy - x * y / count, jnp.sqrt(product), jnp.nan), -1.0, 1.0)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class Confusion:
     """Confusion matrix `counts` f32[..., C, C]: rows are the true classes, columns the predicted ones."""
 
@@ -190,7 +220,7 @@ class Scatter:
         return self.values / count.reshape(count.shape + (1,) * (self.values.ndim - count.ndim))
 
 
-Metrics = dict[str, Mean | Sum | Confusion | Scatter]
+Metrics = dict[str, Mean | Sum | Correlation | Confusion | Scatter]
 """What `step` and `evaluate` of an experiment return: named metrics, a plain dict and so a pytree."""
 
 
@@ -211,7 +241,7 @@ def empty(metrics: Metrics) -> Metrics:
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), metrics)
 
 
-def compute(metrics: Mapping[str, Mean | Sum | Confusion | Scatter]) -> dict[str, jax.Array]:
+def compute(metrics: Mapping[str, Mean | Sum | Correlation | Confusion | Scatter]) -> dict[str, jax.Array]:
     """Named figures, each an array.
 
     A Confusion yields four: under the name "confusion" they are accuracy, uar, macro_f1 and confusion, under
