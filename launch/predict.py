@@ -5,7 +5,8 @@
     python launch/predict.py --workdir=runs/transfer --member=model=resnet50 --member=learning_rate=0.0001 --wav=a.wav
 
 In a run that compared several things the one that validated best predicts (the first where none was validated),
-unless --member names another. Classifiers of openSMILE functionals give posteriors of the whole recording.
+unless --member names another. Classifiers of openSMILE functionals give posteriors of the whole recording. A run that
+rates valence and activation gives those of their five points, with the rating to be expected, for evenly spaced crops.
 """
 
 import sys
@@ -17,6 +18,7 @@ from absl import flags
 from sejax.audio.spectrogram import spectrogram
 from sejax.core.files import write_text
 from sejax.corpora.waveform import RATE, BadRecording, read
+from sejax.data.ratings import expected
 from sejax.engine.command import run_command
 from sejax.errors import InputError
 from sejax.experiments.prediction import Prediction, Predictor
@@ -45,7 +47,7 @@ def main(argv):
         except (InputError, BadRecording) as error:
             failures.append(f"{file}: {error}")
             continue
-        show(file, prediction, predict.classes)
+        show(file, prediction, predict)
         draw(output / f"{file.stem}.svg", file, waveform, prediction, predict)
     if failures:
         raise InputError("; ".join(failures))
@@ -68,27 +70,40 @@ def described(members):
     return "; ".join(f"{name} {', '.join(found)}" for name, found in values.items())
 
 
-def show(file: Path, prediction: Prediction, classes: tuple[str, ...]) -> None:
-    """One line per block and one for the utterance, posteriors in per cent."""
+def show(file: Path, prediction: Prediction, predict: Predictor) -> None:
+    """One line per block and one for the utterance, posteriors in per cent; a table for each rated dimension."""
+    print(file)
+    if not predict.rated:
+        show_table("", prediction.start, prediction.end, prediction.posteriors, prediction.utterance, predict.classes)
+    for row, (dimension, points) in enumerate(predict.rated.items()):
+        posteriors, utterance = prediction.posteriors[:, row], prediction.utterance[row]
+        show_table(dimension, prediction.start, prediction.end, posteriors, utterance, points, rated=True)
+
+
+def show_table(title, starts, ends, posteriors, utterance, classes, *, rated=False) -> None:
+    """The lines of posteriors [N, C] and [C]; ``rated``: the classes are points, and each line ends with the mean."""
     width = max(8, *(len(name) for name in classes))
-    print(f"{file}\n{'':18}" + "".join(f"{name:>{width + 1}}" for name in classes))
-    for start, end, row in zip(prediction.start, prediction.end, prediction.posteriors, strict=True):
-        print(f"  {start:6.2f} - {end:6.2f} s" + "".join(f"{100 * p:{width}.1f}%" for p in row))
-    best = classes[int(prediction.utterance.argmax())]
-    print("  utterance       " + "".join(f"{100 * p:{width}.1f}%" for p in prediction.utterance) + f"  -> {best}")
+
+    def line(row):
+        return "".join(f"{100 * p:{width}.1f}%" for p in row) + (f"{expected(row):10.2f}" if rated else "")
+
+    print(f"  {title:16}" + "".join(f"{name:>{width + 1}}" for name in classes) + ("  expected" if rated else ""))
+    for start, end, row in zip(starts, ends, posteriors, strict=True):
+        print(f"  {start:6.2f} - {end:6.2f} s" + line(row))
+    print(f"  utterance       {line(utterance)}  -> {classes[int(utterance.argmax())]}")
 
 
 def draw(path: Path, file: Path, waveform: np.ndarray, prediction: Prediction, predict: Predictor) -> None:
-    """Posteriors over the waveform and its spectrogram, as SVG."""
+    """Posteriors over the waveform and its spectrogram, as SVG; of the first dimension where several are rated."""
     levels = spectrogram(waveform.astype(np.float32) / 32768, predict.settings.spectrogram, fmax=RATE / 2)
     figure = posteriors_over_time(
         waveform,
         RATE,
         levels,
         np.stack([prediction.start, prediction.end], axis=1),
-        prediction.posteriors,
+        prediction.posteriors[:, 0] if predict.rated else prediction.posteriors,
         predict.classes,
-        prediction.utterance,
+        prediction.utterance[0] if predict.rated else prediction.utterance,
         title=file.name,
     )
     write_text(path, figure)

@@ -21,6 +21,8 @@ PURE = (
     *("sejax.models", "sejax.pretrained", "sejax.engine.segment", "sejax.engine.ensemble", "sejax.engine.placement"),
     *(f"sejax.experiments.pseudo_labelling.{name}" for name in ("algorithm", "networks")),
     *(f"sejax.experiments.transfer.{name}" for name in ("algorithm", "networks")),
+    *("sejax.models.dcgan", "sejax.models.halving", "sejax.models.frequencies"),
+    *(f"sejax.experiments.dcgan.{name}" for name in ("algorithm", "networks")),
 )
 WHOLE = (
     *(f"sejax.engine.{name}" for name in ("run", "checkpoint", "workdir", "variants", "events", "backend", "command")),
@@ -28,11 +30,15 @@ WHOLE = (
         "sejax.experiments",
         "sejax.experiments.pseudo_labelling.assembly",
         "sejax.experiments.transfer.assembly",
+        "sejax.experiments.dcgan.assembly",
         "sejax.data.features",
         "sejax.data.catalogue",
         *(f"sejax.data.{name}" for name in ("vectors", "prepare_vectors", "beam", "unpaired")),
+        *(f"sejax.data.{name}" for name in ("ratings", "pair_folds", "crops")),
+        *(f"sejax.data.{name}" for name in ("utterance_spectrograms", "utterance_frames", "prepare_utterances")),
     ),
     *("sejax.corpora", "sejax.report", "sejax.experiments.prediction"),
+    *("sejax.engine.sweep", "sejax.experiments.sweeps", "sejax.experiments.training"),
 )
 
 # Each package may import from these and from itself; corpora and data are host side, report only reads results.

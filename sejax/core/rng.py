@@ -100,5 +100,6 @@ def glorot_uniform(key, shape: tuple[int, int], dtype=jnp.float32) -> jax.Array:
 
 def normal(key, shape: tuple[int, ...], dtype=jnp.float32, *, mean=0.0, deviation=1.0) -> jax.Array:
     """Normally distributed first weights, with the numbers of `hashed_bits`; none is beyond 5.5 deviations."""
-    uniform = (hashed_bits(key, shape) >> 8).astype(jnp.float32) * 2**-24 + 2**-25  # (0, 1)
+    uniform = (hashed_bits(key, shape) >> 8).astype(jnp.float32) * 2**-24 + 2**-25
+    uniform = jnp.minimum(uniform, 1.0 - 2**-24)  # (0, 1): the largest sum rounds to 1, whose deviate is infinite
     return (mean + deviation * math.sqrt(2.0) * jax.lax.erf_inv(2.0 * uniform - 1.0)).astype(dtype)

@@ -14,6 +14,7 @@ from sejax.errors import InputError
 
 POINTS = 5
 DIMENSIONS = ("valence", "activation")  # in this order wherever there is an axis of them
+_SLIP = 0.5  # points by which a mean may lie beyond the scale
 
 # Emotion: (valence, activation), for corpora that nobody has rated. Whole points chosen here by the quadrants of the
 # circumplex (Russell: A circumplex model of affect, 1980), fitted to no data: 3 is neither pleasant nor unpleasant,
@@ -53,10 +54,17 @@ DERIVED |= {
 
 
 class Ratings(NamedTuple):
-    """values f32[U, 2]: valence and activation, 1 to 5, nan in both where unrated; derived: they are `DERIVED`'s."""
+    """What utterances are trained towards.
+
+    Attributes:
+      values: f32[U, 2], valence and activation, 1 to 5, nan in both where unrated.
+      derived: whether they are `DERIVED`'s.
+      clipped: means that lay a little beyond the scale and were put at its end, of both dimensions.
+    """
 
     values: np.ndarray
     derived: bool
+    clipped: int = 0
 
 
 def fuzzy(mean):
@@ -88,10 +96,12 @@ def ratings_of(spectrograms, *, scale: tuple[float, float] = (1.0, 5.0)) -> Rati
         utterance_ids, corpus.
       scale: the corpus's lowest and highest rating, which become 1 and 5.
 
-    An utterance that is rated in one of the two dimensions alone is unrated.
+    An utterance that is rated in one of the two dimensions alone is unrated. A mean up to half a point (of the five)
+    beyond the scale counts as the scale's end, as users of IEMOCAP do with its 5.5. What lies further out is of another
+    scale.
 
     Raises:
-      InputError: ratings outside the scale or in one dimension alone; an emotion that `DERIVED` lacks.
+      InputError: ratings further outside the scale, or in one dimension alone; an emotion that `DERIVED` lacks.
     """
     low, high = map(float, scale)
     corpus = spectrograms.corpus
@@ -102,18 +112,21 @@ def ratings_of(spectrograms, *, scale: tuple[float, float] = (1.0, 5.0)) -> Rati
         return _derived(spectrograms)
     _check(spectrograms, values, low, high)
     values[np.isnan(values).any(-1)] = np.nan
-    return Ratings((1 + (values - low) * ((POINTS - 1) / (high - low))).astype(np.float32), False)
+    clipped = int(((values < low) | (values > high)).sum())
+    points = 1 + (values - low) * ((POINTS - 1) / (high - low))
+    return Ratings(points.clip(1, POINTS).astype(np.float32), False, clipped)
 
 
 def _check(spectrograms, values, low, high):
-    """Every rating within the scale, and some utterance rated in both dimensions."""
+    """Every rating within the scale or `_SLIP` beyond it, and some utterance rated in both dimensions."""
+    slip = _SLIP * (high - low) / (POINTS - 1)
     for name, column in zip(DIMENSIONS, values.T, strict=True):
-        outside = np.flatnonzero((column < low) | (column > high))
+        outside = np.flatnonzero((column < low - slip) | (column > high + slip))
         if len(outside):
             raise InputError(
                 f"{spectrograms.corpus}: {name} of {spectrograms.utterance_ids[outside[0]]} is {column[outside[0]]:g}, "
-                f"outside the scale {low:g} to {high:g} ({len(outside)} such); give the corpus's own scale, or mend "
-                "its ratings"
+                f"outside the scale {low:g} to {high:g} by more than half a point ({len(outside)} such); give the "
+                "corpus's own scale, or mend its ratings"
             )
     if np.isnan(values).any(-1).all():
         counts = " and ".join(f"{name} of {n}" for name, n in zip(DIMENSIONS, (~np.isnan(values)).sum(0), strict=True))

@@ -45,13 +45,15 @@ def read_finished(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]] |
 
 
 def merged(abouts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What all variants say: mappings are united, and the first has the last word where they differ."""
+    """What all variants say: mappings are united, and the first that does not give an empty list has the last word."""
 
     def unite(first, second):
         both = dict(first) | {key: value for key, value in second.items() if key not in first}
         for key in first.keys() & second.keys():
             if isinstance(first[key], Mapping) and isinstance(second[key], Mapping):
                 both[key] = unite(first[key], second[key])
+            elif isinstance(first[key], list) and not first[key]:
+                both[key] = second[key]
         return both
 
     return reduce(unite, abouts)

@@ -11,7 +11,7 @@ and ``VALIDATION_FIGURES``, those of its results.
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sejax.core.experiment import Assembly, PyTree
 from sejax.errors import InputError
@@ -36,11 +36,18 @@ class Posteriors(NamedTuple):
       shared: variables that all members share.
       apply: ``apply(state, shared, inputs) -> f32[I, C]``, traceable; ``state`` is a dict of one member's subtrees.
         Inputs are spectrograms f32[I, bands, frames] in dB, or functionals f32[I, F] where it was trained on them.
+      rated: where it rates speech instead, the names of the points of each rated dimension; ``apply`` gives
+        f32[I, D, C] then, D dimensions in this order.
+      crops: where it was trained on crops of whole utterances, ``{"count", "width", "dynamic_range"}``: how many evenly
+        spaced ones an utterance is judged by, their frames and dB. Inputs are f32[I, bands, width] then, as from
+        `sejax.data.crops.read_crops`.
     """
 
     subtrees: tuple[str, ...]
     shared: PyTree
     apply: Callable[[dict[str, PyTree], PyTree, PyTree], PyTree]
+    rated: Mapping[str, tuple[str, ...]] = {}
+    crops: Mapping[str, Any] = {}
 
 
 def _module(config):
@@ -100,7 +107,7 @@ def build(config, data_dir: Path, stages: Mapping[str, Path] | None = None) -> A
 
 
 def posteriors(config, num_classes: int) -> Posteriors:
-    """How the trained members of a config (one of `variants`) classify spectrograms or functionals.
+    """How the trained members of a config (one of `variants`) classify spectrograms, functionals or crops.
 
     Raises:
       InputError: unknown experiment, one that classifies nothing, weights that are gone.

@@ -1,7 +1,7 @@
 """A trained run applied to plain audio: posteriors of its blocks (or chunks) with their times, and the utterance's.
 
-What a run was trained on decides what audio becomes: spectrograms of blocks, or one vector of openSMILE functionals for
-the whole recording, which is its only block then.
+What a run was trained on decides what audio becomes: spectrograms of blocks, evenly spaced crops of one spectrogram, or
+one vector of openSMILE functionals for the whole recording, which is its only block then.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,10 @@ from ml_collections import ConfigDict
 
 from sejax import experiments
 from sejax.audio.opensmile import FEATURE_SETS, Extractor, version
+from sejax.data.crops import evaluation_starts, read_crops
 from sejax.data.settings import Settings as FeatureSettings
+from sejax.data.utterance_frames import frames
+from sejax.data.utterance_settings import UtteranceSettings
 from sejax.data.voiced import spectrograms, voiced_blocks
 from sejax.engine.backend import run_settings
 from sejax.engine.trained import trained_states
@@ -26,12 +29,12 @@ from sejax.report.results import REPEATS, name_of, read_results
 
 
 class Prediction(NamedTuple):
-    """Posteriors of one recording, N blocks, C classes.
+    """Posteriors of one recording, N blocks (or crops), C classes, D rated dimensions where a run rates speech.
 
     Attributes:
       start, end: f64[N], seconds in the original recording.
-      posteriors: f32[N, C], mean over the block's images and over the members asked for.
-      utterance: f32[C], mean over blocks.
+      posteriors: f32[N, C] or f32[N, D, C], mean over the block's images and over the members asked for.
+      utterance: f32[C] or f32[D, C], mean over blocks.
     """
 
     start: np.ndarray
@@ -64,10 +67,12 @@ class Predictor:
 
     Attributes:
       classes: C class names. members: the names of those that predict.
+      rated: the D rated dimensions with the names of their points; {} where a run classifies.
       settings: how spectrograms are made (and drawn, where networks see something else).
 
     Raises:
-      InputError: no finished run, one that classifies nothing, or no trained member of these names.
+      InputError: no finished run, one that classifies nothing, no trained member of these names, or members that do
+        not see the same of a recording or do not rate the same.
     """
 
     def __init__(self, workdir: Path, *, only: Mapping[str, tuple[str, ...]] | None = None):
@@ -75,23 +80,26 @@ class Predictor:
         config = ConfigDict(read_claim(workdir)["config"])
         self.classes = tuple(results["classes"])
         wanted = best_variant(results, dict(only or {}))
-        self.members, self._parts = [], []
+        self.members, self._parts, kinds = [], [], []
         for name, variant in experiments.variants(config).items():
             folder = folder_of(Path(workdir), name)
             members = read_finished(folder)[0] if name else results["members"]
             rows = [row for row, member in enumerate(members) if not member["failed"] and _fits(member, wanted)]
             if rows:
                 self.members += [_name(members[row]) for row in rows]
-                self._parts.append(self._part(folder, variant, rows, len(members)))
+                found = experiments.posteriors(variant, len(self.classes))
+                self._parts.append(_trained(found, folder, variant, rows, len(members)))
+                kinds.append((dict(found.rated), dict(found.crops)))
         if not self._parts:
             known = "; ".join(", ".join(f"{k} {v}" for k, v in _name(m).items()) for m in results["members"])
             raise InputError(f"{workdir}: no trained member is {wanted}; its members are {known}")
-        self.settings, self._inputs = _audio_to_inputs(results["data"]["settings"])
-
-    def _part(self, folder: Path, config, rows: list[int], count: int):
-        subtrees, shared, apply = experiments.posteriors(config, len(self.classes))
-        states = trained_states(folder, run_settings(config).members_at_once, rows, count, subtrees)
-        return partial(jax.jit(jax.vmap(apply, in_axes=(0, None, None))), states, shared)
+        if any(kind != kinds[0] for kind in kinds):
+            raise InputError(
+                f"{workdir}: the members of {wanted} rate other things or look at crops of another width; name one of "
+                "the run's models"
+            )
+        self.rated, crops = kinds[0]
+        self.settings, self._inputs = _audio_to_inputs(results["data"]["settings"], crops)
 
     def __call__(self, waveform: np.ndarray, rate: int) -> Prediction:
         """Posteriors of an int16 waveform [T] at 16 kHz.
@@ -105,13 +113,27 @@ class Predictor:
         # Few shapes, few compilations: filled up to a power of two.
         padded = np.zeros((1 << (len(values) - 1).bit_length(), *values.shape[1:]), np.float32)
         padded[: len(values)] = values
-        found = np.concatenate([np.asarray(part(padded)) for part in self._parts])  # [M, I, C]
-        found = found[:, : len(values)].mean(0).reshape(count, each, -1).mean(1)
+        found = np.concatenate([np.asarray(part(padded)) for part in self._parts])  # [M, I, C] or [M, I, D, C]
+        found = found[:, : len(values)].mean(0).reshape(count, each, *found.shape[2:]).mean(1)
         return Prediction(start, end, found, found.mean(0))
 
 
-def _audio_to_inputs(trained_on: Mapping[str, Any]) -> tuple[FeatureSettings, Callable[[np.ndarray, int], Inputs]]:
-    """From the settings of a prepared set: how spectrograms are made, and what makes a network's inputs of audio."""
+def _trained(posteriors: experiments.Posteriors, folder: Path, config, rows: list[int], count: int):
+    """What gives the posteriors of some members of a variant: inputs -> f32[M, I, ...]."""
+    states = trained_states(folder, run_settings(config).members_at_once, rows, count, posteriors.subtrees)
+    return partial(jax.jit(jax.vmap(posteriors.apply, in_axes=(0, None, None))), states, posteriors.shared)
+
+
+def _audio_to_inputs(
+    trained_on: Mapping[str, Any], crops: Mapping[str, Any]
+) -> tuple[FeatureSettings | UtteranceSettings, Callable[[np.ndarray, int], Inputs]]:
+    """What makes a network's inputs of audio, and before it how spectrograms are made.
+
+    ``trained_on`` are the settings of a prepared set; ``crops`` as in `sejax.experiments.Posteriors`.
+    """
+    if crops:
+        settings = UtteranceSettings(**trained_on)
+        return settings, partial(_evenly_spaced_crops, settings=settings, **crops)
     if trained_on.get("features") not in FEATURE_SETS:
         settings = FeatureSettings.from_dict(trained_on)
         return settings, partial(_voiced_spectrograms, settings=settings)
@@ -132,6 +154,20 @@ def _voiced_spectrograms(waveform: np.ndarray, rate: int, *, settings: FeatureSe
             f"block of {settings.block_length} s: give a longer recording"
         )
     return Inputs(blocks.start, blocks.end, spectrograms(blocks.samples, settings))
+
+
+def _evenly_spaced_crops(
+    waveform: np.ndarray, rate: int, *, settings: UtteranceSettings, count: int, width: int, dynamic_range: float
+) -> Inputs:
+    """Crops [N, 1, bands, width] as in evaluation, N = count, or 1 where the recording is no longer than one crop."""
+    levels = frames(waveform, settings)
+    one = {"first": [0], "length": [len(levels)], "maximum": [levels.max()]}
+    data = {"frames": levels} | {name: np.array(values) for name, values in one.items()}
+    start = evaluation_starts(data["length"], count=count if len(levels) > width else 1, width=width)[0]
+    values = read_crops(data, np.zeros_like(start), start, width=width, dynamic_range=dynamic_range)
+    edges = np.stack([start, start + width]) * settings.spectrogram.hop_length / rate
+    begin, end = edges.clip(0, len(waveform) / rate)
+    return Inputs(begin, end, values[:, None])
 
 
 def _functionals(waveform: np.ndarray, rate: int, *, extract: Extractor) -> Inputs:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 from sejax.core import metrics
 
@@ -182,3 +183,32 @@ def test_importing_metrics_needs_jax_and_numpy_alone():
     loaded = set(json.loads(run.stdout))
     assert "jax" in loaded
     assert not loaded & {"flax", "optax", "torch", "tensorflow", "grain", "librosa", "matplotlib"}
+
+
+def test_correlation_equals_scipys_whatever_the_split():
+    random = np.random.default_rng(3)
+    x = random.normal(size=90).astype(np.float32)
+    y = (0.6 * x + random.normal(size=90)).astype(np.float32)
+    wanted = stats.pearsonr(x, y).statistic
+    whole = metrics.Correlation.from_pairs(x, y)
+    np.testing.assert_allclose(whole.compute(), wanted, atol=1e-6)
+    halves = [metrics.Correlation.from_pairs(x[part], y[part]) for part in (slice(0, 31), slice(31, None))]
+    np.testing.assert_allclose(halves[0].merge(halves[1]).compute(), wanted, atol=1e-6)
+    stacked = jax.vmap(metrics.Correlation.from_pairs)(x.reshape(9, 10), y.reshape(9, 10))
+    rows = [stats.pearsonr(*pair).statistic for pair in zip(x.reshape(9, 10), y.reshape(9, 10), strict=True)]
+    np.testing.assert_allclose(stacked.compute(), rows, atol=1e-6)
+    np.testing.assert_allclose(metrics.merge_stacked({"rho": stacked})["rho"].compute(), wanted, atol=1e-6)
+
+
+def test_weights_of_a_correlation_repeat_its_pairs():
+    random = np.random.default_rng(4)
+    x, y = random.normal(size=(2, 40)).astype(np.float32)
+    times = random.integers(0, 4, 40)
+    wanted = stats.pearsonr(np.repeat(x, times), np.repeat(y, times)).statistic
+    x[times == 0] = np.nan  # padding
+    np.testing.assert_allclose(metrics.Correlation.from_pairs(x, y, times).compute(), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize(("x", "y"), [([1, 1, 1], [1, 2, 3]), ([1, 2, 3], [2, 2, 2]), ([], [])])
+def test_a_correlation_without_deviation_is_not_a_number(x, y):
+    assert np.isnan(metrics.Correlation.from_pairs(np.array(x, float), np.array(y, float)).compute())

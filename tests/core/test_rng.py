@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 from sejax.core import rng
 
@@ -79,3 +80,33 @@ def test_order_is_equal_in_a_fresh_process():
     here = [*np.asarray(here_index), *np.asarray(here_valid).astype(int)]
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert [int(word) for word in run.stdout.split()] == here
+
+
+def test_normal_weights_are_normal_and_bounded():
+    drawn = np.asarray(rng.normal(rng.root_key(4), (200, 250), mean=1.0, deviation=0.02), np.float64)
+    standard = (drawn.ravel() - 1.0) / 0.02
+    assert stats.kstest(standard, "norm").pvalue > 1e-3
+    # Five standard errors.
+    assert abs(standard.mean()) < 5 / np.sqrt(standard.size)
+    assert abs(standard.std() - 1) < 5 / np.sqrt(2 * standard.size)
+    neighbours = [stats.pearsonr(one.ravel(), other.ravel()).statistic for one, other in _neighbours(drawn)]
+    assert np.abs(neighbours).max() < 5 / np.sqrt(standard.size)
+
+
+@pytest.mark.parametrize("bits", [0, 2**32 - 1])
+def test_the_outermost_normal_weights_are_finite(bits, monkeypatch):
+    # A network of millions of weights meets both ends of what 24 bits can say.
+    monkeypatch.setattr(rng, "hashed_bits", lambda key, shape: jnp.full(shape, bits, jnp.uint32))
+    outermost = np.abs(rng.normal(rng.root_key(0), (1,)))
+    assert 5 < outermost < 5.5
+
+
+def _neighbours(drawn):
+    return (drawn[:, 1:], drawn[:, :-1]), (drawn[1:], drawn[:-1])
+
+
+def test_normal_weights_differ_from_key_to_key_and_have_their_type():
+    one, again, other = (rng.normal(rng.root_key(seed), (50, 3)) for seed in (1, 1, 2))
+    assert (one == again).all() and (one != other).mean() > 0.99
+    assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.4
+    assert one.dtype == jnp.float32 and rng.normal(rng.root_key(1), (2,), jnp.bfloat16).dtype == jnp.bfloat16

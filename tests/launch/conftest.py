@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "corpora"))
 
 import toy_vectors
 from scripts import CYCLEGAN, TRAIN, TRANSFER, launch

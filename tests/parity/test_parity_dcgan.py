@@ -1,7 +1,5 @@
 """The DCGAN's updates against a PyTorch reference with the same weights: losses, parameters, moments, statistics."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,6 +39,11 @@ def make_batch(random, dtype):
     )
 
 
+def compiled(function, *arguments):
+    """A function for such arguments, compiled in a third of the time that optimising it takes."""
+    return jax.jit(function).lower(*arguments).compile(compiler_options={"xla_backend_optimization_level": 0})
+
+
 def start(model, updates, dtype):
     """Our method and state, and the reference with the same weights."""
     networks = make_networks(model, **SIZES)
@@ -53,15 +56,31 @@ def start(model, updates, dtype):
         "draw": np.int32(2),
         "learning_rate": np.float32(2e-3),
     }
-    state = as_type(jax.jit(ours.init)(root_key(0), member, {}), dtype)
+    given = root_key(0), member, {}
+    state = as_type(compiled(ours.init, *given)(*given), dtype)
+    # Biases of 0 leave pixels that are 0 exactly, where the two sides differ in the slope of their leaky ReLU. And
+    # networks as small as these hardly have gradients with DCGAN's first weights.
+    random = np.random.default_rng(4)
+    moved = {"bias": lambda x: x + 0.1 * random.standard_normal(x.shape), "kernel": lambda x: 15 * x}
+    params = jax.tree_util.tree_map_with_path(lambda at, x: moved.get(at[-1].key, lambda x: x)(x), state.params)
+    state = state.replace(params=as_type(params, dtype))
     method = torch_dcgan.Method(
-        **SIZES, generates=networks.generates, rated=networks.rated, rate=float(state.learning_rate), weights=WEIGHTS
+        **SIZES,
+        generates=networks.generates,
+        rated=networks.rated,
+        rate=float(state.learning_rate),
+        weights=WEIGHTS,
     )
     twin = torch_dcgan.Twin(method).to(torch.float64 if dtype == np.float64 else torch.float32)
-    weights = torch_dcgan.named(state.params, state.statistics)
+    weights = named_of(state)
     twin.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()}, strict=False)
     assert {name for name, _ in twin.named_parameters()} <= set(weights)
     return ours, state, twin.train().start()
+
+
+def named_of(state):
+    """Weights and running statistics by the reference's names."""
+    return torch_dcgan.named(state.params, {name: kept["running"] for name, kept in state.statistics.items()})
 
 
 def update_twin(twin, ours, state, batch, updates):
@@ -82,24 +101,26 @@ def losses_of(metrics):
     return {ours: float(metrics[name].compute()) for name, ours in names.items() if name in metrics}
 
 
-@pytest.mark.parametrize("updates", ["alternating", "joint"])
-@pytest.mark.parametrize("model", MODELS)
+# At once: two ratings, and all losses. What the other models do at once is a part of that.
+@pytest.mark.parametrize(
+    ("model", "updates"),
+    [*((model, "alternating") for model in MODELS), ("multitask_cnn", "joint"), ("multitask_dcgan", "joint")],
+)
 def test_rounds_of_updates_equal_the_references(model, updates):
-    if updates == "joint" and model == "basic_cnn":
-        pytest.skip("one loss alone: nothing is joint")
     torch.set_num_threads(1)
     with jax.enable_x64(True):
         method, state, twin = start(model, updates, np.float64)
-        step, random = jax.jit(method.step), np.random.default_rng(0)
-        for _ in range(ROUNDS):
-            batch = make_batch(random, np.float64)
+        random = np.random.default_rng(0)
+        batches = [make_batch(random, np.float64) for _ in range(ROUNDS)]
+        step = compiled(method.step, state, batches[0])
+        for batch in batches:
             losses = update_twin(twin, method, state, batch, updates)
             state, metrics = step(state, batch)
             ours = losses_of(metrics)
             assert ours.keys() == losses.keys() == set(MODELS[model])
             for name, loss in losses.items():
                 np.testing.assert_allclose(ours[name], float(loss), rtol=1e-5, err_msg=name)
-        found = torch_dcgan.named(state.params, state.statistics)
+        found = named_of(state)
         theirs = twin.state_dict()
         for name, value in found.items():
             np.testing.assert_allclose(value, theirs[name].numpy(), rtol=1e-5, atol=1e-8, err_msg=name)
@@ -121,16 +142,3 @@ def check_moments(twin, name, kept):
             np.testing.assert_allclose(
                 ours[place], theirs, rtol=1e-5, atol=1e-7 * np.abs(theirs).max(), err_msg=f"{name} {kind} {place}"
             )
-
-
-def test_a_loss_that_is_left_out_leaves_its_networks_alone():
-    ours, state, _ = start("basic_dcgan", "alternating", np.float32)
-    with_all, state_all, _ = start("multitask_dcgan", "alternating", np.float32)
-    batch = make_batch(np.random.default_rng(1), np.float32)
-    moved, _ = jax.jit(ours.step)(state, batch)
-    moved_all, _ = jax.jit(with_all.step)(state_all, batch)
-    assert "activation" not in moved.params and "activation" in moved_all.params
-    # The generator moves first, and so alike; the trunk last, by one loss more.
-    same = partial(jax.tree.map, lambda a, b: bool((a == b).all()))
-    assert all(jax.tree.leaves(same(moved.params["generator"], moved_all.params["generator"])))
-    assert not all(jax.tree.leaves(same(moved.params["trunk"], moved_all.params["trunk"])))

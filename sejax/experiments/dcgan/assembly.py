@@ -1,14 +1,17 @@
 """From a config and prepared sets of utterance spectrograms to one Assembly for each of the four models."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from sejax.core.experiment import Assembly
+from sejax.core.experiment import Assembly, Source
+from sejax.core.rng import root_key
 from sejax.data.catalogue import find_utterance_spectrograms
 from sejax.data.crops import crop_data, joined_crops
 from sejax.data.folds import TEST, TRAIN, VALIDATION
@@ -17,12 +20,14 @@ from sejax.data.utterance_spectrograms import UtteranceSpectrograms
 from sejax.engine.backend import streamed
 from sejax.errors import InputError
 from sejax.experiments.classification import valid_source, whole_batches, whole_source
-from sejax.experiments.dcgan.algorithm import CRITERIA, UPDATES, Settings, make_experiment
+from sejax.experiments.dcgan.algorithm import make_experiment
 from sejax.experiments.dcgan.batches import crop_source, evaluation_gather, stream_batches
 from sejax.experiments.dcgan.gallery import Wall
 from sejax.experiments.dcgan.members import make_members, rated_by
 from sejax.experiments.dcgan.networks import MODELS, Networks, make_networks
 from sejax.experiments.dcgan.results import CLASSES, summarise
+from sejax.experiments.dcgan.state import CRITERIA, UPDATES, Settings
+from sejax.report.dcgan import LEVELS
 
 MEMBER_FIELDS = {"learning_rate": "learning_rates"}
 VALIDATION_FIGURES = ("valid/uar", "valid/accuracy", "valid/uar_3", "valid/pearson")
@@ -67,49 +72,85 @@ def build(config, data_dir: Path) -> Assembly:
     return assemble(config, find(config.corpus), [find(corpus) for corpus in config.unlabelled])
 
 
-def assemble(config, speech: UtteranceSpectrograms, others: list[UtteranceSpectrograms]) -> Assembly:
+def assemble(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSpectrograms]) -> Assembly:
     """As `build`, from prepared sets at hand: labelled speech, and corpora of unlabelled speech."""
-    for other in others:
-        if other.settings != speech.settings:
-            raise InputError(
-                f"{other.corpus} and {speech.corpus} were prepared with different settings, {other.settings} and "
-                f"{speech.settings}; prepare both alike"
-            )
+    check(config, speech, others)
     ratings = ratings_of(speech, scale=tuple(config.rating_scale))
     names, members = make_members(config, speech, ratings)
-    networks = trained_networks(config)
-    labelled = crop_data(speech)
-    unlabelled = joined_crops([crop_data(other) for other in others]) if others else None
+    networks, settings = trained_networks(config), method_settings(config)
+    unlabelled = round(config.share * config.batch_size) if others else 0  # crops in a batch
+    others = others if unlabelled else []
+    parts = {"labelled": crop_data(speech)}
+    if others:
+        parts["unlabelled"] = joined_crops([crop_data(other) for other in others])
     labels = label_arrays(ratings)
+    valid_length, batch = valid_batches(config, members["part"])
     crops = {"width": config.width, "dynamic_range": config.dynamic_range}
-    share = round(config.share * config.batch_size) if others else 0
-    parts = {"labelled": labelled} | ({"unlabelled": unlabelled} if share else {})
-    stream = partial(stream_batches, parts=parts, labels=labels, **crops) if streamed(config) else None
-    kept = {name: part if stream is None or name == "labelled" else first_frames(part) for name, part in parts.items()}
-    batch = max(1, config.batch_size // config.eval_crops)
-    validates = int((members["part"] == VALIDATION).sum(1).max())
-    batch = min(batch, validates)
-    valid_length = whole_batches(validates, batch)
     gather = evaluation_gather(crops=config.eval_crops, **crops)
-    count = len(unlabelled["length"]) if share else 0
-    wall = Wall([speech, *others], members["part"][0], **crops)
     return Assembly(
-        experiment=make_experiment(
-            networks, method_settings(config), batch_size=config.batch_size, valid_length=valid_length
-        ),
-        train=crop_source(config.batch_size, share, utterances=count, stream_batches=stream, **crops),
+        experiment=make_experiment(networks, settings, batch_size=config.batch_size, valid_length=valid_length),
+        train=train_source(config, parts, labels, unlabelled=unlabelled, **crops),
         valid=valid_source(valid_length, batch, gather=gather),
         whole=whole_source(len(speech.label), batch, gather=gather),
-        data=kept | labels,
+        data=resident(config, parts) | labels,
         members=members,
         names=names,
         streams=tuple(int(draw) for draw in members["draw"]),
         iterations=1,
         epochs=config.epochs,
         batch_size=config.batch_size,
-        summarise=partial(summarise, rated=networks.rated, wall=wall),
+        summarise=partial(summarise, rated=networks.rated, wall=Wall([speech, *others], members["part"][0], **crops)),
         about=about(config, speech, others, ratings, members["part"]),
     )
+
+
+def check(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSpectrograms]) -> None:
+    """Raises InputError for sets that do not go together, and for numbers that no training has."""
+    known = {speech.corpus}
+    for other in others:
+        if other.corpus in known:
+            raise InputError(
+                f"config: unlabelled={'+'.join(one.corpus for one in others)} beside corpus={speech.corpus}: give each "
+                "corpus once; the labelled one's training speakers are among the real crops already, and the others "
+                "are held out"
+            )
+        known.add(other.corpus)
+        if other.settings != speech.settings:
+            raise InputError(
+                f"{other.corpus} and {speech.corpus} were prepared with different settings, {other.settings} and "
+                f"{speech.settings}; prepare both alike"
+            )
+    if not 0.0 <= config.share <= 1.0:
+        raise InputError(f"config: share={config.share}; give the share of unlabelled crops, 0 to 1")
+    for field in ("batch_size", "eval_crops", "filters", "epochs", "patience", "seeds"):
+        if config[field] < 1:
+            raise InputError(f"config: {field}={config[field]}; give 1 or more")
+
+
+def valid_batches(config, part: np.ndarray) -> tuple[int, int]:
+    """Places of a pass over the validation utterances of any member, and utterances of a batch.
+
+    As many crops as a training batch has, of whole utterances, and no more than validate.
+    """
+    validates = int((part == VALIDATION).sum(1).max())
+    batch = min(max(1, config.batch_size // config.eval_crops), validates)
+    return whole_batches(validates, batch), batch
+
+
+def train_source(config, parts, labels, *, unlabelled: int, width: int, dynamic_range: float) -> Source:
+    """Training batches from the device, or from the disk where frames are streamed."""
+    crops = {"width": width, "dynamic_range": dynamic_range}
+    stream = partial(stream_batches, parts=parts, labels=labels, **crops) if streamed(config) else None
+    utterances = len(parts["unlabelled"]["length"]) if unlabelled else 0
+    return crop_source(config.batch_size, unlabelled, utterances=utterances, stream_batches=stream, **crops)
+
+
+def resident(config, parts) -> dict[str, dict[str, np.ndarray]]:
+    """The parts as they are on the device: labelled frames are evaluated there; streamed unlabelled ones are not."""
+    return {
+        name: part | {"frames": np.asarray(part["frames"][:1])} if name == "unlabelled" and streamed(config) else part
+        for name, part in parts.items()
+    }
 
 
 def trained_networks(config) -> Networks:
@@ -118,9 +159,7 @@ def trained_networks(config) -> Networks:
     Raises:
       InputError: sizes that the networks cannot have.
     """
-    if not 0.0 <= config.share <= 1.0:
-        raise InputError(f"config: share={config.share}; give the share of unlabelled crops, 0 to 1")
-    return make_networks(
+    networks = make_networks(
         config.model,
         filters=config.filters,
         side=config.side,
@@ -130,6 +169,8 @@ def trained_networks(config) -> Networks:
         latent=config.latent,
         dtype=None if config.dtype == "float32" else jnp.dtype(config.dtype),
     )
+    jax.eval_shape(networks.init, root_key(0))  # sizes are checked here, before anything is trained
+    return networks
 
 
 def method_settings(config) -> Settings:
@@ -140,6 +181,21 @@ def method_settings(config) -> Settings:
     return Settings(**{name: config[name] for name in Settings._fields})
 
 
+def posteriors(config, num_classes: int):
+    """How a trained member rates crops; see `sejax.experiments.Posteriors`."""
+    del num_classes  # five, always
+    networks = trained_networks(config)
+
+    def apply(state, shared, crops):
+        del shared
+        return jax.nn.softmax(networks.rate_crops(state["params"], state["statistics"], crops))
+
+    names = {"valence": CLASSES, "activation": LEVELS}
+    rating = tuple(f"params/{name}" for name in ("trunk", "shared", *networks.rated))
+    crops = {"count": config.eval_crops, "width": config.width, "dynamic_range": config.dynamic_range}
+    return (*rating, "statistics/trunk"), {}, apply, {name: names[name] for name in networks.rated}, crops
+
+
 def label_arrays(ratings: Ratings) -> dict[str, np.ndarray]:
     """Fuzzy labels f32[U, D, 5], mean ratings f32[U, D] and bool[U, D] which there are; zeros where there are none."""
     rated = ~np.isnan(ratings.values)
@@ -147,16 +203,13 @@ def label_arrays(ratings: Ratings) -> dict[str, np.ndarray]:
     return {"target": fuzzy(values) * rated[..., None], "rating": values, "rated": rated}
 
 
-def first_frames(part: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays of a part with one frame only: those that a stream reads from disk need not be on the device."""
-    return part | {"frames": np.asarray(part["frames"][:1])}
-
-
 def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part) -> dict[str, Any]:
     """What the results file says about the data and the paper."""
-    points = np.clip(np.floor(ratings.values[rated_by(ratings)] + 0.5), 1, POINTS).astype(int) - 1
+    rated = rated_by(ratings)
+    points = np.clip(np.floor(ratings.values[rated] + 0.5), 1, POINTS).astype(int) - 1
     counts = {name: np.bincount(points[:, row], minlength=POINTS).tolist() for row, name in enumerate(DIMENSIONS)}
-    sessions = len({*speech.session[rated_by(ratings)].tolist()}) > 1
+    sessions = len({*speech.session[rated].tolist()}) > 1
+    folds = part[np.sort(np.unique(part, axis=0, return_index=True)[1])]
     return {
         "corpus": config.corpus,
         "unlabelled": [other.corpus for other in others],
@@ -166,17 +219,16 @@ def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part)
         "unit": "utterance",
         "paper": {},
         "data": {
-            "utterances": int(rated_by(ratings).sum()),
-            "speakers": len(speech.speakers),
+            "utterances": int(rated.sum()),
+            "speakers": len({*speech.speaker[rated].tolist()}),
             "points": counts,  # utterances by their nearest point, from 1 to 5
-            "with_word_times": int(speech.aligned.sum()),
+            "clipped_ratings": ratings.clipped,
+            "with_word_times": int(speech.aligned[rated].sum()),
             "unlabelled": {
                 other.corpus: {"utterances": len(other.label), "seconds": float(other.seconds.sum())}
                 for other in others
             },
-            "parts": [
-                {name: int((row == kind).sum()) for name, kind in PARTS.items()} for row in np.unique(part, axis=0)
-            ],
+            "parts": {name: (folds == kind).sum(1).tolist() for name, kind in PARTS.items()},  # utterances, by fold
             "settings": speech.settings,
         },
     }

@@ -11,6 +11,7 @@ from sejax.data.crops import crop_data, evaluation_starts, read_crops
 from sejax.data.folds import TRAIN
 from sejax.report.packed import pack
 
+HELD_OUT = 64  # held-out crops whose own neighbours tell what a small distance is
 LEVELS = 255  # 0 is -1, the floor; 255 is 1, the loudest
 
 
@@ -87,13 +88,15 @@ class Wall:
         final = gallery[-1]
         parts, owners = zip(*(self._crops(number) for number in range(len(self.sets))), strict=True)
         distance, place = nearest(_values(final), parts)
-        found = np.concatenate(parts)[place]
+        real = [crop for part in parts for crop in part]  # views: the parts together are large
         ids = [name for names in owners for name in names]
-        held_out = self._of(0, np.flatnonzero(self.part > TRAIN)[:64], crops=1)[0]
+        others = np.flatnonzero(self.part > TRAIN)
+        others = others[np.linspace(0, len(others) - 1, min(len(others), HELD_OUT)).astype(int)]  # of both speakers
+        held_out = self._of(0, others, crops=1)[0]
         return {
             "epochs": at,
             "generated": pack(gallery[rows]),
-            "neighbours": pack(levels(found)),
+            "neighbours": pack(levels(np.stack([real[number] for number in place]))),
             "neighbour_corpora": [ids[number][0] for number in place],
             "neighbour_ids": [ids[number][1] for number in place],
             "distance": distance.astype(float).round(4).tolist(),

@@ -10,6 +10,7 @@ from sejax.core.experiment import PyTree
 from sejax.core.rng import stream
 from sejax.data.ratings import DIMENSIONS, POINTS
 from sejax.models.dcgan import Adversarial, Generator, Rating, Shared, Trunk
+from sejax.models.normalisation import BatchNorm
 
 # Which losses train a model, in the order of their updates.
 MODELS = {
@@ -55,7 +56,10 @@ class Networks(NamedTuple):
         return "generator" in self.losses
 
     def init(self, key: jax.Array) -> tuple[PyTree, PyTree]:
-        """First parameters of every network by its name, and the batch statistics of trunk and generator."""
+        """First parameters of every network by its name, and what trunk and generator know of their batches.
+
+        The latter is ``{"running": statistics of batch normalisation, "passes": f32[]}`` for each of the two.
+        """
         crop = jnp.zeros((2, self.bands, self.width, 1))
         shapes = jax.eval_shape(lambda: self.modules["trunk"].init(key, crop, train=False))
         features = jax.eval_shape(lambda v: self.modules["trunk"].apply(v, crop, train=False), shapes)
@@ -68,7 +72,8 @@ class Networks(NamedTuple):
             found = module.init(stream(key, f"first weights of {name}", 0), given, **train)
             params[name] = found["params"]
             if "batch_stats" in found:
-                statistics[name] = found["batch_stats"]
+                nothing = jax.tree.map(jnp.zeros_like, found["batch_stats"])
+                statistics[name] = {"running": nothing, "passes": jnp.zeros(())}
         return params, statistics
 
     def features(self, params, statistics, crops: jax.Array) -> tuple[jax.Array, PyTree]:
@@ -82,13 +87,14 @@ class Networks(NamedTuple):
 
     def sample(self, params, statistics, latent: jax.Array) -> jax.Array:
         """As `generate`, by running statistics: what a draw becomes does not depend on those beside it."""
-        variables = {"params": params["generator"], "batch_stats": statistics["generator"]}
+        variables = {"params": params["generator"], "batch_stats": settled(statistics["generator"])}
         return self.modules["generator"].apply(variables, latent, train=False)[..., 0]
 
     def _train(self, name, params, statistics, inputs):
-        variables = {"params": params[name], "batch_stats": statistics[name]}
+        variables = {"params": params[name], "batch_stats": statistics[name]["running"]}
         found, moved = self.modules[name].apply(variables, inputs, train=True, mutable=["batch_stats"])
-        return found, statistics | {name: moved["batch_stats"]}
+        moved = {"running": moved["batch_stats"], "passes": statistics[name]["passes"] + 1}
+        return found, statistics | {name: moved}
 
     def real(self, params, features: jax.Array) -> jax.Array:
         """Logits f32[B] of being real speech."""
@@ -101,8 +107,19 @@ class Networks(NamedTuple):
 
     def rate_crops(self, params, statistics, crops: jax.Array) -> jax.Array:
         """As `rate` for all of the model's dimensions, of crops f32[B, bands, width], by running statistics."""
-        variables = {"params": params["trunk"], "batch_stats": statistics["trunk"]}
+        variables = {"params": params["trunk"], "batch_stats": settled(statistics["trunk"])}
         return self.rate(params, self.modules["trunk"].apply(variables, crops[..., None], train=False), self.rated)
+
+
+def settled(statistics) -> PyTree:
+    """Running means and variances without what they began with, as Adam corrects its moments.
+
+    They begin with zeros, and after n passes hold 1 - momentum ** n of what they estimate. torch's begin with a
+    variance of 1, far above that of these networks' first outputs: validation would see it for some hundred updates,
+    which a small corpus passes only after many epochs, and early stopping ends the training before.
+    """
+    share = 1.0 - BatchNorm.momentum ** jnp.maximum(statistics["passes"], 1.0)
+    return jax.tree.map(lambda x: x / share, statistics["running"])
 
 
 def make_networks(

@@ -1,0 +1,67 @@
+"""A tree of IEMOCAP in its original format whose ratings can be heard: three sessions, twelve turns in each."""
+
+from pathlib import Path
+
+import numpy as np
+from trees import write_text, write_wav
+
+RATE, SECONDS, WORD = 16000, 0.6, (0.1, 0.5)
+SESSIONS = (1, 2, 3)
+# Valence and activation by two raters, for each turn of a speaker: whole means and perfect splits.
+RATINGS = (((1, 1), (4, 4)), ((2, 1), (2, 3)), ((3, 3), (1, 2)), ((3, 4), (3, 3)), ((5, 4), (5, 4)), ((5, 5), (2, 2)))
+CODES = ("ang", "sad", "xxx", "neu", "exc", "hap")
+SLIP = "Ses03F_impro01_M005"  # one rater typed a 6
+NOT_ALIGNED = "Ses01F_impro01_F000"
+
+
+def rated_tree(folder: Path) -> Path:
+    """Six turns each of a woman and a man in each session; every turn but `NOT_ALIGNED` has word times."""
+    for session in SESSIONS:
+        root, dialogue = folder / f"Session{session}", f"Ses0{session}F_impro01"
+        labels, spoken = ["% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]", ""], []
+        for number, (who, turn) in enumerate((who, turn) for turn in range(len(RATINGS)) for who in "FM"):
+            name = f"{dialogue}_{who}{turn:03}"
+            labels += lines_of(name, number, turn)
+            spoken.append(f"{name} [{number:08.4f}-{number + SECONDS:08.4f}]: Yes.")
+            write_wav(root / "sentences" / "wav" / dialogue / f"{name}.wav", voice(session, who, turn))
+            if name != NOT_ALIGNED:
+                write_text(root / "sentences" / "ForcedAlignment" / dialogue / f"{name}.wdseg", word_times())
+        write_text(root / "dialog" / "EmoEvaluation" / f"{dialogue}.txt", "\n".join(labels))
+        write_text(root / "dialog" / "transcriptions" / f"{dialogue}.txt", "\n".join(spoken) + "\n")
+    return folder
+
+
+def raters_of(name: str, turn: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """What two raters gave a turn: valence, activation."""
+    valence, activation = RATINGS[turn]
+    return ((5, 6) if name == SLIP else valence), activation
+
+
+def lines_of(name: str, number: int, turn: int) -> list[str]:
+    """The lines of a turn in its dialogue's label file: the means, two raters, and the speaker's own rating."""
+    valence, activation = raters_of(name, turn)
+    means = f"[{np.mean(valence):.4f}, {np.mean(activation):.4f}, 3.0000]"
+    return [
+        f"[{number:.4f} - {number + SECONDS:.4f}]\t{name}\t{CODES[turn]}\t{means}",
+        *(f"C-E{rater}:\tNeutral;\t()" for rater in (2, 3)),
+        *(f"A-E{rater + 3}:\tval {valence[rater]}; act {activation[rater]}; dom  3;\t()" for rater in range(2)),
+        f"A-{name[-4]}1:\tval 1; act 5; dom  1;\t()",
+        "",
+    ]
+
+
+def word_times() -> str:
+    """A forced alignment of one word between silences, in hundredths of a second."""
+    first, last, end = (round(100 * seconds) for seconds in (*WORD, SECONDS))
+    rows = [(0, first - 1, "<s>"), (first, last - 1, "YES"), (last, end - 1, "</s>")]
+    return "\t SFrm\t EFrm\t SegAScr\t Word\n" + "".join(f"\t {a:4}\t {b:4}\t  -1234\t {text}\n" for a, b, text in rows)
+
+
+def voice(session: int, who: str, turn: int) -> np.ndarray:
+    """int16[T]: harmonics that rise with valence, noise that grows with activation, silence around the word."""
+    (valence, activation), time = np.mean(RATINGS[turn], axis=1), np.arange(round(SECONDS * RATE)) / RATE
+    pitch = {"F": 220.0, "M": 120.0}[who] * (1 + 0.25 * valence) * (1 + 0.01 * session)
+    harmonics = sum(np.cos(2 * np.pi * k * pitch * time) / k for k in range(1, 9))
+    noise = np.random.default_rng(100 * session + turn).normal(0, 100 * activation, len(time))
+    spoken = (time >= WORD[0]) & (time < WORD[1])
+    return (spoken * (2500 * harmonics + noise)).astype(np.int16)
