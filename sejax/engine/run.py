@@ -70,12 +70,12 @@ def run(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: int =
     Raises:
       Interrupted: after a SIGTERM or SIGINT, once the state is saved.
     """
-    entries = []
+    entries, segments = [], {}
     board = TensorBoard(workdir) if settings.tensorboard else None
     try:
         with _Signals() as signals:
             for start, stop in groups(len(assembly.names), settings.members_at_once):
-                group = open_group(assembly, settings, workdir, start, stop, seed=seed)
+                group = open_group(assembly, settings, workdir, start, stop, seed=seed, segments=segments)
                 carry = _train(assembly, settings, group, signals, board)
                 entries += [member_entry(assembly, carry, i, start + i) for i in range(stop - start)]
     finally:
@@ -91,15 +91,31 @@ def groups(members: int, at_once: int) -> list[tuple[int, int]]:
 
 
 def open_group(
-    assembly: Assembly, settings: RunSettings, workdir: Path, start: int, stop: int, *, seed: int = 0
+    assembly: Assembly,
+    settings: RunSettings,
+    workdir: Path,
+    start: int,
+    stop: int,
+    *,
+    seed: int = 0,
+    segments: dict[int, Segment] | None = None,
 ) -> Group:
-    """A group with its latest checkpoint, or at its first state when there is none."""
+    """A group with its latest checkpoint, or at its first state when there is none.
+
+    ``segments`` holds those of earlier groups by their number of members, which need not be traced and compiled again;
+    this group's is added where it is new.
+    """
     place = placement.place(stop - start, assembly.batch_size)
     data = place.shared(assembly.data)
     members = place.members(take_members(assembly.members, start, stop))
     streams = np.arange(stop) if assembly.streams is None else np.asarray(assembly.streams)
     keys = jax.vmap(lambda i: member_key(root_key(seed), i))(streams[start:stop].astype(np.int32))
-    segment = make_segment(assembly, backend=settings.backend, how=settings.ensemble, constrain=place.constrain)
+    segments = {} if segments is None else segments
+    if stop - start not in segments:
+        segments[stop - start] = make_segment(
+            assembly, backend=settings.backend, how=settings.ensemble, constrain=place.constrain
+        )
+    segment = segments[stop - start]
     folder = Path(workdir) / "checkpoints" / f"members_{start}-{stop - 1}"
     checkpoints = Checkpoints(folder, keep=settings.keep)
     if checkpoints.latest() is None:
@@ -208,13 +224,15 @@ def evaluate(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: 
 
     Returns one entry per member: its name and ``metrics``, those of the iteration that the checkpoint is in.
     """
-    entries = []
-    conclude = over_members(assembly.experiment.conclude, how=settings.ensemble, member_args=(True, True, False))
+    entries, segments = [], {}
+    conclude = jax.jit(
+        over_members(assembly.experiment.conclude, how=settings.ensemble, member_args=(True, True, False))
+    )
     for start, stop in groups(len(assembly.names), settings.members_at_once):
-        group = open_group(assembly, settings, workdir, start, stop, seed=seed)
+        group = open_group(assembly, settings, workdir, start, stop, seed=seed, segments=segments)
         if group.checkpoints.latest() is None:
             raise InputError(f"{workdir} has no checkpoint of members {start} to {stop - 1}; train them first")
-        _, records = jax.jit(conclude)(group.carry.state, group.segment.evaluate(group.data, group.carry), group.data)
+        _, records = conclude(group.carry.state, group.segment.evaluate(group.data, group.carry), group.data)
         for row in range(stop - start):
             record = {name: np.asarray(values[row]) for name, values in records.items()}
             figures = assembly.summarise([], [record])["metrics"]

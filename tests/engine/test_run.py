@@ -10,6 +10,7 @@ from toy import EPOCHS, ITERATIONS, member_alone, toy_assembly
 from sejax.engine import run as driver
 from sejax.engine.checkpoint import Checkpoints
 from sejax.engine.run import Interrupted, RunSettings, evaluate, groups, run
+from sejax.engine.segment import make_segment
 from sejax.errors import InputError
 
 ONE_BY_ONE = RunSettings(save_seconds=0.0, tensorboard=False)  # a checkpoint after every update
@@ -189,3 +190,22 @@ def _curves(folder):
                 curves.setdefault(value.tag, {})[event.step] = value.simple_value
             place += 8 + 4 + length + 4
     return curves
+
+
+def test_groups_of_as_many_members_share_their_programs(tmp_path, monkeypatch, uninterrupted):
+    made = []
+
+    def noted(*args, **options):
+        made.append(make_segment(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(driver, "make_segment", noted)
+    for at_once, programs in ((1, 1), (2, 2)):  # two and one of three members
+        made.clear()
+        entries = run(toy_assembly(), RunSettings(members_at_once=at_once, tensorboard=False), tmp_path / str(at_once))
+        assert len(made) == programs
+        assert [entry["fold"] for entry in entries] == [0, 1, 2]
+        for found, expected in zip(entries, uninterrupted[0], strict=True):
+            assert [row["epoch"] for row in found["history"]] == [row["epoch"] for row in expected["history"]]
+            for name, value in expected["metrics"].items():
+                np.testing.assert_allclose(found["metrics"][name], value, rtol=1e-5)

@@ -225,7 +225,7 @@ def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part)
             "clipped_ratings": ratings.clipped,
             "with_word_times": int(speech.aligned[rated].sum()),
             "unlabelled": {
-                other.corpus: {"utterances": len(other.label), "seconds": float(other.seconds.sum())}
+                other.corpus: {"utterances": len(other.label), "seconds": round(float(other.seconds.sum()), 1)}
                 for other in others
             },
             "parts": {name: (folds == kind).sum(1).tolist() for name, kind in PARTS.items()},  # utterances, by fold
