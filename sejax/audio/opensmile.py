@@ -5,9 +5,12 @@ use, has the same size and order and differs in three settings; the package does
 installed configuration at run time. No line of openSMILE's files is part of sejax (third_party/opensmile/README.md).
 """
 
+import contextlib
+import ctypes
 import functools
 import importlib.metadata
 import importlib.util
+import os
 import re
 import tempfile
 import weakref
@@ -166,6 +169,12 @@ def _installed(*parts: str) -> Path:
 def _library():
     """The package's module that speaks with libSMILEapi, by itself: the package's own import brings pandas along."""
     spec = importlib.util.spec_from_file_location("opensmile_core_lib", _installed("core", "lib.py"))
+    # Loaded after TensorFlow it would use TensorFlow's functions of the same names, and corrupt memory. Whoever loads
+    # it again gets what is loaded here, which looks for its own functions first.
+    if hasattr(os, "RTLD_DEEPBIND"):
+        for path in Path(spec.origin).parent.glob("bin/*/libSMILEapi.so"):
+            with contextlib.suppress(OSError):  # of another machine
+                ctypes.CDLL(str(path), mode=os.RTLD_NOW | os.RTLD_DEEPBIND)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -205,6 +205,20 @@ def test_the_packages_table_tools_are_not_imported():
     assert done.stdout.strip() == "False"
 
 
+@needs_opensmile
+def test_a_process_that_has_tensorflow_gets_the_same_functionals(extractors, tmp_path):
+    pytest.importorskip("tensorflow")
+    np.save(tmp_path / "vowel.npy", vowel())
+    script = (
+        "import sys, tensorflow, numpy as np; from sejax.audio.opensmile import Extractor; extract = Extractor('is10');"
+        "found = [extract(np.load(sys.argv[1]), 16000) for _ in range(3)]; np.save(sys.argv[2], found[-1])"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "vowel.npy"), str(tmp_path / "found.npy")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    np.testing.assert_array_equal(np.load(tmp_path / "found.npy"), extractors["is10"](vowel(), 16000))
+
+
 def test_floating_point_samples_are_refused(extractors):
     with pytest.raises(InputError, match="float32.*give int16"):
         extractors["is10"](vowel().astype(np.float32), 16000)
