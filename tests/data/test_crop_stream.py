@@ -1,5 +1,7 @@
 """Crops read by tf.data from memory-mapped frames."""
 
+import importlib.util
+
 import jax
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import toy_speech
 from sejax.core.experiment import Plan
 from sejax.data.crops import crop_data, crop_starts, read_crops, stream_crops
 
-pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.skipif(not importlib.util.find_spec("tensorflow"), reason="tensorflow is not installed")
 
 WIDTH = 48
 
