@@ -5,10 +5,10 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sejax.core.members import REPEATS
 from sejax.errors import InputError
 
 PART = "valid/"
-REPEATS = ("fold", "seed")  # what members of one trial differ in
 
 
 def check_metric(metric: str, known: Sequence[str] | None) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sejax.report.drawing import drawn, page, shaded
+from sejax.report.drawing import RULE, drawn, page, shaded
 
 
 def pooled_confusion(members, part):
@@ -77,6 +77,35 @@ def confusion_rates(rates, classes):
             text = f"{100 * rate:.1f}"
             shaded(axes, column - 0.5, column + 0.5, row, rate, text, fontweight=weight, fontsize=8.5)
     _matrix_axes(axes, classes)
+    return figure
+
+
+@drawn
+def confusion_with_shares(counts, classes, *, columns=("recall", "precision")):
+    """Counts of a confusion matrix, shaded by their share of the row, and to its right two shares of every class.
+
+    `counts` [C, C], rows the true class; `classes` C names. The shares are recall (the right share of a row) and
+    precision (the right share of a column) under the names `columns`, a dash where a class never occurs or is never
+    predicted.
+    """
+    counts = np.asarray(counts, dtype=float)
+    size, right = len(classes), np.diag(counts)
+    totals = counts.sum(1), counts.sum(0)
+    rates = np.divide(counts, totals[0][:, None], out=np.zeros_like(counts), where=totals[0][:, None] > 0)
+    figure, axes = page(0.5 * size + 2.15, 0.42 * size + 1.0)
+    for (row, column), rate in np.ndenumerate(rates):
+        weight = "bold" if row == column else "normal"
+        style = {"fontweight": weight, "fontsize": 8.5}
+        shaded(axes, column - 0.5, column + 0.5, row, rate, f"{counts[row, column]:.0f}", **style)
+    for place, total in enumerate(totals):
+        for row in range(size):
+            text = f"{right[row] / total[row]:.3f}" if total[row] else "–"
+            axes.text(size + 0.15 + 1.15 * place, row, text, ha="center", va="center", fontsize=8.5)
+    _matrix_axes(axes, classes)
+    axes.set(xlim=(-0.5, size + 1.85), aspect="auto")
+    names = [*classes, *columns]
+    axes.set_xticks([*range(size), size + 0.15, size + 1.3], names, rotation=40, ha="right", rotation_mode="anchor")
+    axes.axvline(size - 0.5, color=RULE, linewidth=0.8)
     return figure
 
 

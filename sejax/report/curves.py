@@ -90,9 +90,10 @@ def _shared_limits(axes, values, factor=None):
 
 
 @drawn
-def learning_curves(results, *, iteration=1):
+def learning_curves(results, *, iteration=1, names=None):
     """Accuracy and loss over the epochs of every variant: a row for each network, columns for learning rates.
 
+    `iteration` None: of all iterations. `names` {a network's name: what it is called in the figure}.
     `results` as in results.json. Panels of one quantity share their axes, so that networks and rates compare;
     a dashed line is what guessing reaches: 1 / C, and ln C for the loss. The columns are those of
     `sejax.report.variants.columns`. Raises ValueError where no member recorded an accuracy or a loss.
@@ -116,7 +117,7 @@ def learning_curves(results, *, iteration=1):
         grid[0, place].set_title(f"{quantity}\n{head}" if head else quantity)
         grid[-1, place].set_xlabel("epoch")
     for axes, group in zip(grid[:, 0], groups, strict=True):
-        axes.set_ylabel(textwrap.fill(group, 16), color=INK, fontweight="bold", fontsize=8.5)
+        axes.set_ylabel(textwrap.fill((names or {}).get(group, group), 16), color=INK, fontweight="bold", fontsize=8.5)
     last = max(2, *(entry.get("epoch", 1) for entry in rows))
     grid[0, 0].set(xlim=(1, last), xticks=sorted({1, (1 + last) // 2, last}))
     handles = {name: line for axes in grid.flat for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}

@@ -11,13 +11,12 @@ import numpy as np
 
 from sejax.report.confusion import pooled_confusion
 from sejax.report.published.dcgan import NAMES
-from sejax.report.results import is_finite, spread
+from sejax.report.results import is_finite
 from sejax.report.terms import MISSING, joined, setting
 
 METRICS = {"uar": "5 classes", "uar_3": "3 classes", "pearson": "ρ"}
 POOLS = ((0, 1), (2,), (3, 4))  # the classes that are one of three
 COLLAPSE = 0.1  # diversity of generated crops, as a share of that of real ones, below which they are alike
-LEVELS = ("very low", "low", "medium", "high", "very high")  # the points of activation
 
 # Unlabelled speech first, then the second task.
 PAIRS = (
@@ -53,28 +52,6 @@ def models(results):
     order = list(NAMES)
     names = sorted(groups, key=lambda name: order.index(name) if name in order else len(order))
     return [Model(name, tuple(groups[name])) for name in names]
-
-
-def by_member(model, metric):
-    """{(fold, seed): value} of the members that did not fail and have a finite one; `metric` as `test/uar`."""
-    return {
-        (member.get("fold"), member.get("seed")): member["metrics"][metric]
-        for member in model.members
-        if not member.get("failed") and is_finite(member["metrics"].get(metric))
-    }
-
-
-def score(model, metric):
-    """Mean and deviation of a metric over folds and seeds; None without a value."""
-    return spread(by_member(model, metric).values())
-
-
-def differences(first, second, metric):
-    """{(fold, seed): first - second} of two Models where both have a value; {} where one is None."""
-    if first is None or second is None:
-        return {}
-    ours, base = by_member(first, metric), by_member(second, metric)
-    return {place: value - base[place] for place, value in ours.items() if place in base}
 
 
 def pairs(results):

@@ -3,8 +3,10 @@
 import numpy as np
 
 from sejax.report.curves import draw_curves, wide_axis
-from sejax.report.dcgan import COLLAPSE, METRICS, by_member, collapsed, differences, models, pairs
-from sejax.report.drawing import BLUE, GREEN, INK, MUTED, ORANGE, VIOLET, drawn, page, repeated
+from sejax.report.dcgan import COLLAPSE, collapsed, models, pairs
+from sejax.report.drawing import BLUE, GREEN, INK, MUTED, ORANGE, VIOLET, drawn, page
+from sejax.report.metric_panels import metric_panels
+from sejax.report.paired import by_member, differences
 from sejax.report.published.dcgan import published
 from sejax.report.results import is_finite
 
@@ -53,7 +55,7 @@ def model_scores(runs, names=None):
     def values(one, metric):
         return by_member(one, f"test/{metric}"), published(one.name).get(f"test/{metric}")
 
-    return _metric_panels(rows, values, SCORES, CHANCE)
+    return metric_panels(rows, values, SCORES, guides=CHANCE, guide="chance", plain=("pearson",))
 
 
 @drawn
@@ -65,33 +67,7 @@ def model_differences(results):
         theirs = [published(model.name).get(f"test/{metric}") for model in pair]
         return differences(*pair, f"test/{metric}"), None if None in theirs else theirs[0] - theirs[1]
 
-    return _metric_panels(rows, values, GAINS)
-
-
-def _metric_panels(rows, values, labels, chance=None):
-    """A panel for each metric, `rows` [(label, group, item)]; `values` maps (item, metric) to members and paper.
-
-    `labels` {metric: its axis in words}; a dashed line stands at `chance` {metric: value}, else at zero.
-    """
-    places = np.cumsum([1.0 + 0.6 * (row[1] != last[1]) for row, last in zip(rows, rows[:1] + rows, strict=False)])
-    figure, panels = page(9.0, 1.05 + 0.34 * places[-1], columns=len(METRICS), sharey=True)
-    handles = {}
-    for axes, (metric, label) in zip(panels, labels.items(), strict=True):
-        scale = 1 if metric == "pearson" else 100
-        for place, (_, _, item) in zip(places, rows, strict=True):
-            found, theirs = values(item, metric)
-            handles |= repeated(axes, [scale * value for value in found.values()], place, name="fold and seed")
-            if is_finite(theirs):
-                style = {"color": ORANGE, "marker": "D", "markersize": 5, "linestyle": "none"}
-                handles["paper"] = axes.plot(scale * theirs, place, **style)[0]
-        line = axes.axvline(scale * chance[metric] if chance else 0, color=MUTED, linestyle="--", linewidth=1)
-        handles["chance" if chance else "no difference"] = line
-        axes.set_xlabel(label)
-        axes.grid(axis="y", visible=False)
-    panels[0].set_yticks(places, [row[0] for row in rows])
-    panels[0].set_ylim(places[-1] + 0.6, places[0] - 0.6)
-    figure.legend(handles.values(), handles, loc="outside upper left", ncols=len(handles))
-    return figure
+    return metric_panels(rows, values, GAINS, plain=("pearson",))
 
 
 @drawn

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sejax.core.packed import unpack
 from sejax.errors import InputError
 from sejax.report.drawing import INK, MUTED, drawn, page, write_picture
-from sejax.report.packed import unpack
 from sejax.report.results import is_finite
 from sejax.report.terms import setting
 

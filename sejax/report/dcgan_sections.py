@@ -1,17 +1,15 @@
 """The sections of a run of valence from spectrograms: Tables 2 and 3, curves, generated spectrograms, folds."""
 
+from sejax.data.rating_points import POINT_NAMES
 from sejax.report import tables
 from sejax.report.confusion import confusion_rates, mean_rates
 from sejax.report.dcgan import (
-    LEVELS,
     Model,
     collapsed,
     derived,
-    differences,
     models,
     pairs,
     run_title,
-    score,
     unlabelled_text,
 )
 from sejax.report.dcgan_figures import model_differences, model_scores, training_curves
@@ -26,6 +24,7 @@ from sejax.report.dcgan_tables import (
     validation_table,
 )
 from sejax.report.page import Section, in_row, paragraph, picture
+from sejax.report.paired import above, differences, score
 from sejax.report.published import dcgan as paper
 from sejax.report.results import field_value, is_finite, spread
 from sejax.report.tables import percent, signed
@@ -62,8 +61,7 @@ def _gain_in_words(first, second):
         return ""
     theirs = [paper.published(model.name).get("test/uar") for model in (first, second)]
     beside = "" if None in theirs else f" (paper: {100 * (theirs[0] - theirs[1]):+.2f})"
-    above = f"above in {sum(value > 0 for value in found)} of {len(found)} pairs"
-    return f"{first.label} − {second.label} {signed(percent(spread(found)))}, {above}{beside}"
+    return f"{first.label} − {second.label} {signed(percent(spread(found)))}, above in {above(found)} pairs{beside}"
 
 
 def _warnings(results):
@@ -95,7 +93,7 @@ def _confusion(results):
     valence = _matrices(results, "test", classes)
     if valence and len(classes) == len(paper.CONFUSION):
         valence.append(_matrix(paper.CONFUSION, classes, "paper", "BasicDCGAN, paper (Table 3)"))
-    activation = _matrices(results, "test_activation", LEVELS)
+    activation = _matrices(results, "test_activation", POINT_NAMES["activation"])
     if not valence and not activation:
         return ""
     note = "Shares of the true class in %, the mean over the folds and seeds that have it; an empty row has no example."

@@ -3,20 +3,18 @@
 from sejax.report import published
 from sejax.report.dcgan import (
     METRICS,
-    by_member,
     collapsed,
     derived,
-    differences,
     has,
     models,
     pairs,
     pooled,
     ratings_text,
     run_title,
-    score,
     unlabelled_text,
 )
 from sejax.report.grouping import grouped
+from sejax.report.paired import above, by_member, differences, score
 from sejax.report.published.dcgan import NAMES
 from sejax.report.published.dcgan import published as figures_of
 from sejax.report.results import field_value, is_finite, spread
@@ -138,8 +136,8 @@ def _difference_cells(first, second, paper=None):
     cells = []
     for metric in METRICS:
         found = list(differences(first, second, f"test/{metric}").values())
-        above = f"{sum(value > 0 for value in found)} of {len(found)}" if found else MISSING
-        cells += [signed(_text(spread(found), metric)), above, *([paper[metric]] if paper else [])]
+        cells += [signed(_text(spread(found), metric)), above(found) if found else MISSING]
+        cells += [paper[metric]] if paper else []
     return cells
 
 

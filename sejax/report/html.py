@@ -131,10 +131,10 @@ def _failures(results):
 def _what_was_run(results):
     data, seconds = results.get("data") or {}, results.get("seconds")
     body = page.preformatted(results.get("command") or _equivalent_config(results))
-    protocol = terms.setting(results, "protocol")
-    if protocol in terms.PROTOCOLS:
-        body += paragraph(f"Protocol {protocol}: {terms.PROTOCOLS[protocol]}.")
-    facts = {name.replace("_", " "): _fact(value) for name, value in data.items()}
+    body += "".join(map(paragraph, terms.protocol_notes([results])))
+    view = view_of(results)
+    elsewhere = view.elsewhere if view else ()
+    facts = {name.replace("_", " "): _fact(value) for name, value in data.items() if name not in elsewhere}
     if results.get("classes"):
         facts["classes"] = results["classes"]
     if is_finite(seconds):

@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from sejax.core.files import plain, write_text
+from sejax.core.members import name_of
 from sejax.errors import InputError
 
 FILE = "results.json"
-REPEATS = ("fold", "seed")  # members that differ in these alone are repetitions of one variant
-OUTCOMES = ("failed", "epochs", "best_epoch")  # what became of a member, which names nothing
 
 
 def summarise(members):
@@ -47,12 +46,6 @@ def summarise(members):
 def spread(values):
     """Mean and sample deviation of a few numbers: {"mean", "std", "n", ...} as in `summarise`, None for no numbers."""
     return summarise([{"metrics": {"value": value}} for value in values]).get("value")
-
-
-def name_of(member):
-    """The variant that a member belongs to: its fields that hold text or a number, but for REPEATS and OUTCOMES."""
-    named = {field: value for field, value in member.items() if field not in (*REPEATS, *OUTCOMES)}
-    return {field: value for field, value in named.items() if isinstance(value, str | int | float | np.generic)}
 
 
 def variants(members, *, paper=None):

@@ -2,8 +2,9 @@
 
 import re
 
+from sejax.core.members import REPEATS, name_of
 from sejax.report import published
-from sejax.report.results import REPEATS, field_value, is_finite, name_of
+from sejax.report.results import field_value, is_finite
 from sejax.report.tables import Table, against, number
 from sejax.report.terms import METRICS, MISSING, PARTS, failure, levels, members_text, setting, title
 from sejax.report.variant_tables import variant_table

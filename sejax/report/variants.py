@@ -7,9 +7,10 @@ published one. The test part has no say in it.
 from dataclasses import dataclass, replace
 from functools import partial
 
+from sejax.core.members import name_of
 from sejax.report import published
 from sejax.report import results as results_file
-from sejax.report.results import is_finite, label, name_of
+from sejax.report.results import is_finite, label
 
 RATE = "learning_rate"
 VALIDATION = "valid/accuracy"

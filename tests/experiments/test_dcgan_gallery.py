@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import toy_speech
 
+from sejax.core.packed import unpack
 from sejax.data.crops import crop_data, evaluation_starts, read_crops
 from sejax.experiments.dcgan.gallery import Wall, hung, hung_epochs, levels, nearest
-from sejax.report.packed import unpack
 
 WIDTH = 16
 PART = np.repeat([1, 2, 0], [6, 6, 48])  # of the rated utterances: the first two speakers are held out

@@ -13,13 +13,13 @@ import soundfile
 from ami_tree import ami_tree
 from scripts import launch
 
+from sejax.core.packed import unpack
 from sejax.data.catalogue import find_utterance_spectrograms
 from sejax.data.crops import crop_data, evaluation_starts, read_crops
 from sejax.engine.trained import trained_states
 from sejax.errors import InputError
 from sejax.experiments.dcgan.networks import make_networks
 from sejax.experiments.prediction import Predictor
-from sejax.report.packed import unpack
 
 TRAIN = (
     "--config=configs/dcgan.py:corpus=iemocap,unlabelled=ami,runlocal",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sejax.report.packed import pack
+from sejax.core.packed import pack
 from sejax.report.published import figures
 from sejax.report.results import summaries
 

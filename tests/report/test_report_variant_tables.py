@@ -71,7 +71,7 @@ def test_variants_of_another_kind_have_a_row_each():
     ]
     paper = {"early": {"test/uar": 0.56}, "late": {"test/uar": 0.55}}
     recorded = summaries(members, paper=lambda name: paper[name["fusion"]])
-    table = headline({"experiment": "audio_text", "config": {}, "members": members, **recorded})
+    table = headline({"experiment": "fusing", "config": {}, "members": members, **recorded})
     assert table.columns == ("fusion", "test UAR, block", "paper")
     assert table.rows == (("early", "0.550 ± 0.071", "0.56"), ("late", "0.550 ± 0.071", "0.55"))
     assert not isinstance(table.rows[0][1], Strong)

@@ -3,7 +3,8 @@ import copy
 import numpy as np
 import pytest
 
-from sejax.report.results import label, name_of, summaries, summarise, variants
+from sejax.core.members import name_of
+from sejax.report.results import label, summaries, summarise, variants
 from sejax.report.variants import arranged, columns, leading_metric, named
 
 

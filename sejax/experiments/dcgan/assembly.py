@@ -15,6 +15,7 @@ from sejax.core.rng import root_key
 from sejax.data.catalogue import find_utterance_spectrograms
 from sejax.data.crops import crop_data, joined_crops
 from sejax.data.folds import TEST, TRAIN, VALIDATION
+from sejax.data.rating_points import POINT_NAMES
 from sejax.data.ratings import DIMENSIONS, POINTS, Ratings, fuzzy, ratings_of
 from sejax.data.utterance_spectrograms import UtteranceSpectrograms
 from sejax.engine.backend import streamed
@@ -25,9 +26,8 @@ from sejax.experiments.dcgan.batches import crop_source, evaluation_gather, stre
 from sejax.experiments.dcgan.gallery import Wall
 from sejax.experiments.dcgan.members import make_members, rated_by
 from sejax.experiments.dcgan.networks import MODELS, Networks, make_networks
-from sejax.experiments.dcgan.results import CLASSES, summarise
+from sejax.experiments.dcgan.results import summarise
 from sejax.experiments.dcgan.state import CRITERIA, UPDATES, Settings
-from sejax.report.dcgan import LEVELS
 
 MEMBER_FIELDS = {"learning_rate": "learning_rates"}
 VALIDATION_FIGURES = ("valid/uar", "valid/accuracy", "valid/uar_3", "valid/pearson")
@@ -190,10 +190,9 @@ def posteriors(config, num_classes: int):
         del shared
         return jax.nn.softmax(networks.rate_crops(state["params"], state["statistics"], crops))
 
-    names = {"valence": CLASSES, "activation": LEVELS}
     rating = tuple(f"params/{name}" for name in ("trunk", "shared", *networks.rated))
     crops = {"count": config.eval_crops, "width": config.width, "dynamic_range": config.dynamic_range}
-    return (*rating, "statistics/trunk"), {}, apply, {name: names[name] for name in networks.rated}, crops
+    return (*rating, "statistics/trunk"), {}, apply, {name: POINT_NAMES[name] for name in networks.rated}, crops
 
 
 def label_arrays(ratings: Ratings) -> dict[str, np.ndarray]:
@@ -215,7 +214,7 @@ def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part)
         "unlabelled": [other.corpus for other in others],
         "protocol": "session" if sessions else "speaker",
         "ratings": "derived" if ratings.derived else "rated",
-        "classes": list(CLASSES),
+        "classes": list(POINT_NAMES["valence"]),
         "unit": "utterance",
         "paper": {},
         "data": {

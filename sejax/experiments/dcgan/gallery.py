@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sejax.core.packed import pack
 from sejax.data.crops import crop_data, evaluation_starts, read_crops
 from sejax.data.folds import TRAIN
-from sejax.report.packed import pack
 
 HELD_OUT = 64  # held-out crops whose own neighbours tell what a small distance is
 LEVELS = 255  # 0 is -1, the floor; 255 is 1, the loudest

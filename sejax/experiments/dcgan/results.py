@@ -7,7 +7,6 @@ import numpy as np
 
 from sejax.core.metrics import Correlation, accuracy, uar
 
-CLASSES = ("very negative", "negative", "neutral", "positive", "very positive")
 PARTS = ("test", "valid")
 # What the history calls otherwise than the metrics, after "train/" or "valid/".
 _NAMES = {
