@@ -134,7 +134,8 @@ class Source(NamedTuple):
       batches: number of batches of an evaluation; None for training, where the state's
         ``epoch_steps`` says it.
       stream: for data that does not live on the device: turns an iterator of host plans (numpy,
-        leading member axis) into an iterator of batches equal to ``gather``'s.
+        leading member axis) into an iterator of batches equal to ``gather``'s. Their shapes may differ from batch
+        to batch (each is compiled once); metrics have the same shapes for all of them.
     """
 
     plan_at: Callable[[State, jax.Array], Plan]
