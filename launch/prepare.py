@@ -7,6 +7,7 @@
     python launch/prepare.py --corpus=synthetic --seed=1 --data_dir=data
     python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data --features=emobase2010
     python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data --features=utterance_spectrograms
+    python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data --features=waveforms
 
 Run it again after an interruption and it goes on where it was; run it again when it has finished and it does nothing.
 Other settings make another set beside the first.
@@ -28,10 +29,10 @@ DATA_DIR = flags.DEFINE_string("data_dir", "data", "folder that holds the prepar
 FEATURES = flags.DEFINE_enum(
     "features",
     "spectrograms",
-    ["spectrograms", "chunks", "emobase2010", "is10", "utterance_spectrograms"],
+    ["spectrograms", "chunks", "emobase2010", "is10", "utterance_spectrograms", "waveforms"],
     "spectrograms: blocks of 1 s (pseudo_labelling); chunks: voiced chunks of 30 ms (transfer); emobase2010, is10:"
     " openSMILE functionals of whole utterances (cyclegan); utterance_spectrograms: whole utterances with ratings and"
-    " word times (dcgan)",
+    " word times (dcgan); waveforms: samples, transcripts and word times (audio_text)",
 )
 WORKERS = flags.DEFINE_integer(
     "workers", None, "emobase2010, is10: processes that extract (default: one for each core)"
@@ -103,16 +104,15 @@ def _prepare():
     """The function that prepares the features asked for, with the settings in the flags."""
     if FEATURES.value in FEATURE_SETS:
         return _vectors()
-    return _utterances() if FEATURES.value == "utterance_spectrograms" else _spectrograms()
+    kinds = {"utterance_spectrograms": _utterances, "waveforms": _waveforms}
+    return kinds.get(FEATURES.value, _spectrograms)()
 
 
 def _vectors():
     """The function that prepares feature vectors, with the settings in the flags."""
     from sejax.data.prepare_vectors import prepare_vectors
 
-    for name in _OF_SPECTROGRAMS:
-        if flags.FLAGS[name].present:
-            raise InputError(f"--{name} belongs to spectrograms; leave it out with --features={FEATURES.value}")
+    _refuse_flags_of_spectrograms()
     if BEAM_OPTION.value and not BEAM_RUNNER.value:
         raise InputError("--beam_option needs --beam_runner, as in --beam_runner=DirectRunner")
     if WORKERS.value is not None and BEAM_RUNNER.value:
@@ -123,6 +123,15 @@ def _vectors():
 
         through = beam.through(FEATURES.value, runner=BEAM_RUNNER.value, options=BEAM_OPTION.value)
     return functools.partial(prepare_vectors, features=FEATURES.value, workers=WORKERS.value, through=through)
+
+
+def _waveforms():
+    """The function that prepares waveforms."""
+    from sejax.data.prepare_waveforms import prepare_waveforms
+
+    _refuse_flags_of_spectrograms()
+    _refuse_flags_of_vectors()
+    return prepare_waveforms
 
 
 def _spectrograms():
@@ -147,6 +156,12 @@ def _utterances():
     if len(fmax := given.pop("fmax", (UtteranceSettings.fmax,))) != 1:
         raise InputError(f"--fmax={','.join(map(str, fmax))}; give one frequency with --features={FEATURES.value}")
     return functools.partial(prepare_utterances, settings=UtteranceSettings(fmax=fmax[0], **given))
+
+
+def _refuse_flags_of_spectrograms() -> None:
+    for name in _OF_SPECTROGRAMS:
+        if flags.FLAGS[name].present:
+            raise InputError(f"--{name} belongs to spectrograms; leave it out with --features={FEATURES.value}")
 
 
 def _refuse_flags_of_vectors() -> None:

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from sejax.corpora.corpus import About, Corpus
-from sejax.corpora.manifest_rows import Row, read_rows, recording
+from sejax.corpora.csv_rows import Row, read_rows
+from sejax.corpora.manifest_rows import MANIFEST, recording
 from sejax.corpora.problems import BadRecording, Problems
 from sejax.corpora.published import PUBLISHED
 from sejax.corpora.utterance import Recording
@@ -38,7 +39,7 @@ def open_corpus(
         classes = PUBLISHED[name].classes
     path = _manifest_file(Path(source))
     problems = Problems(name)
-    rows = read_rows(path, problems)
+    rows = read_rows(path, MANIFEST, problems)
     recordings = _check(rows, path, classes, problems)
     left_out = problems.settle(allow_partial=allow_partial)
     if not recordings:

@@ -1,15 +1,11 @@
-"""The rows of a CSV manifest: reading the file and turning cells into the fields of a recording."""
+"""The rows of a CSV manifest: its columns, and how cells become the fields of a recording."""
 
-import csv
-import difflib
-import io
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
+from sejax.corpora.csv_rows import Form, Row
 from sejax.corpora.problems import Problems
 from sejax.corpora.utterance import NOT_RATED, Recording
-from sejax.errors import InputError
 
 COLUMNS = (
     "path",
@@ -26,51 +22,9 @@ COLUMNS = (
     "dominance",
     "split",
 )
+MANIFEST = Form("corpora/manifest", COLUMNS, needed=("path",), example="path,label,id,speaker")
 SEXES = {"": "", "male": "male", "female": "female", "m": "male", "f": "female"}
 SPLITS = ("", "train", "valid", "test")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a manifest: the line of the file where it ends and its cells by column."""
-
-    line: int
-    cells: dict[str, str]
-
-    def at(self, path: Path) -> str:
-        """Where this row stands, for error messages."""
-        return f"{path}, line {self.line}"
-
-
-def read_rows(path: Path, problems: Problems) -> list[Row]:
-    """Read a manifest; rows with too few or too many cells are noted, a file that is no manifest raises InputError."""
-    text = _text(path)
-    lines = text.splitlines()
-    if not lines:
-        raise InputError(f"corpora/manifest: {path} is empty; it needs a header such as path,label,id,speaker")
-    delimiter = max(",;\t", key=lines[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows = []
-    try:
-        columns = _columns(path, [cell.strip() for cell in next(reader)])
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if len(cells) != len(columns):
-                problems.add(
-                    f"{path}, line {reader.line_num}",
-                    f"{len(cells)} cells where the header has {len(columns)}",
-                    "quote cells that hold a comma",
-                )
-                continue
-            rows.append(Row(reader.line_num, dict(zip(columns, (cell.strip() for cell in cells), strict=True))))
-    except csv.Error as error:
-        raise InputError(
-            f"corpora/manifest: {path}, line {reader.line_num}: {error}; save it as plain CSV (quotes in pairs)"
-        ) from error
-    if not rows and not problems.found:
-        raise InputError(f"corpora/manifest: {path} has a header and no rows; add a row per utterance")
-    return rows
 
 
 def recording(row: Row, path: Path, problems: Problems) -> Recording:
@@ -98,42 +52,6 @@ def recording(row: Row, path: Path, problems: Problems) -> Recording:
         dominance=_number(row, path, "dominance", NOT_RATED, problems),
         split=_choice(row, path, "split", {split: split for split in SPLITS}, problems),
     )
-
-
-def _text(path: Path) -> str:
-    data = path.read_bytes()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        byte = f"byte 0x{data[error.start]:02x}"
-        raise InputError(
-            f"corpora/manifest: {path}, line {line}: {byte} is not UTF-8; save the file as UTF-8"
-        ) from error
-    if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        raise InputError(f"corpora/manifest: {path}, line {line}: holds a NUL character; save the file as plain CSV")
-    return text
-
-
-def _columns(path: Path, columns: list[str]) -> list[str]:
-    """Check the header; further columns are allowed unless one looks like a misspelt known one."""
-    columns = [column.lower() for column in columns]
-    twice = sorted({column for column in columns if columns.count(column) > 1})
-    if twice:
-        raise InputError(f"corpora/manifest: {path}, line 1: column {twice[0]!r} occurs twice; rename one of them")
-    for column in columns:
-        close = difflib.get_close_matches(column, COLUMNS, n=1, cutoff=0.75)
-        if column not in COLUMNS and close and close[0] not in columns:
-            raise InputError(
-                f"corpora/manifest: {path}, line 1: unknown column {column!r}; did you mean {close[0]!r}? Rename it"
-            )
-    if "path" not in columns:
-        raise InputError(
-            f"corpora/manifest: {path}, line 1: no column 'path' among {', '.join(columns)};"
-            f" name the columns {', '.join(COLUMNS)}"
-        )
-    return columns
 
 
 def _default_id(cells: dict[str, str]) -> str:

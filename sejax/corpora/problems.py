@@ -50,14 +50,17 @@ class Problems:
 
 def describe(corpus: str, problems: list[Problem]) -> str:
     """One line that names every problem (the first hundred of them), its remedy, and the way round it."""
+    them = "it" if len(problems) == 1 else "them"
+    return f"corpora/{corpus}: {listed(problems)} (or pass --allow_partial to leave {them} out)"
+
+
+def listed(problems: list[Problem]) -> str:
+    """One line that names every problem (the first hundred of them) and its remedy."""
     if len(problems) == 1:
-        return f"corpora/{corpus}: {problems[0]} (or pass --allow_partial to leave it out)"
+        return str(problems[0])
     shown = " | ".join(str(problem) for problem in problems[:SHOWN])
     more = f" | and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-    return (
-        f"corpora/{corpus}: {len(problems)} inputs cannot be used: {shown}{more}"
-        " (or pass --allow_partial to leave them out)"
-    )
+    return f"{len(problems)} inputs cannot be used: {shown}{more}"
 
 
 def shortened(names: Sequence[str], shown: int = 10) -> str:

@@ -60,11 +60,14 @@ def inspect(path: str | Path) -> Header:
     return Header(info.frames, info.samplerate, info.channels, info.subtype)
 
 
-def read(path: str | Path, *, start: float = 0.0, end: float = math.inf) -> np.ndarray:
+def read(
+    path: str | Path, *, start: float = 0.0, end: float = math.inf, silence: bool = False
+) -> np.ndarray:
     """Decode a file, or its part from `start` to `end` seconds, to int16[T] at 16 kHz.
 
     Channels are averaged, other rates are resampled with soxr (high quality); 16-bit files at 16 kHz with one channel
-    come out bit for bit. Raises BadRecording for files that are missing, empty, truncated, silent or not finite.
+    come out bit for bit. Raises BadRecording for files that are missing, empty, truncated or not finite, and for silent
+    ones unless `silence` is allowed.
     """
     header = inspect(path)
     first = round(start * header.rate)
@@ -77,7 +80,7 @@ def read(path: str | Path, *, start: float = 0.0, end: float = math.inf) -> np.n
     length = math.ceil((last - first) * RATE / header.rate)
     exact = header.subtype == "PCM_16" and header.rate == RATE and header.channels == 1
     waveform = _decode(Path(path), header, first, last, np.empty(length, np.int16), exact=exact)
-    if waveform.min() == waveform.max():
+    if not silence and waveform.min() == waveform.max():
         raise BadRecording(
             str(path), f"silent: each of its {len(waveform)} samples is {waveform[0]}", f"{_COPY} or leave it out"
         )

@@ -23,8 +23,9 @@ from sejax.audio.opensmile import SIZE, Extractor
 from sejax.corpora import records
 from sejax.corpora.builder import SPLIT
 from sejax.corpora.problems import Problem
-from sejax.data.functionals import Outcome, VectorRow, outcome
+from sejax.data.functionals import Outcome, outcome
 from sejax.data.prepare_vectors import PARTS
+from sejax.data.rows import Row
 from sejax.errors import InputError
 
 RANGE = 32  # utterances in one element: half a minute of work at most, a few hundred kilobytes
@@ -118,9 +119,9 @@ def read_part(path: Path) -> Iterator[Outcome]:
         values, notes = iter(file["values"]), json.loads(str(file["notes"]))
     for row, problem in notes:
         if problem:
-            yield Outcome(VectorRow(**row), problem=Problem(*problem))
+            yield Outcome(Row(**row), problem=Problem(*problem))
         else:
-            yield Outcome(VectorRow(**row), next(values))
+            yield Outcome(Row(**row), next(values))
 
 
 _here = threading.local()  # what a worker's thread has open, so that it opens it once

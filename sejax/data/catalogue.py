@@ -11,6 +11,8 @@ from sejax.data.utterance_spectrograms import UtteranceSpectrograms
 from sejax.data.utterance_spectrograms import load as load_utterances
 from sejax.data.vectors import Vectors
 from sejax.data.vectors import load as load_vectors
+from sejax.data.waveforms import Waveforms
+from sejax.data.waveforms import load as load_waveforms
 from sejax.errors import InputError
 
 
@@ -87,6 +89,24 @@ def find_utterance_spectrograms(data_dir: str | Path, corpus: str, *, scale: str
     )
     found = _with_settings(_finished(data_dir, corpus, "utterance_spectrograms"), {"scale": scale})
     return load_utterances(_only(found, missing, f"prepared sets of utterance spectrograms of {corpus}"))
+
+
+def find_waveforms(data_dir: str | Path, corpus: str) -> Waveforms:
+    """The finished set of waveforms with transcripts of a corpus.
+
+    Args:
+      data_dir: as given to launch/prepare.py.
+      corpus: its name.
+
+    Raises:
+      InputError: no such set (the command that makes it is named), or several (of other files).
+    """
+    missing = (
+        f"no prepared waveforms of {corpus} under {data_dir}; make them with python launch/prepare.py"
+        f" --corpus={corpus} --source=DIR --features=waveforms --data_dir={data_dir}"
+    )
+    found = [path.parent for path in _finished(data_dir, corpus, "waveforms")]
+    return load_waveforms(_only(found, missing, f"prepared sets of waveforms of {corpus}"))
 
 
 def _only(found: list[Path], missing: str, several: str) -> Path:

@@ -16,34 +16,18 @@ import numpy as np
 from sejax.audio.opensmile import Extractor, NoFeatures
 from sejax.corpora.problems import Problem
 from sejax.corpora.utterance import Utterance
+from sejax.data.rows import Row
 from sejax.errors import InputError
 
 _AHEAD = 4  # utterances for each process that wait for it or for their turn to be written
 _AHEAD_BYTES = 64 * 2**20  # and never more samples than this, however long the recordings are
-_NAMES = ("id", "speaker", "sex", "session", "emotion")
-
-
-@dataclass(frozen=True)
-class VectorRow:
-    """What a preparation remembers of an utterance."""
-
-    id: str
-    speaker: str
-    sex: str
-    session: str
-    emotion: str
-    seconds: float
-
-    def as_dict(self) -> dict:
-        """Plain values, ready for JSON."""
-        return dict(vars(self))
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """An utterance's functionals f32[F], or the problem that leaves it without."""
 
-    row: VectorRow
+    row: Row
     values: np.ndarray | None = None
     problem: Problem | None = None
 
@@ -79,15 +63,10 @@ def extract(utterances: Iterable[Utterance], *, features: str, workers: int | No
 
 def outcome(utterance: Utterance, extractor: Extractor) -> Outcome:
     """The functionals of one utterance, in this process."""
-    return _join(_row(utterance), _functionals(utterance.waveform, utterance.rate, extractor), utterance)
+    return _join(Row.of(utterance), _functionals(utterance.waveform, utterance.rate, extractor), utterance)
 
 
-def _row(utterance: Utterance) -> VectorRow:
-    names = {name: getattr(utterance, name) for name in _NAMES}
-    return VectorRow(**names, seconds=len(utterance.waveform) / utterance.rate)
-
-
-def _join(row: VectorRow, found: np.ndarray | tuple[str, str], utterance) -> Outcome:
+def _join(row: Row, found: np.ndarray | tuple[str, str], utterance) -> Outcome:
     if isinstance(found, tuple):
         return Outcome(row, problem=Problem(utterance.path or utterance.id, *found))
     return Outcome(row, found)
@@ -116,9 +95,9 @@ def _in_processes(utterances: Iterable[Utterance], features: str, workers: int) 
             while len(window) > _AHEAD * workers or (held > _AHEAD_BYTES and len(window) > 1):
                 first, future = window.popleft()
                 held -= first.waveform.nbytes
-                yield _join(_row(first), future.result(), first)
+                yield _join(Row.of(first), future.result(), first)
         for first, future in window:
-            yield _join(_row(first), future.result(), first)
+            yield _join(Row.of(first), future.result(), first)
 
 
 _extractor: Extractor | None = None  # of this worker process

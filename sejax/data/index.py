@@ -12,29 +12,20 @@ import numpy as np
 from sejax.core.files import write_text
 from sejax.corpora.corpus import Corpus, class_index
 from sejax.corpora.published import PUBLISHED
+from sejax.data.rows import Row
 from sejax.data.settings import Settings
 
 COLUMNS = ("label", "utterance", "block", "fmax", "start", "end", "speaker", "session")
 
 
 @dataclass(frozen=True)
-class UtteranceRow:
+class UtteranceRow(Row):
     """What a preparation remembers of an utterance: times in seconds, `start` and `end` of each of its blocks."""
 
-    id: str
-    speaker: str
-    sex: str
-    session: str
-    emotion: str
-    seconds: float
     seconds_kept: float
     blocks: int
     start: list[float]
     end: list[float]
-
-    def as_dict(self) -> dict:
-        """Plain values, ready for JSON."""
-        return asdict(self)
 
 
 def write_index(folder: Path, corpus: Corpus, settings: Settings, rows: list[UtteranceRow], *, utterances: str) -> None:

@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+JOURNAL = "journal.jsonl"  # of an unfinished set
+
 
 class Journal:
     """Append-only list of JSON values that survives a kill: a half-written last line is cut off.

@@ -2,22 +2,19 @@
 
 import functools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from sejax.corpora import records
-from sejax.corpora.builder import LEFT_OUT
-from sejax.corpora.corpus import Corpus, Progress, seconds
+from sejax.corpora.corpus import Corpus, Progress
 from sejax.data.index import UtteranceRow, write_index
-from sejax.data.prepared_set import left_out_of, prepare_set
+from sejax.data.prepared_set import prepare_set, reporter
 from sejax.data.settings import Settings
 from sejax.data.voiced import image_shape, spectrogram_batches, voiced_blocks
 from sejax.data.written_groups import write_groups
 from sejax.errors import InputError
-
-_NAMES = ("id", "speaker", "sex", "session", "emotion")
 
 
 def prepare(
@@ -54,32 +51,22 @@ def prepare(
 
 def _write(corpus: Corpus, utterances, folder: Path, *, settings: Settings, progress: Progress | None) -> None:
     """Fill the set's folder."""
-    rows = _compute(utterances, settings, folder, float(seconds(corpus.recordings).sum()), progress)
+    rows = _compute(utterances, settings, folder, reporter("spectrograms", corpus, progress))
     if not any(row.blocks for row in rows):
         shutil.rmtree(folder)
         raise InputError(_nothing_left(corpus, rows, settings))
     write_index(folder, corpus, settings, rows, utterances=Path(utterances.data_dir).parent.name)
-    left_out = left_out_of(utterances)
-    if left_out:
-        shutil.copyfile(left_out, folder / LEFT_OUT)
-    (folder / "journal.jsonl").unlink()
 
 
-def _compute(
-    utterances, settings: Settings, folder: Path, total: float, progress: Progress | None
-) -> list[UtteranceRow]:
+def _compute(utterances, settings: Settings, folder: Path, report: Callable[[float], None]) -> list[UtteranceRow]:
     """Write spectrogram.npy, one shard of utterances after the other; returns a row per utterance."""
 
     def images(source, group, rows):
         for batch in spectrogram_batches(_voiced_runs(source, group, settings, rows), settings):
             yield batch.reshape(-1, *batch.shape[2:])
 
-    def report(done: float) -> None:
-        if progress:
-            progress("spectrograms", min(done, total), total)
-
     images_of_block = len(settings.fmax)
-    rows = write_groups(
+    return write_groups(
         utterances,
         folder,
         images,
@@ -90,8 +77,6 @@ def _compute(
         seconds_each=(settings.block_length - settings.block_overlap) / images_of_block,
         report=report,
     )
-    report(total)
-    return rows
 
 
 def _voiced_runs(source, group: range, settings: Settings, rows: list) -> Iterator[np.ndarray]:
@@ -100,9 +85,8 @@ def _voiced_runs(source, group: range, settings: Settings, rows: list) -> Iterat
         utterance = records.from_example(source[index])
         blocks = voiced_blocks(utterance.waveform, utterance.rate, settings)
         rows.append(
-            UtteranceRow(
-                **{name: getattr(utterance, name) for name in _NAMES},
-                seconds=len(utterance.waveform) / utterance.rate,
+            UtteranceRow.of(
+                utterance,
                 seconds_kept=blocks.seconds_kept,
                 blocks=len(blocks.samples),
                 start=blocks.start.tolist(),

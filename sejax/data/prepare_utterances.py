@@ -1,7 +1,6 @@
 """Original files -> utterances -> whole-utterance spectrograms with ratings and word times, resumable."""
 
 import functools
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -10,49 +9,36 @@ from pathlib import Path
 import numpy as np
 
 from sejax.audio.spectrogram import filterbank
-from sejax.corpora import records
-from sejax.corpora.builder import LEFT_OUT
-from sejax.corpora.corpus import Corpus, Progress, seconds
+from sejax.corpora.corpus import Corpus, Progress
 from sejax.corpora.utterance import Utterance
 from sejax.data.index import write_utterance_index
-from sejax.data.prepared_set import left_out_of, prepare_set
+from sejax.data.prepared_set import prepare_set, reporter
+from sejax.data.rows import Row
 from sejax.data.settings import RATE
 from sejax.data.spans import spans_of
 from sejax.data.utterance_frames import frame_batches, frame_count
 from sejax.data.utterance_settings import UtteranceSettings
-from sejax.data.written_groups import write_groups
-from sejax.errors import InputError
+from sejax.data.written_groups import utterances_of, write_groups
 
-_NAMES = ("id", "speaker", "sex", "session", "emotion")
 _DIMENSIONS = ("valence", "activation", "dominance")
 
 
 @dataclass(frozen=True)
-class UtteranceRow:
+class UtteranceRow(Row):
     """What a preparation remembers of an utterance.
 
     `frames` is their number, `maximum` the highest dB in them, `span_start` and `span_end` are in frames, `spans` says
     what they are: "words", "voiced" or "whole". Ratings are nan where there are none.
     """
 
-    id: str
-    speaker: str
-    sex: str
-    session: str
-    emotion: str
     valence: float
     activation: float
     dominance: float
-    seconds: float
     frames: int
     spans: str
     span_start: list[float]
     span_end: list[float]
     maximum: float = 0.0
-
-    def as_dict(self) -> dict:
-        """Plain values, ready for JSON."""
-        return asdict(self)
 
 
 def prepare_utterances(
@@ -94,12 +80,6 @@ def prepare_utterances(
 
 def _write(corpus: Corpus, utterances, folder: Path, *, settings: UtteranceSettings, progress: Progress | None) -> None:
     """Fill the set's folder."""
-    total = float(seconds(corpus.recordings).sum())
-
-    def report(done: float) -> None:
-        if progress:
-            progress("spectrograms", min(done, total), total)
-
     rows = write_groups(
         utterances,
         folder,
@@ -110,14 +90,9 @@ def _write(corpus: Corpus, utterances, folder: Path, *, settings: UtteranceSetti
         row=UtteranceRow,
         length=lambda row: row.frames,
         seconds_each=settings.window_hop,
-        report=report,
+        report=reporter("spectrograms", corpus, progress),
     )
-    report(total)
     _write_index(folder, corpus, settings, rows, Path(utterances.data_dir).parent.name)
-    left_out = left_out_of(utterances)
-    if left_out:
-        shutil.copyfile(left_out, folder / LEFT_OUT)
-    (folder / "journal.jsonl").unlink()
 
 
 def _compute(source, group: range, rows: list, *, settings: UtteranceSettings) -> Iterator[np.ndarray]:
@@ -134,10 +109,7 @@ def _compute(source, group: range, rows: list, *, settings: UtteranceSettings) -
 
 def _waveforms(source, group: range, settings: UtteranceSettings, rows: list) -> Iterator[np.ndarray]:
     """Yield the samples of each utterance of a group, int16[T], after its row was appended to `rows`."""
-    for index in group:
-        utterance = records.from_example(source[index])
-        if utterance.rate != RATE:
-            raise InputError(f"{utterance.id}: {utterance.rate} Hz; utterance sets hold {RATE} Hz, make this one again")
+    for utterance in utterances_of(source, group):
         rows.append(_row(utterance, settings))
         yield utterance.waveform
 
@@ -145,9 +117,9 @@ def _waveforms(source, group: range, settings: UtteranceSettings, rows: list) ->
 def _row(utterance: Utterance, settings: UtteranceSettings) -> UtteranceRow:
     samples = len(utterance.waveform)
     spans, rate = spans_of(utterance, settings), RATE / settings.spectrogram.hop_length  # frames a second
-    return UtteranceRow(
-        **{name: getattr(utterance, name) for name in (*_NAMES, *_DIMENSIONS)},
-        seconds=samples / RATE,
+    return UtteranceRow.of(
+        utterance,
+        **{name: getattr(utterance, name) for name in _DIMENSIONS},
         frames=frame_count(samples, settings),
         spans=spans.kind,
         span_start=(spans.start * rate).tolist(),

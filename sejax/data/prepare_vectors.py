@@ -3,9 +3,7 @@
 import contextlib
 import csv
 import functools
-import hashlib
 import itertools
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,13 +14,14 @@ from sejax.audio.opensmile import SIZE, Extractor, check_features, version
 from sejax.core.files import write_text
 from sejax.corpora import records
 from sejax.corpora.builder import LEFT_OUT, SPLIT
-from sejax.corpora.corpus import Corpus, Progress, seconds
+from sejax.corpora.corpus import Progress
 from sejax.corpora.problems import Problem, Problems, as_csv
 from sejax.data import journal
-from sejax.data.functionals import Outcome, VectorRow, extract
+from sejax.data.functionals import Outcome, extract
 from sejax.data.growing_array import GrowingArray
 from sejax.data.index import write_utterance_index
-from sejax.data.prepared_set import left_out_of, prepare_set
+from sejax.data.prepared_set import left_out_of, prepare_set, reporter, short_hash
+from sejax.data.rows import Row
 from sejax.errors import InputError
 
 FORMAT = 1  # raise it when the same settings begin to give other values
@@ -70,7 +69,7 @@ def prepare_vectors(
         corpus,
         source,
         data_dir,
-        name=lambda utterances: f"{features}-{_hash(settings, utterances)}",
+        name=lambda utterances: f"{features}-{short_hash(FORMAT, settings, utterances)}",
         write=functools.partial(
             _write, settings=settings, through=through, allow_partial=allow_partial, progress=progress
         ),
@@ -78,11 +77,6 @@ def prepare_vectors(
         progress=progress,
         options=options,
     )
-
-
-def _hash(settings: dict, utterances: str) -> str:
-    """Ten hex digits for what decides the vectors."""
-    return hashlib.sha256(json.dumps([FORMAT, settings, utterances], sort_keys=True).encode()).hexdigest()[:10]
 
 
 def _here(utterances, first: int, folder: Path, *, features: str, workers: int | None) -> Iterator[Outcome]:
@@ -95,11 +89,11 @@ def _here(utterances, first: int, folder: Path, *, features: str, workers: int |
 def _write(corpus, utterances, folder, *, settings, through, allow_partial, progress) -> None:
     """Fill the set's folder, and settle what to do about the recordings without a vector."""
     names = Extractor(settings["features"]).names
-    _compute(utterances, folder, through, _reporter(settings["features"], corpus, progress))
+    _compute(utterances, folder, through, reporter(settings["features"], corpus, progress))
     problems = Problems(corpus.name)
     rows = []
-    for group in journal.read(folder / "journal.jsonl"):
-        rows += [VectorRow(**row) for row in group["rows"]]
+    for group in journal.read(folder / journal.JOURNAL):
+        rows += [Row(**row) for row in group["rows"]]
         problems.found += [Problem(*problem) for problem in group["left_out"]]
     left_out = problems.settle(allow_partial=allow_partial)
     if not rows:
@@ -113,17 +107,16 @@ def _write(corpus, utterances, folder, *, settings, through, allow_partial, prog
         counts={"features": len(names)},
         utterances=Path(utterances.data_dir).parent.name,
     )
-    if left_out or left_out_of(utterances):
+    if left_out:
         write_text(folder / LEFT_OUT, as_csv((*_problems_in(left_out_of(utterances)), *left_out)))
     shutil.rmtree(folder / PARTS, ignore_errors=True)
-    (folder / "journal.jsonl").unlink()
 
 
 def _compute(utterances, folder: Path, through: Extract, report: Callable[[float], None]) -> None:
     """Write features.npy and the journal, one group of utterances after the other."""
-    notes = journal.Journal(folder / "journal.jsonl", keep=False)
+    notes = journal.Journal(folder / journal.JOURNAL, keep=False)
     rows = tried = done = 0
-    for group in journal.read(folder / "journal.jsonl"):
+    for group in journal.read(folder / journal.JOURNAL):
         rows += len(group["rows"])
         tried += len(group["rows"]) + len(group["left_out"])
         done += group["seconds"]
@@ -152,11 +145,6 @@ def _note(group: list[Outcome], array: GrowingArray, notes: journal.Journal) -> 
         }
     )
     return lasted
-
-
-def _reporter(stage: str, corpus: Corpus, progress: Progress | None) -> Callable[[float], None]:
-    total = float(seconds(corpus.recordings).sum())
-    return (lambda done: progress(stage, min(done, total), total)) if progress else lambda done: None
 
 
 def _problems_in(path: Path | None) -> list[Problem]:

@@ -1,5 +1,6 @@
 """What prepared sets of every kind share: how one is made (one writer, resumption) and how its folder is read."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -10,8 +11,9 @@ import numpy as np
 
 from sejax import corpora
 from sejax.corpora.builder import LEFT_OUT, build
-from sejax.corpora.corpus import Corpus, Progress
+from sejax.corpora.corpus import Corpus, Progress, seconds
 from sejax.corpora.files import only_one
+from sejax.data.journal import JOURNAL
 from sejax.errors import InputError
 
 
@@ -32,7 +34,7 @@ def prepare_set(
       corpus, source, options: as `sejax.corpora.open_corpus` takes them.
       name: from the name of the utterance set to that of this set: what decides its content, as a hash.
       write: `write(opened, utterances, folder)` fills a folder named <name>.unfinished, which it finds as a killed
-        preparation left it. Only one process is in it.
+        preparation left it, with its journal and the utterance set's left_out.csv. Only one process is in it.
       allow_partial: whether unusable inputs may be left out; left_out.csv in the set lists them.
       progress: `progress(stage, done, total)`, seconds of audio.
 
@@ -53,7 +55,11 @@ def prepare_set(
         if folder.is_dir():  # another process finished it just now
             shutil.rmtree(unfinished)
             return _finished(folder, opened, allow_partial)
+        left_out = left_out_of(utterances)
+        if left_out:
+            shutil.copyfile(left_out, unfinished / LEFT_OUT)
         write(opened, utterances, unfinished)
+        (unfinished / JOURNAL).unlink()
         (unfinished / "lock").unlink()
         os.replace(unfinished, folder)
     return folder
@@ -85,9 +91,20 @@ def read_set(
     return fields | {"folder": str(folder)}, index
 
 
+def short_hash(*decides) -> str:
+    """Ten hex digits for the plain values that decide what is in a set: a part of its folder's name."""
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:10]
+
+
 def damaged(folder: str | Path, what: str) -> InputError:
     """The error for a set whose files do not fit together."""
     return InputError(f"{folder}: {what}; delete the folder and prepare the set again")
+
+
+def reporter(stage: str, corpus: Corpus, progress: Progress | None) -> Callable[[float], None]:
+    """Tells `progress` of a stage how many seconds of the corpus's audio are done, never more than there are."""
+    total = float(seconds(corpus.recordings).sum())
+    return (lambda done: progress(stage, min(done, total), total)) if progress else lambda done: None
 
 
 def left_out_of(utterances) -> Path | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sejax.audio.voice_activity import voiced_frames
-from sejax.corpora.utterance import Utterance
+from sejax.corpora.utterance import Utterance, Word
 from sejax.data.utterance_settings import UtteranceSettings
 
 
@@ -22,19 +22,27 @@ class Spans:
 
 
 def spans_of(utterance: Utterance, settings: UtteranceSettings) -> Spans:
-    """The words of an utterance that has word times, else its voiced stretches, else the whole of it.
-
-    Words that begin after the last sample are passed over, and the others end there at the latest.
-    """
-    seconds = len(utterance.waveform) / utterance.rate
-    words = [word for word in utterance.words if word.start < seconds and word.end >= 0]
-    if words:
-        start = np.clip([word.start for word in words], 0, seconds)
-        return Spans(start, np.clip([word.end for word in words], start, seconds), "words")
+    """The words of an utterance that has word times, else its voiced stretches, else the whole of it."""
+    if words := words_inside(utterance):
+        return Spans(np.array([word.start for word in words]), np.array([word.end for word in words]), "words")
     start, end = _voiced_stretches(utterance, settings)
     if len(start):
         return Spans(start, end, "voiced")
-    return Spans(np.zeros(1), np.full(1, seconds), "whole")
+    return Spans(np.zeros(1), np.full(1, len(utterance.waveform) / utterance.rate), "whole")
+
+
+def words_inside(utterance: Utterance) -> list[Word]:
+    """The words that lie in an utterance, with 0 <= start <= end <= duration in seconds.
+
+    Words that begin after the last sample or end before the first are passed over, the others are cut there.
+    """
+    seconds = len(utterance.waveform) / utterance.rate
+    found = []
+    for word in utterance.words:
+        if word.start < seconds and word.end >= 0:
+            start = max(word.start, 0.0)
+            found.append(Word(word.text, start, min(max(word.end, start), seconds)))
+    return found
 
 
 def _voiced_stretches(utterance: Utterance, settings: UtteranceSettings) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,8 @@ _NAMED = 10  # utterances without a block that are named; utterances.csv has the
 
 def describe(folder: str | Path) -> str:
     """Utterances, speakers, labels, seconds; of spectrograms also what was kept, blocks, and images beside the paper's
-    count; of vectors the features; of utterance spectrograms the ratings and word times.
+    count; of vectors the features; of utterance spectrograms the ratings and word times; of waveforms
+    transcripts and words.
     """
     folder = Path(folder)
     about = json.loads((folder / "settings.json").read_text())
@@ -38,7 +39,17 @@ def _content(about: dict) -> list[str]:
     """The lines that depend on the kind of set."""
     if "features" in about["counts"]:
         return _vectors(about)
+    if "samples" in about["counts"]:
+        return _waveforms(about["counts"])
     return _utterances(about) if "frames" in about["counts"] else _spectrograms(about["counts"])
+
+
+def _waveforms(counts: dict) -> list[str]:
+    return [
+        f"audio       {counts['seconds']:.1f} s",
+        f"transcripts {counts['transcripts']} utterances, {counts['words']} words",
+        f"word times  {counts['timed']} utterances, {counts['timed_words']} words",
+    ]
 
 
 def _utterances(about: dict) -> list[str]:

@@ -1,28 +1,36 @@
 """A prepared set's large array, written one group of utterances after the other, each noted when it is on the disk."""
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from sejax.corpora import records
 from sejax.corpora.builder import SPLIT
+from sejax.corpora.utterance import Utterance
+from sejax.corpora.waveform import RATE
 from sejax.data.growing_array import GrowingArray
-from sejax.data.journal import Journal
-
-
-class Row(Protocol):
-    """What is noted of an utterance: a dataclass of plain values."""
-
-    seconds: float
-
-    def as_dict(self) -> dict:
-        """Plain values, ready for JSON."""
-
+from sejax.data.journal import JOURNAL, Journal
+from sejax.data.rows import Row
+from sejax.errors import InputError
 
 # (data source, numbers of a group's utterances, list to append their rows to) -> the group's part of the array.
 Compute = Callable[[Any, range, list], Iterator[np.ndarray]]
+
+
+def utterances_of(source, group: range) -> Iterator[Utterance]:
+    """Read a group's utterances one at a time.
+
+    Raises InputError for one that is not at 16 kHz, as sejax writes them.
+    """
+    for index in group:
+        utterance = records.from_example(source[index])
+        if utterance.rate != RATE:
+            raise InputError(f"{utterance.id}: {utterance.rate} Hz; utterance sets hold {RATE} Hz, make this one again")
+        yield utterance
 
 
 def write_groups(
@@ -46,10 +54,11 @@ def write_groups(
       compute: yields arrays [n, *shape] and appends the group's rows before it ends.
       array, shape, dtype: name of the file, shape and type of one of its rows.
       row: makes a row from what its `as_dict` gave; length: rows of the array that belong to an utterance's row.
-      seconds_each: seconds of audio that a row of the array stands for, for `report(seconds done)`.
+      seconds_each: seconds of audio that a row of the array stands for, for `report(seconds done)`, which
+        is told of infinitely many at the end.
     """
     source = utterances.as_data_source(split=SPLIT)
-    journal = Journal(folder / "journal.jsonl")
+    journal = Journal(folder / JOURNAL)
     rows = [row(**values) for entry in journal.entries for values in entry]
     shards = utterances.info.splits[SPLIT].shard_lengths[len(journal.entries) :]
     done = sum(each.seconds for each in rows)
@@ -66,4 +75,5 @@ def write_groups(
             rows += new
             done = sum(each.seconds for each in rows)
     large.finish()
+    report(math.inf)
     return rows

@@ -1,4 +1,7 @@
-"""A tree of IEMOCAP in its original format whose ratings can be heard: three sessions, twelve turns in each."""
+"""A tree of IEMOCAP in its original format whose ratings can be heard and whose words go with the emotions.
+
+Three sessions, twelve turns in each.
+"""
 
 from pathlib import Path
 
@@ -10,6 +13,15 @@ SESSIONS = (1, 2, 3)
 # Valence and activation by two raters, for each turn of a speaker: whole means and perfect splits.
 RATINGS = (((1, 1), (4, 4)), ((2, 1), (2, 3)), ((3, 3), (1, 2)), ((3, 4), (3, 3)), ((5, 4), (5, 4)), ((5, 5), (2, 2)))
 CODES = ("ang", "sad", "xxx", "neu", "exc", "hap")
+# What a woman and a man say in each turn: every emotion has words of its own, and shares others.
+SAID = (
+    {"F": "Why don't you ever listen?", "M": "Don't you shout, I hate it!"},
+    {"F": "I miss her so much.", "M": "I miss them, [BREATHING] I'm sorry."},
+    {"F": "Okay, so?", "M": "[GARBAGE] Yes."},
+    {"F": "The forms are on the table.", "M": "Um, the office is on the left."},
+    {"F": "[LAUGHTER] That's wonderful!", "M": "Oh, [LAUGHTER] so wonderful."},
+    {"F": "Oh, that's great.", "M": "So great, I love it!"},
+)
 SLIP = "Ses03F_impro01_M005"  # one rater typed a 6
 NOT_ALIGNED = "Ses01F_impro01_F000"
 
@@ -22,10 +34,12 @@ def rated_tree(folder: Path) -> Path:
         for number, (who, turn) in enumerate((who, turn) for turn in range(len(RATINGS)) for who in "FM"):
             name = f"{dialogue}_{who}{turn:03}"
             labels += lines_of(name, number, turn)
-            spoken.append(f"{name} [{number:08.4f}-{number + SECONDS:08.4f}]: Yes.")
+            spoken.append(f"{name} [{number:08.4f}-{number + SECONDS:08.4f}]: {SAID[turn][who]}")
             write_wav(root / "sentences" / "wav" / dialogue / f"{name}.wav", voice(session, who, turn))
             if name != NOT_ALIGNED:
-                write_text(root / "sentences" / "ForcedAlignment" / dialogue / f"{name}.wdseg", word_times())
+                write_text(
+                    root / "sentences" / "ForcedAlignment" / dialogue / f"{name}.wdseg", word_times(SAID[turn][who])
+                )
         write_text(root / "dialog" / "EmoEvaluation" / f"{dialogue}.txt", "\n".join(labels))
         write_text(root / "dialog" / "transcriptions" / f"{dialogue}.txt", "\n".join(spoken) + "\n")
     return folder
@@ -50,11 +64,14 @@ def lines_of(name: str, number: int, turn: int) -> list[str]:
     ]
 
 
-def word_times() -> str:
-    """A forced alignment of one word between silences, in hundredths of a second."""
+def word_times(said: str) -> str:
+    """A forced alignment of words (and noises) of equal length between silences, in hundredths of a second."""
     first, last, end = (round(100 * seconds) for seconds in (*WORD, SECONDS))
-    rows = [(0, first - 1, "<s>"), (first, last - 1, "YES"), (last, end - 1, "</s>")]
-    return "\t SFrm\t EFrm\t SegAScr\t Word\n" + "".join(f"\t {a:4}\t {b:4}\t  -1234\t {text}\n" for a, b, text in rows)
+    words = [f"++{text[1:-1]}++" if text[0] == "[" else text.strip(",.?!").upper() for text in said.split()]
+    edges = np.linspace(first, last, len(words) + 1).astype(int)
+    rows = [(0, first, "<s>"), *zip(edges[:-1], edges[1:], words, strict=True), (last, end, "</s>")]
+    lines = [f"\t {start:4}\t {stop - 1:4}\t  -1234\t {text}\n" for start, stop, text in rows]
+    return "\t SFrm\t EFrm\t SegAScr\t Word\n" + "".join(lines)
 
 
 def voice(session: int, who: str, turn: int) -> np.ndarray:

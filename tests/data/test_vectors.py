@@ -224,6 +224,7 @@ def test_the_command_prepares_on_all_cores_and_prints_the_summary(source, folder
         (["--workers=2"], "--workers belongs to feature vectors"),
         (["--features=utterance_spectrograms", "--block_length=2"], "--block_length belongs to blocks"),
         (["--features=utterance_spectrograms", "--fmax=7000,8000"], "--fmax=7000.0,8000.0; give one frequency"),
+        (["--features=waveforms", "--scale=mel"], "--scale belongs to spectrograms; leave it out with --features=wave"),
         (["--features=is10", "--beam_option=--x=1"], "--beam_option needs --beam_runner"),
         (["--features=is10", "--workers=2", "--beam_runner=DirectRunner"], "--workers are processes of this machine"),
     ],

@@ -17,7 +17,8 @@ from sejax.audio.opensmile import SIZE, Extractor
 from sejax.corpora.problems import Problem
 from sejax.corpora.utterance import Utterance
 from sejax.data import functionals, journal, prepare_vectors, vectors
-from sejax.data.functionals import Outcome, VectorRow
+from sejax.data.functionals import Outcome
+from sejax.data.rows import Row
 from sejax.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -179,7 +180,7 @@ def outcomes_of(count, sizes):
     for number in range(count):
         if number % 1000 == 0:
             sizes.append(tracemalloc.get_traced_memory()[0])
-        row = VectorRow(f"utterance-{number:06}", f"s{number % 7}", "", "", "", 3.0)
+        row = Row(f"utterance-{number:06}", f"s{number % 7}", "", "", "", 3.0)
         problem = Problem("file", "is bad", "mend it") if number % 100 == 99 else None
         yield Outcome(row, None if problem else values, problem)
 
