@@ -94,8 +94,21 @@ def glorot_uniform(key, shape: tuple[int, int], dtype=jnp.float32) -> jax.Array:
 
     Glorot and Bengio (2010), equation 16, with the numbers of `hashed_bits`.
     """
-    uniform = (hashed_bits(key, shape) >> 8).astype(jnp.float32) * 2**-24  # [0, 1) in steps that float32 holds
-    return ((2.0 * uniform - 1.0) * math.sqrt(6.0 / sum(shape))).astype(dtype)
+    return uniform(key, shape, dtype, limit=math.sqrt(6.0 / sum(shape)))
+
+
+def uniform(key, shape: tuple[int, ...], dtype=jnp.float32, *, limit: float) -> jax.Array:
+    """First weights of a shape, uniform in [-limit, limit), with the numbers of `hashed_bits`."""
+    share = (hashed_bits(key, shape) >> 8).astype(jnp.float32) * 2**-24  # [0, 1) in steps that float32 holds
+    return ((2.0 * share - 1.0) * limit).astype(dtype)
+
+
+def he_normal(key, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
+    """First weights [..., inputs, outputs] of a layer that ReLU follows, normal with variance 2 / values summed.
+
+    He, Zhang, Ren and Sun (2015), equation 10; every axis but the last is summed over.
+    """
+    return normal(key, shape, dtype, deviation=math.sqrt(2.0 / math.prod(shape[:-1])))
 
 
 def normal(key, shape: tuple[int, ...], dtype=jnp.float32, *, mean=0.0, deviation=1.0) -> jax.Array:

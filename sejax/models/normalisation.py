@@ -81,9 +81,9 @@ def _forward(x, scale, bias, epsilon):
 
 def _backward(epsilon, saved, cotangents):
     x, scale, mean, inverse = saved
-    cotangent = _wide(cotangents[0])
+    cotangent = wide(cotangents[0])
     axes, count = tuple(range(x.ndim - 1)), x.size // x.shape[-1]
-    normal = (_wide(x) - mean) * inverse
+    normal = (wide(x) - mean) * inverse
     for_bias = cotangent.sum(axes)
     for_scale = (cotangent * normal).sum(axes)
     for_x = (cotangent - for_bias / count - normal * (for_scale / count)) * (inverse * scale)
@@ -93,13 +93,13 @@ def _backward(epsilon, saved, cotangents):
 normalise_batch.defvjp(_forward, _backward)
 
 
-def _wide(x):
+def wide(x):
     """x in float32, or in its own type where that is wider."""
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def _affine(x, mean, slope, bias):
-    return ((_wide(x) - mean) * slope + bias).astype(x.dtype)
+    return ((wide(x) - mean) * slope + bias).astype(x.dtype)
 
 
 def moments(x):
@@ -109,6 +109,18 @@ def moments(x):
     from 0, and taken relative to a value near the mean they are no faster, as XLA:CPU reduces them one by one.
     """
     axes = tuple(range(x.ndim - 1))
-    x = _wide(x)
+    x = wide(x)
     mean = x.mean(axes)
     return mean, jnp.square(x - mean).mean(axes)
+
+
+def settled(statistics, *, momentum=BatchNorm.momentum):
+    """Running means and variances without what they began with, as Adam corrects its moments.
+
+    statistics: {"running": a tree of running statistics that began with zeros, all of them, "passes": f32[], how often
+    they have been moved}. After n passes they hold 1 - momentum ** n of what they estimate. torch's begin with a
+    variance of 1, which can be far from that of a network's first outputs: validation would see it for some hundred
+    updates, which a small corpus passes only after many epochs, and early stopping ends the training before.
+    """
+    share = 1.0 - momentum ** jnp.maximum(statistics["passes"], 1.0)
+    return jax.tree.map(lambda x: x / share, statistics["running"])

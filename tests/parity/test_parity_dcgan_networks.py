@@ -1,12 +1,11 @@
 """The networks of the multitask DCGAN against PyTorch's with the same weights, in double precision: outputs, gradients
 of inputs and weights, running statistics."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from random_weights import random_like
 
 from sejax.models.dcgan import Adversarial, Generator, Rating, Shared, Trunk
 
@@ -17,14 +16,6 @@ torch_dcgan = pytest.importorskip("torch_dcgan", reason=REASON, exc_type=ImportE
 # (side, width): odd and even sides, of which the odd zero of the padding is on one side; sides beyond the last images
 CASES = [(5, 32), (6, 16), (9, 16), (2, 16)]
 FILTERS, HIDDEN, BATCH = 2, 3, 3
-
-
-def random_like(tree, random):
-    """Random numbers in a tree's shapes: biases are not 0, nor scales 1, so that their places are seen."""
-    draw = {"var": partial(random.uniform, 0.5, 2.0)}
-    return jax.tree_util.tree_map_with_path(
-        lambda path, leaf: draw.get(path[-1].key, random.standard_normal)(size=leaf.shape), tree
-    )
 
 
 def sides_of(case, names):

@@ -10,7 +10,7 @@ from sejax.core.experiment import PyTree
 from sejax.core.rng import stream
 from sejax.data.ratings import DIMENSIONS, POINTS
 from sejax.models.dcgan import Adversarial, Generator, Rating, Shared, Trunk
-from sejax.models.normalisation import BatchNorm
+from sejax.models.normalisation import settled
 
 # Which losses train a model, in the order of their updates.
 MODELS = {
@@ -109,17 +109,6 @@ class Networks(NamedTuple):
         """As `rate` for all of the model's dimensions, of crops f32[B, bands, width], by running statistics."""
         variables = {"params": params["trunk"], "batch_stats": settled(statistics["trunk"])}
         return self.rate(params, self.modules["trunk"].apply(variables, crops[..., None], train=False), self.rated)
-
-
-def settled(statistics) -> PyTree:
-    """Running means and variances without what they began with, as Adam corrects its moments.
-
-    They begin with zeros, and after n passes hold 1 - momentum ** n of what they estimate. torch's begin with a
-    variance of 1, far above that of these networks' first outputs: validation would see it for some hundred updates,
-    which a small corpus passes only after many epochs, and early stopping ends the training before.
-    """
-    share = 1.0 - BatchNorm.momentum ** jnp.maximum(statistics["passes"], 1.0)
-    return jax.tree.map(lambda x: x / share, statistics["running"])
 
 
 def make_networks(
