@@ -13,6 +13,7 @@ VIEWS = {
     "cyclegan": "sejax.report.cyclegan_sections",
     "augmentation": "sejax.report.augmentation_sections",
     "dcgan": "sejax.report.dcgan_sections",
+    "audio_text": "sejax.report.audio_text_sections",
 }
 
 
@@ -29,6 +30,7 @@ class View:
       sections: (results, {name: HTML of drawings}) -> [page.Section] between what was run and the environment.
       comparison: (runs, group_by) -> Tables that set many runs side by side; ValueError for an unknown field.
       picture: (runs, names, format) -> one figure of many runs and its caption.
+      elsewhere: entries of results.json's "data" that a section shows, and the list of what was run does not.
     """
 
     title: Callable[[dict], str]
@@ -39,6 +41,7 @@ class View:
     sections: Callable[[dict, dict], list]
     comparison: Callable[..., list]
     picture: Callable[..., tuple]
+    elsewhere: tuple[str, ...] = ()
 
 
 def view_of(results):

@@ -3,8 +3,8 @@
 `figures` finds them for a run and a variant of it; an experiment without figures is simply not in FIGURES.
 """
 
-from sejax.report.published import cyclegan, dcgan, pseudo_labelling, transfer
-from sejax.report.terms import setting
+from sejax.report.published import audio_text, cyclegan, dcgan, pseudo_labelling, transfer
+from sejax.report.terms import setting, with_vectors
 
 
 def _pseudo_labelling(results, name):
@@ -31,18 +31,24 @@ def _dcgan(results, name):
     return dcgan.published(name.get("model", setting(results, "model")))
 
 
+def _audio_text(results, name):
+    return audio_text.published(name.get("fusion", setting(results, "fusion")), vectors=with_vectors(results))
+
+
 FIGURES = {
     "pseudo_labelling": _pseudo_labelling,
     "transfer": _transfer,
     "cyclegan": _cyclegan,
     "augmentation": _augmentation,
     "dcgan": _dcgan,
+    "audio_text": _audio_text,
 }
 NOTES = {
     "transfer": transfer.NOTE,
     "cyclegan": cyclegan.DIFFERENCE_NOTE,
     "augmentation": cyclegan.UAR_NOTE,
     "dcgan": dcgan.NOTE,
+    "audio_text": audio_text.NOTE,
 }
 PROTOCOL_NOTES = {"transfer": transfer.PROTOCOL_NOTE}
 
