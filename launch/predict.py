@@ -3,10 +3,13 @@
     python launch/predict.py --workdir=runs/emodb-log-30 --wav=a.wav --wav=b.flac
     python launch/predict.py --workdir=runs/emodb-log-30 --fold=0 --output=figures a.wav b.wav
     python launch/predict.py --workdir=runs/transfer --member=model=resnet50 --member=learning_rate=0.0001 --wav=a.wav
+    python launch/predict.py --workdir=runs/audio-text --wav=a.wav --text="I am so glad." --member=fusion=att_d_1
+    python launch/predict.py --workdir=runs/audio-text --csv=files.csv          # with the columns wav and text
 
 In a run that compared several things the one that validated best predicts (the first where none was validated),
 unless --member names another. Classifiers of openSMILE functionals give posteriors of the whole recording. A run that
 rates valence and activation gives those of their five points, with the rating to be expected, for evenly spaced crops.
+One that reads transcripts says how much attention sound and words got, and which words its decision rests on.
 """
 
 import sys
@@ -19,38 +22,55 @@ from sejax.audio.spectrogram import spectrogram
 from sejax.core.files import write_text
 from sejax.corpora.waveform import RATE, BadRecording, read
 from sejax.data.ratings import expected
+from sejax.data.spoken_files import read_table
 from sejax.engine.command import run_command
 from sejax.errors import InputError
 from sejax.experiments.prediction import Prediction, Predictor
 from sejax.report.sound import posteriors_over_time
+from sejax.report.utterance import explained
 
 WORKDIR = flags.DEFINE_string("workdir", None, "a finished run's folder", required=True)
 WAV = flags.DEFINE_multi_string("wav", [], "an audio file (wav, flac, ogg, mp3); may be given many times")
+TEXT = flags.DEFINE_multi_string("text", [], "what is said in the audio files, one for each, in their order")
+CSV = flags.DEFINE_string("csv", None, "a table of audio files and texts, with the columns wav and text")
 FOLD = flags.DEFINE_multi_integer("fold", [], "networks of these folds only (default: the mean of all)")
 MEMBER = flags.DEFINE_multi_string("member", [], "NAME=VALUE: only members called so, such as seed=0 or model=resnet50")
 OUTPUT = flags.DEFINE_string("output", None, "folder for the figures (default: WORKDIR/predictions)")
 
 
+MOST_WORDS = 5  # that a decision rests on most, printed
+
+
 def main(argv):
     """Print and draw the posteriors of every file."""
-    files = [Path(name) for name in [*WAV.value, *argv[1:]]]
-    if not files:
-        raise InputError("no audio given; pass --wav=FILE")
+    files = given_files([Path(name) for name in [*WAV.value, *argv[1:]]])
     predict = Predictor(Path(WORKDIR.value), only=wanted())
     print(f"mean of {len(predict.members)} members: {described(predict.members)}", file=sys.stderr)
     output = Path(OUTPUT.value or Path(WORKDIR.value, "predictions"))
     failures = []
-    for file in files:
+    for file, text in files:
         try:
-            waveform = read(file)
-            prediction = predict(waveform, RATE)
+            waveform = read(file, silence=predict.transcribed)
+            prediction = predict(waveform, RATE, text)
         except (InputError, BadRecording) as error:
             failures.append(f"{file}: {error}")
             continue
         show(file, prediction, predict)
-        draw(output / f"{file.stem}.svg", file, waveform, prediction, predict)
+        draw(output, file, waveform, prediction, predict)
     if failures:
         raise InputError("; ".join(failures))
+
+
+def given_files(files):
+    """Audio files with their texts, "" where none is given: [(path, text)]."""
+    texts = TEXT.value
+    if texts and len(texts) != len(files):
+        raise InputError(f"{len(texts)} --text for {len(files)} audio files; give one for each, or a table with --csv")
+    found = list(zip(files, texts or [""] * len(files), strict=True))
+    found += read_table(CSV.value) if CSV.value else []
+    if not found:
+        raise InputError("no audio given; pass --wav=FILE")
+    return found
 
 
 def wanted():
@@ -78,6 +98,19 @@ def show(file: Path, prediction: Prediction, predict: Predictor) -> None:
     for row, (dimension, points) in enumerate(predict.rated.items()):
         posteriors, utterance = prediction.posteriors[:, row], prediction.utterance[row]
         show_table(dimension, prediction.start, prediction.end, posteriors, utterance, points, rated=True)
+    for start, end, piece in zip(prediction.start, prediction.end, prediction.pieces, strict=False):
+        print(f"  {start:6.2f} - {end:6.2f} s  {rests_on(piece)}")
+
+
+def rests_on(piece) -> str:
+    """Attention to sound and words, and the words without which the decision would be least probable."""
+    parts = []
+    if piece["attention"] is not None:
+        parts.append(f"attention: audio {piece['attention']:.3f}, text {1 - piece['attention']:.3f}")
+    found = sorted(zip(piece["word_importance"] or (), piece["words"], strict=False), reverse=True)[:MOST_WORDS]
+    if found:
+        parts.append("words: " + ", ".join(f"{word} {100 * fall:+.1f}" for fall, word in found))
+    return "; ".join(parts) or "sound alone"
 
 
 def show_table(title, starts, ends, posteriors, utterance, classes, *, rated=False) -> None:
@@ -93,8 +126,16 @@ def show_table(title, starts, ends, posteriors, utterance, classes, *, rated=Fal
     print(f"  utterance       {line(utterance)}  -> {classes[int(utterance.argmax())]}")
 
 
-def draw(path: Path, file: Path, waveform: np.ndarray, prediction: Prediction, predict: Predictor) -> None:
-    """Posteriors over the waveform and its spectrogram, as SVG; of the first dimension where several are rated."""
+def draw(output: Path, file: Path, waveform: np.ndarray, prediction: Prediction, predict: Predictor) -> None:
+    """Posteriors over the waveform and its spectrogram, as SVG; of the first dimension where several are rated.
+
+    Where transcripts are read: each piece of the recording with what its decision rests on.
+    """
+    for number, piece in enumerate(prediction.pieces):
+        name = file.stem if len(prediction.pieces) == 1 else f"{file.stem}-{number + 1}"
+        keep(output / f"{name}.svg", explained(piece | {"id": name}, predict.classes))
+    if prediction.pieces:
+        return
     levels = spectrogram(waveform.astype(np.float32) / 32768, predict.settings.spectrogram, fmax=RATE / 2)
     figure = posteriors_over_time(
         waveform,
@@ -106,6 +147,11 @@ def draw(path: Path, file: Path, waveform: np.ndarray, prediction: Prediction, p
         prediction.utterance[0] if predict.rated else prediction.utterance,
         title=file.name,
     )
+    keep(output / f"{file.stem}.svg", figure)
+
+
+def keep(path: Path, figure: str) -> None:
+    """Write a figure and say where."""
     write_text(path, figure)
     print(f"  figure: {path}", file=sys.stderr)
 

@@ -25,6 +25,7 @@ EXPERIMENTS = {
     "cyclegan": "sejax.experiments.cyclegan.assembly",
     "augmentation": "sejax.experiments.augmentation.assembly",
     "dcgan": "sejax.experiments.dcgan.assembly",
+    "audio_text": "sejax.experiments.audio_text.assembly",
 }
 
 
@@ -41,6 +42,9 @@ class Posteriors(NamedTuple):
       crops: where it was trained on crops of whole utterances, ``{"count", "width", "dynamic_range"}``: how many evenly
         spaced ones an utterance is judged by, their frames and dB. Inputs are f32[I, bands, width] then, as from
         `sejax.data.crops.read_crops`.
+      transcribed: where it was trained on waveforms with transcripts, ``{"longest", "most_words", "explain"}``: samples
+        and words of a piece at most, and ``explain(state, inputs, decided i32[I])``, what a decision rests on (see
+        `sejax.experiments.audio_text.explanation`). Inputs are batches then, as `sejax.data.utterances` makes them.
     """
 
     subtrees: tuple[str, ...]
@@ -48,6 +52,7 @@ class Posteriors(NamedTuple):
     apply: Callable[[dict[str, PyTree], PyTree, PyTree], PyTree]
     rated: Mapping[str, tuple[str, ...]] = {}
     crops: Mapping[str, Any] = {}
+    transcribed: Mapping[str, Any] = {}
 
 
 def _module(config):

@@ -1,7 +1,8 @@
 """A trained run applied to plain audio: posteriors of its blocks (or chunks) with their times, and the utterance's.
 
-What a run was trained on decides what audio becomes: spectrograms of blocks, evenly spaced crops of one spectrogram, or
-one vector of openSMILE functionals for the whole recording, which is its only block then.
+What a run was trained on decides what audio becomes: spectrograms of blocks, evenly spaced crops of one spectrogram,
+one vector of openSMILE functionals for the whole recording, which is its only block then, or pieces of the waveform
+with the words of its transcript.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from ml_collections import ConfigDict
 
 from sejax import experiments
 from sejax.audio.opensmile import FEATURE_SETS, Extractor, version
+from sejax.core.members import REPEATS, name_of
 from sejax.data.crops import evaluation_starts, read_crops
 from sejax.data.settings import Settings as FeatureSettings
 from sejax.data.utterance_frames import frames
@@ -25,7 +27,9 @@ from sejax.engine.trained import trained_states
 from sejax.engine.variants import folder_of, read_finished
 from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
-from sejax.report.results import REPEATS, name_of, read_results
+from sejax.experiments.audio_text.recording import pieces_of
+from sejax.experiments.audio_text.results import described
+from sejax.report.results import read_results
 
 
 class Prediction(NamedTuple):
@@ -35,12 +39,15 @@ class Prediction(NamedTuple):
       start, end: f64[N], seconds in the original recording.
       posteriors: f32[N, C] or f32[N, D, C], mean over the block's images and over the members asked for.
       utterance: f32[C] or f32[D, C], mean over blocks.
+      pieces: where transcripts are read too, each block with what its decision rests on, as
+        `sejax.report.utterance.explained` draws it.
     """
 
     start: np.ndarray
     end: np.ndarray
     posteriors: np.ndarray
     utterance: np.ndarray
+    pieces: tuple[dict[str, Any], ...] = ()
 
 
 class Inputs(NamedTuple):
@@ -48,12 +55,14 @@ class Inputs(NamedTuple):
 
     Attributes:
       start, end: f64[N], seconds in the original recording.
-      values: f32[N, L, ...], L inputs of each block.
+      values: arrays [N, L, ...], L inputs of each block.
+      words: of each block, where transcripts are read.
     """
 
     start: np.ndarray
     end: np.ndarray
-    values: np.ndarray
+    values: Any
+    words: tuple[tuple[str, ...], ...] = ()
 
 
 class Predictor:
@@ -69,6 +78,7 @@ class Predictor:
       classes: C class names. members: the names of those that predict.
       rated: the D rated dimensions with the names of their points; {} where a run classifies.
       settings: how spectrograms are made (and drawn, where networks see something else).
+      transcribed: whether they read transcripts too.
 
     Raises:
       InputError: no finished run, one that classifies nothing, no trained member of these names, or members that do
@@ -80,7 +90,7 @@ class Predictor:
         config = ConfigDict(read_claim(workdir)["config"])
         self.classes = tuple(results["classes"])
         wanted = best_variant(results, dict(only or {}))
-        self.members, self._parts, kinds = [], [], []
+        self.members, self._parts, self._explain, kinds = [], [], [], []
         for name, variant in experiments.variants(config).items():
             folder = folder_of(Path(workdir), name)
             members = read_finished(folder)[0] if name else results["members"]
@@ -90,6 +100,7 @@ class Predictor:
                 found = experiments.posteriors(variant, len(self.classes))
                 self._parts.append(_trained(found, folder, variant, rows, len(members)))
                 kinds.append((dict(found.rated), dict(found.crops)))
+                self._explain += [_explaining(found, self._parts[-1].args[0])] if found.transcribed else []
         if not self._parts:
             known = "; ".join(", ".join(f"{k} {v}" for k, v in _name(m).items()) for m in results["members"])
             raise InputError(f"{workdir}: no trained member is {wanted}; its members are {known}")
@@ -99,29 +110,63 @@ class Predictor:
                 "the run's models"
             )
         self.rated, crops = kinds[0]
-        self.settings, self._inputs = _audio_to_inputs(results["data"]["settings"], crops)
+        self.transcribed = bool(self._explain)
+        if self.transcribed:
+            types = tuple(results["types"])
+            bounds = {name: found.transcribed[name] for name in ("longest", "most_words")}
+            self.settings = FeatureSettings()
+            self._inputs = lambda *given, text: Inputs(*pieces_of(*given, text=text, types=types, **bounds))
+        else:
+            self.settings, self._inputs = _audio_to_inputs(results["data"]["settings"], crops)
 
-    def __call__(self, waveform: np.ndarray, rate: int) -> Prediction:
-        """Posteriors of an int16 waveform [T] at 16 kHz.
+    def __call__(self, waveform: np.ndarray, rate: int, text: str = "") -> Prediction:
+        """Posteriors of an int16 waveform [T] at 16 kHz, and of its transcript where transcripts are read.
 
         Raises:
-          InputError: less voiced speech than one block, or nothing that has functionals.
+          InputError: less voiced speech than one block, nothing that has functionals, or a transcript that nobody
+            reads.
         """
-        start, end, values = self._inputs(waveform, rate)
-        count, each = values.shape[:2]
-        values = values.reshape(-1, *values.shape[2:])
-        # Few shapes, few compilations: filled up to a power of two.
-        padded = np.zeros((1 << (len(values) - 1).bit_length(), *values.shape[1:]), np.float32)
-        padded[: len(values)] = values
+        if text and not self.transcribed:
+            raise InputError("the run was trained on sound alone and reads no transcript; leave the text out")
+        inputs = self._inputs(waveform, rate, **({"text": text} if self.transcribed else {}))
+        count, each = jax.tree.leaves(inputs.values)[0].shape[:2]
+        padded = jax.tree.map(_filled_up, inputs.values)
         found = np.concatenate([np.asarray(part(padded)) for part in self._parts])  # [M, I, C] or [M, I, D, C]
-        found = found[:, : len(values)].mean(0).reshape(count, each, *found.shape[2:]).mean(1)
-        return Prediction(start, end, found, found.mean(0))
+        found = found[:, : count * each].mean(0).reshape(count, each, *found.shape[2:]).mean(1)
+        pieces = self._explained(inputs, padded, found) if self.transcribed else ()
+        return Prediction(inputs.start, inputs.end, found, found.mean(0), pieces)
+
+    def _explained(self, inputs: Inputs, padded, posteriors: np.ndarray) -> tuple[dict[str, Any], ...]:
+        """What the members' common decision about each piece rests on, the mean over members."""
+        rows = len(padded["length"])
+        decided = np.resize(posteriors.argmax(-1), rows).astype(np.int32)
+        found = [jax.tree.map(np.asarray, part(padded, decided)) for part in self._explain]
+        found = jax.tree.map(lambda *parts: np.concatenate(parts).mean(0), *found) | {"posterior": posteriors}
+        samples, length = inputs.values["waveform"][:, 0], inputs.values["length"][:, 0]
+        return tuple(
+            {"label": None, "start": None, "end": None}
+            | described(samples[row, : length[row]], words, {name: values[row] for name, values in found.items()})
+            for row, words in enumerate(inputs.words)
+        )
+
+
+def _filled_up(values: np.ndarray) -> np.ndarray:
+    """Inputs [N, L, ...] as rows [I, ...], filled up to a power of two: few shapes, few compilations."""
+    values = values.reshape(-1, *values.shape[2:])
+    padded = np.zeros((1 << (len(values) - 1).bit_length(), *values.shape[1:]), values.dtype)
+    padded[: len(values)] = values
+    return padded
 
 
 def _trained(posteriors: experiments.Posteriors, folder: Path, config, rows: list[int], count: int):
     """What gives the posteriors of some members of a variant: inputs -> f32[M, I, ...]."""
     states = trained_states(folder, run_settings(config).members_at_once, rows, count, posteriors.subtrees)
     return partial(jax.jit(jax.vmap(posteriors.apply, in_axes=(0, None, None))), states, posteriors.shared)
+
+
+def _explaining(posteriors: experiments.Posteriors, states):
+    """What explains the decisions of some members of a variant: (inputs, decided i32[I]) -> arrays [M, I, ...]."""
+    return partial(jax.jit(jax.vmap(posteriors.transcribed["explain"], in_axes=(0, None, None))), states)
 
 
 def _audio_to_inputs(

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 import tones
+import toy_dialogue
 import toy_speech
 import toy_vectors
 from ml_collections import ConfigDict
@@ -31,6 +32,7 @@ from sejax.engine.ensemble import take_members
 from sejax.engine.run import RunSettings
 from sejax.engine.segment import Carry, Segment, make_segment
 from sejax.experiments import variants
+from sejax.experiments.audio_text.assembly import assemble as assemble_audio_text
 from sejax.experiments.augmentation.assembly import assemble as assemble_augmentation
 from sejax.experiments.cyclegan.assembly import assemble as assemble_cyclegan
 from sejax.experiments.dcgan.assembly import assemble as assemble_dcgan
@@ -272,6 +274,20 @@ def _dcgan() -> Assembly:
     return assembly._replace(data=assembly.data | {"unlabelled": crop_data(toy_speech.unlabelled())})
 
 
+def _audio_text_config() -> ConfigDict:
+    """Batches of two shapes; two folds of six updates to an epoch."""
+    config = load_config("audio_text", "runlocal,corpus=spoken,fusions=att_d_1,only_folds=2,l2=1e-4,dropout=0.05")
+    config.fusions, config.folds, config.epochs, config.learning_rates = ("att_d_1",), 5, 3, (5e-3,)
+    return variants(config)["att_d_1"]
+
+
+@functools.cache
+def _audio_text() -> Assembly:
+    assembly = assemble_audio_text(_audio_text_config(), toy_dialogue.spoken())
+    # Batches come from the disk: here the samples are beside them, to be gathered and compared.
+    return assembly._replace(data=assembly.data | {"waveform": toy_dialogue.spoken().waveform})
+
+
 CASES = {
     "pseudo_labelling-head": _pseudo_labelling_case("head", overfit_updates=60),
     "pseudo_labelling-all": _pseudo_labelling_case("all", overfit_updates=100),
@@ -295,6 +311,17 @@ CASES = {
         learned={"loss": 0.6, "activation/loss": 0.6},  # fuzzy labels leave a loss of their own
         compiler_options={"xla_backend_optimization_level": 0},
     ),
+    "audio_text": Case(
+        experiment="audio_text",
+        build=_audio_text,
+        settings=run_settings(_audio_text_config()),
+        parts=lambda assembly: np.asarray(assembly.members["part"]),
+        speakers=lambda: toy_dialogue.spoken().speaker,
+        overfit_updates=150,
+        slack=5e-4,  # a tenth of Adam's first step
+        learned={"loss": 0.2},
+        compiler_options={"xla_backend_optimization_level": 0},
+    ),
 }
 
 
@@ -314,4 +341,5 @@ CONFIGS = {
     "cyclegan": toy_vectors.write_both,
     "augmentation": toy_vectors.write_both,
     "dcgan": _write_speech,
+    "audio_text": lambda data_dir: toy_dialogue.write_prepared_set(data_dir, toy_dialogue.spoken("iemocap")),
 }

@@ -1,0 +1,278 @@
+"""From a config and a prepared set of waveforms with transcripts to one Assembly for each way of fusing them."""
+
+import functools
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from sejax.core.experiment import Assembly
+from sejax.core.rng import root_key
+from sejax.data.buckets import Buckets, choose_buckets, epoch_batches, padding, shapes
+from sejax.data.catalogue import find_waveforms
+from sejax.data.emotions import FOUR, four_classes, relabel
+from sejax.data.folds import TEST, TRAIN, VALIDATION
+from sejax.data.pieces import Pieces, cut
+from sejax.data.transcripts import word_types
+from sejax.data.utterances import read_batch, stream_utterances
+from sejax.data.waveforms import Waveforms
+from sejax.data.word_vectors import WordVectors, coverage, read_vectors
+from sejax.errors import InputError
+from sejax.experiments.audio_text.algorithm import make_experiment
+from sejax.experiments.audio_text.batches import planned_source
+from sejax.experiments.audio_text.explanation import explain
+from sejax.experiments.audio_text.members import Split, choose_examples, make_members, split
+from sejax.experiments.audio_text.networks import EMBEDDING, Network
+from sejax.experiments.audio_text.results import Summary, waveform_statistics
+from sejax.experiments.audio_text.state import CRITERIA, KEEP, Settings
+from sejax.models.audio_text import FUSIONS, AudioText
+
+MEMBER_FIELDS = {"learning_rate": "learning_rates"}
+VALIDATION_FIGURES = ("valid/uar", "valid/accuracy", "valid/macro_f1", "valid/loss")
+RATE = 16000  # Hz
+_SIZES = ("kernels", "channels", "strides", "widths")
+
+
+def variants(config) -> dict[str, ConfigDict]:
+    """A config for each way of fusing in a run, by its name.
+
+    Raises:
+      InputError: one twice, or an unknown one.
+    """
+    fusions = tuple(config.fusions)
+    if not fusions or len(set(fusions)) < len(fusions) or not set(fusions) <= set(FUSIONS):
+        raise InputError(f"config: fusions={'+'.join(fusions)}; give each once, of {', '.join(FUSIONS)}")
+    found = {}
+    for name in fusions:
+        found[name] = ConfigDict(config.to_dict())
+        found[name].fusion = name
+    return found
+
+
+def build(config, data_dir: Path) -> Assembly:
+    """One way of fusing (a config of `variants`) on the prepared set that it asks for.
+
+    Raises:
+      InputError: no such prepared set, word vectors that cannot be read, folds that cannot be had.
+    """
+    speech = find_waveforms(data_dir, config.corpus)
+    vectors = None
+    if config.vectors:
+        vectors = _vectors(config.vectors, word_types(speech.transcripts)[0])
+    assembly = assemble(config, speech, vectors)
+    _say_once(described(assembly.about["data"]))
+    return assembly
+
+
+@functools.lru_cache(maxsize=1)
+def _vectors(path: str, types: tuple[str, ...]) -> WordVectors:
+    """Read once for all ways of fusing."""
+    return read_vectors(path, types)
+
+
+@functools.lru_cache(maxsize=1)
+def _say_once(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def assemble(config, speech: Waveforms, vectors: WordVectors | None = None) -> Assembly:
+    """As `build`, from a prepared set and word vectors at hand."""
+    check(config)
+    if config.classes == "four":
+        speech = relabel(speech, four_classes(speech.classes), FOUR)
+    types, ids = word_types(speech.transcripts)
+    pieces = cut(speech, ids, longest=round(config.longest * RATE), most_words=config.most_words)
+    folds = split(config, speech, ids, max(len(types), 1))
+    buckets = chosen_buckets(config, speech, pieces, folds)
+    rows, example = choose_examples(speech, pieces, folds.part, each=config.examples)
+    names, members = make_members(config, folds, pieces, example)
+    label = speech.label[pieces.utterance]
+    stream = functools.partial(
+        stream_utterances, waveform=speech.waveform, pieces=pieces, buckets=buckets, label=label
+    )
+    lengths = batch_counts(config, members["part"])
+    network = trained_network(config, len(speech.classes), rows=max(one.size for one in folds.vocabularies))
+    return Assembly(
+        experiment=make_experiment(
+            network,
+            method_settings(config),
+            num_classes=len(speech.classes),
+            batch_size=config.batch_size,
+            lengths=lengths,
+        ),
+        train=planned_source("order", buckets, stream=stream),
+        valid=planned_source("validation", buckets, batches=lengths[1], stream=stream),
+        whole=planned_source("held_out", buckets, batches=lengths[2], stream=stream),
+        data=resident(speech, pieces, buckets, label, rows, vectors),
+        members=members,
+        names=names,
+        streams=tuple(int(draw) for draw in members["draw"]),
+        iterations=1,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        summarise=Summary(speech, pieces, types, ids, rows, example[0]),
+        about=about(config, speech, pieces, buckets, folds, types, ids, vectors),
+    )
+
+
+def check(config) -> None:
+    """Raises InputError for numbers that no training has."""
+    for field in ("batch_size", "shapes", "longest", "most_words", "epochs", "seeds", "examples", "hidden", "pool"):
+        if config[field] < 1:
+            raise InputError(f"config: {field}={config[field]}; give 1 or more")
+    if config.frequent < 0:
+        raise InputError(f"config: frequent={config.frequent}; give a count (8000, the paper's), or 0 to drop none")
+
+
+def method_settings(config) -> Settings:
+    """The method's numbers of a config."""
+    for field, known in (("keep", KEEP), ("criterion", CRITERIA)):
+        if config[field] not in known:
+            raise InputError(f"config: {field}={config[field]!r}; choose one of {', '.join(known)}")
+    tuned = config.tuned or not config.vectors
+    return Settings(tuned=tuned, **{name: config[name] for name in Settings._fields if name != "tuned"})
+
+
+def trained_network(config, num_classes: int, *, rows: int) -> Network:
+    """The network of a config (one of `variants`), with so many rows of word vectors.
+
+    Raises:
+      InputError: sizes that the network cannot have.
+    """
+    model = AudioText(
+        config.fusion,
+        num_classes,
+        rows,
+        embedding=config.embedding,
+        dtype=None if config.dtype == "float32" else jnp.dtype(config.dtype),
+        **{name: tuple(config[name]) for name in _SIZES},
+        **{name: config[name] for name in ("pool", "gru", "maps", "hidden", "dropout")},
+        **{name: config[name] for name in ("pool_padding", "shared_attention")},
+    )
+    network = Network(model)
+    jax.eval_shape(network.init, root_key(0))  # sizes are checked here, before anything is trained
+    return network
+
+
+def chosen_buckets(config, speech: Waveforms, pieces: Pieces, folds: Split) -> Buckets:
+    """Shapes for the pieces of labelled utterances: those that pad the folds' training batches least."""
+    used = speech.label[pieces.utterance] >= 0
+    return choose_buckets(
+        pieces.length[used],
+        pieces.word_count[used],
+        shapes=config.shapes,
+        batch_size=config.batch_size,
+        active=folds.part[:, pieces.utterance[used]] == TRAIN,
+    )
+
+
+def batch_counts(config, part: np.ndarray) -> tuple[int, int, int]:
+    """Batches of an epoch, of a validation, and of validation and test part: the most that a member i8[M, N] has."""
+    counts = ((part == TRAIN).sum(1), (part == VALIDATION).sum(1), (part >= VALIDATION).sum(1))
+    return tuple(int(-(-count.max() // config.batch_size)) for count in counts)
+
+
+def resident(speech, pieces: Pieces, buckets: Buckets, label, examples, vectors) -> dict[str, Any]:
+    """What the device holds: everything but the samples, of which there is one to trace with (see `batches`)."""
+    # Beyond 37 hours places do not fit 32 bits; the device reads none of them, batches come from the disk.
+    number = {"start": np.minimum(pieces.start, np.iinfo(np.int32).max), "first_word": pieces.first_word}
+    number |= {"length": pieces.length, "word_count": pieces.word_count, "utterance": pieces.utterance}
+    bucket = np.zeros(len(label), np.int32)
+    bucket[label >= 0] = buckets.of(pieces.length[label >= 0], pieces.word_count[label >= 0])
+    explained = read_batch(speech.waveform, pieces, buckets, examples, np.ones(len(examples), bool))
+    found = {
+        "waveform": np.zeros(1, np.int16),
+        "words": np.resize(pieces.words, max(len(pieces.words), 1)).astype(np.int32),
+        "label": label.astype(np.int32),
+        "bucket": bucket,
+        "utterance_label": speech.label.astype(np.int32),
+        "examples": {name: explained[name] for name in ("waveform", "length", "words", "word_count")},
+    }
+    found |= {name: values.astype(np.int32) for name, values in number.items()}
+    return found if vectors is None else found | {"vectors": vectors.values}
+
+
+def posteriors(config, num_classes: int):
+    """How a trained member classifies utterances; see `sejax.experiments.Posteriors`."""
+
+    def network(state):
+        text = state["params"].get("text")
+        return trained_network(config, num_classes, rows=len(text[EMBEDDING]["embedding"]) if text else 1)
+
+    def lookup(state):
+        return jnp.append(state["lookup"], 0)  # for words that the corpus lacks
+
+    def apply(state, shared, batch):
+        del shared
+        found = network(state).infer(state["params"], state["statistics"], batch, lookup(state))
+        return jax.nn.softmax(found["logits"])
+
+    def explained(state, batch, decided):
+        return explain(network(state), state["params"], state["statistics"], batch, lookup(state), decided)
+
+    transcribed = {"longest": round(config.longest * RATE), "most_words": config.most_words, "explain": explained}
+    return ("params", "statistics", "lookup"), {}, apply, {}, {}, transcribed
+
+
+def about(
+    config, speech: Waveforms, pieces: Pieces, buckets: Buckets, folds: Split, types, ids, vectors
+) -> dict[str, Any]:
+    """What the results file says about the data and the paper."""
+    labelled = speech.label >= 0
+    protocol = config.protocol
+    if protocol == "speaker" and len({speech.sessions[number] for number in speech.session[labelled]} - {""}) > 1:
+        protocol = "session"
+    first = folds.part[0][pieces.utterance] == TRAIN
+    bucket = np.where(first, buckets.of(pieces.length * first, pieces.word_count * first), 0)
+    batches = int(-(-first.sum() // config.batch_size))
+    epoch = epoch_batches(np.uint32(0), bucket, first, batch_size=config.batch_size, batches=batches)
+    covered = None
+    if vectors is not None:
+        counts = np.bincount(np.concatenate([np.zeros(0, np.int32), *ids]), minlength=len(types))
+        covered = {"file": Path(config.vectors).name, **coverage(vectors.found, counts)}
+    return {
+        "corpus": config.corpus,
+        "protocol": protocol,
+        "classes": list(speech.classes),
+        "unit": "utterance",
+        "paper": {},
+        "types": list(types),  # what prediction looks words up by
+        "data": {
+            "utterances": int(labelled.sum()),
+            "speakers": len({*speech.speaker[labelled].tolist()}),
+            "seconds": round(float(speech.seconds[labelled].sum()), 1),
+            "parts": {
+                name: (folds.part == kind).sum(1).tolist()
+                for name, kind in (("train", TRAIN), ("valid", VALIDATION), ("test", TEST))
+            },
+            "pieces": int((speech.label[pieces.utterance] >= 0).sum()),
+            "waveform_statistics": waveform_statistics(speech),
+            "types": len(types),
+            "words": int(sum(len(words) for words in ids)),
+            "without_words": int(sum(not len(ids[number]) for number in np.flatnonzero(labelled))),
+            "vocabulary": [one.size for one in folds.vocabularies],
+            "vectors": covered,
+            "shapes": [list(shape) for shape in shapes(pieces, buckets, *epoch)],
+            "padding": padding(pieces, buckets, *epoch),
+            "settings": speech.settings,
+        },
+    }
+
+
+def described(data) -> str:
+    """The numbers of batches, words and word vectors that decide how long a run takes and what it can know."""
+    each = [f"{samples / RATE:.2f} s x {words} words ({batches})" for samples, words, batches in data["shapes"]]
+    lines = [
+        f"{len(each)} shapes of batches, each compiled once: {', '.join(each)}",
+        f"padding: {data['padding']['samples']:.1%} of samples, {data['padding']['words']:.1%} of words",
+        f"words: {data['words']} of {data['types']} types; vocabularies of {min(data['vocabulary'])} to "
+        f"{max(data['vocabulary'])} rows; {data['without_words']} utterances without words",
+    ]
+    if data["vectors"]:
+        found = data["vectors"]
+        lines.append(f"vectors of {found['file']}: {found['types']:.1%} of types, {found['words']:.1%} of words")
+    return "\n".join(lines)

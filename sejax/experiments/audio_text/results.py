@@ -1,0 +1,147 @@
+"""From a member's arrays to its entry in results.json."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sejax.data.pieces import Pieces
+from sejax.data.waveforms import FULL_SCALE, Waveforms
+from sejax.experiments.audio_text.explanation import STRETCHES
+from sejax.experiments.audio_text.words import word_counts
+from sejax.experiments.classification import confusion_metrics
+
+ENVELOPE = 10  # entries of a drawn waveform to each stretch
+_KEPT = ("loss", "accuracy", "uar")
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """What turns arrays into results: the speech that they are about.
+
+    Attributes:
+      speech, pieces: the prepared set and what its utterances were cut into.
+      types, ids: word types, and those of each utterance.
+      examples: i32[P] rows of pieces that some member explains; first: i32[E], those of the first fold, whose
+        explanations are kept.
+    """
+
+    speech: Waveforms
+    pieces: Pieces
+    types: tuple[str, ...]
+    ids: Sequence[np.ndarray]
+    examples: np.ndarray
+    first: np.ndarray
+
+    def __call__(
+        self, history: Sequence[Mapping[str, float]], records: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """A member's entry, from ``history`` and ``records`` as the engine gives them."""
+        record = {name: np.asarray(value) for name, value in records[-1].items()}
+        tested = np.flatnonzero(record["tested"])
+        posterior = record["posterior"][tested]
+        metrics = confusion_metrics(record["confusion/test"], "test/")
+        if record["confusion/valid"].sum():
+            metrics |= confusion_metrics(record["confusion/valid"], "valid/") | {"valid/loss": float(record["loss"])}
+        attention = None
+        if "attention" in record:
+            attention = record["attention"][tested, 0]
+            metrics["test/attention_audio"] = float(attention.mean())
+            metrics["test/attention_text"] = float(record["attention"][tested, 1].mean())
+            metrics["test/attention_deviation"] = float(attention.std())
+        predicted, classes = posterior.argmax(1), len(self.speech.classes)
+        entry = {
+            "metrics": metrics,
+            "confusion": {"test": record["confusion/test"].astype(int).tolist()},
+            "epochs": int(record["epochs"]),
+            "best_epoch": int(record["best_epoch"]),
+            "history": [_row(row) for row in history],
+        }
+        if not history:  # evaluated again: figures are all that is asked for
+            return entry
+        return entry | {
+            "predictions": {
+                "id": [self.speech.utterance_ids[number] for number in tested],
+                "label": self.speech.label[tested].tolist(),
+                "posterior": posterior.round(4).tolist(),
+                "attention": None if attention is None else attention.round(4).tolist(),
+            },
+            "words": word_counts(self.types, [self.ids[number] for number in tested], predicted, classes),
+            "utterances": len(tested),
+            "predicted": np.bincount(predicted, minlength=classes).tolist(),
+            "examples": self._examples(record),
+        }
+
+    def _examples(self, record: Mapping[str, np.ndarray]) -> list[dict[str, Any]] | None:
+        if not np.array_equal(record["example"], self.first):
+            return None
+        explained = {name.removeprefix("explained/"): x for name, x in record.items() if name.startswith("explained/")}
+        found = {}
+        for place, example in enumerate(record["example"]):
+            piece = self.examples[example]
+            number = self.pieces.utterance[piece]
+            samples = self.speech.waveform[self.pieces.start[piece] :][: self.pieces.length[piece]]
+            name = self.speech.utterance_ids[number]
+            first = self.pieces.first_word[piece]
+            words = self.pieces.words[first : first + self.pieces.word_count[piece]]
+            found[name] = {
+                "id": name,
+                "label": int(self.speech.label[number]),
+                **described(samples, [self.types[word] for word in words], {k: x[place] for k, x in explained.items()}),
+                **self._times(number, len(words)),
+            }
+        return list(found.values())
+
+    def _times(self, number: int, words: int) -> dict[str, list[float] | None]:
+        """Start and end in seconds of an utterance's words, None where they were not aligned or counted otherwise."""
+        first, last = self.speech.word_offset[number : number + 2]
+        if last - first != words or not words:
+            return {"start": None, "end": None}
+        times = {"start": self.speech.word_start, "end": self.speech.word_end}
+        return {name: np.asarray(array[first:last], float).round(3).tolist() for name, array in times.items()}
+
+
+def described(samples: np.ndarray, words: Sequence[str], explained: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """An example utterance as results.json and drawings have it.
+
+    Args:
+      samples: int16[T] at 16 kHz.
+      words: W of them.
+      explained: of `sejax.experiments.audio_text.explanation.explain`, of one piece.
+    """
+    edges = np.arange(STRETCHES * ENVELOPE) * len(samples) // (STRETCHES * ENVELOPE)
+    scaled = np.asarray(samples, np.float64) / FULL_SCALE
+    attention, spoken = explained.get("attention"), explained.get("word_importance")
+    heard = explained.get("audio_importance")
+    return {
+        "posterior": np.asarray(explained["posterior"], float).round(4).tolist(),
+        "attention": None if attention is None else round(float(attention[0]), 4),
+        "seconds": len(samples) / 16000,
+        "envelope": {
+            "low": np.minimum.reduceat(scaled, edges).round(4).tolist(),
+            "high": np.maximum.reduceat(scaled, edges).round(4).tolist(),
+        },
+        "words": list(words),
+        "word_importance": None if spoken is None else np.asarray(spoken[: len(words)], float).round(4).tolist(),
+        "audio_importance": None if heard is None else np.repeat(heard, ENVELOPE).astype(float).round(4).tolist(),
+    }
+
+
+def _row(row: Mapping[str, float]) -> dict[str, float]:
+    """An epoch's entry, without figures that nothing is read from."""
+    return {name: value for name, value in row.items() if "/" not in name or name.partition("/")[2] in _KEPT}
+
+
+def waveform_statistics(speech: Waveforms) -> dict[str, dict[str, float]]:
+    """Table 8 by class: mean of the utterances' mean |x|, deviation of these, mean of the utterances' deviations."""
+    found = {}
+    for number, name in enumerate(speech.classes):
+        own = speech.label == number
+        averages, deviations = speech.mean_absolute[own].astype(float), speech.deviation[own].astype(float)
+        found[name] = {
+            "average": float(averages.mean()),
+            "average_deviation": float(averages.std()),
+            "deviation_average": float(deviations.mean()),
+        }
+    return found
