@@ -13,7 +13,7 @@ quickstart: $(STAMP)
 	$(BIN)/python launch/evaluate.py --data_dir=data --workdir=runs/quickstart
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n auto $(PYTEST)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

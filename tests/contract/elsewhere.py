@@ -17,8 +17,8 @@ from sejax.engine.checkpoint import Checkpoints
 
 def batches(group, state, count=3):
     """The first batches of the state's current epoch, for the first member."""
-    state = jax.tree.map(lambda x: x[0], state)
-    return [group.assembly.train.batch_at(group.assembly.data, state, jnp.int32(i)) for i in range(count)]
+    state, batch_at = jax.tree.map(lambda x: x[0], state), jax.jit(group.assembly.train.batch_at)
+    return [batch_at(group.assembly.data, state, jnp.int32(i)) for i in range(count)]
 
 
 def resume(folder):

@@ -52,6 +52,18 @@ def lone_step(group, name):
 
 
 @pytest.fixture(scope="module")
+def plan_at(group):
+    """The plans of the batches, compiled: one operation after the other would be compiled one by one."""
+    return jax.jit(group.assembly.train.plan_at)
+
+
+@pytest.fixture(scope="module")
+def batch_at(group):
+    """The batches, compiled."""
+    return jax.jit(group.assembly.train.batch_at)
+
+
+@pytest.fixture(scope="module")
 def whole(group):
     """The run in one go, after 10 updates and at the end: host arrays."""
     carry = group.advance(group.first(), 10)
@@ -151,23 +163,23 @@ def test_a_second_run_in_other_segments_compiles_nothing(group, whole):
     assert [event for event in events if event.startswith("/jax/core/compile/")] == []
 
 
-def test_plans_do_not_depend_on_what_a_step_changes(group):
+def test_plans_do_not_depend_on_what_a_step_changes(group, plan_at):
     def plans(state):
         state = jax.tree.map(lambda x: x[0], state)
-        return [group.assembly.train.plan_at(state, jnp.int32(i)) for i in range(3)]
+        return [plan_at(state, jnp.int32(i)) for i in range(3)]
 
     carry = group.first()
     before = plans(carry.state)
     assert_same_bits(plans(group.advance(carry, 2).state), before)
 
 
-def test_a_streamed_source_yields_what_is_gathered_on_the_device(group):
+def test_a_streamed_source_yields_what_is_gathered_on_the_device(group, plan_at):
     train, data = group.assembly.train, group.assembly.data
     if train.stream is None:
         pytest.skip("this case's data lives on the device")
     state = group.first().state
     states = [jax.tree.map(lambda x, row=row: x[row], state) for row in range(len(group.keys))]
-    plans = [[train.plan_at(s, jnp.int32(i)) for s in states] for i in range(3)]
+    plans = [[plan_at(s, jnp.int32(i)) for s in states] for i in range(3)]
     host = [jax.tree.map(lambda *leaves: np.stack(leaves), *rows) for rows in plans]
     streamed = list(train.stream(iter(host)))
     assert len(streamed) == 3
@@ -187,12 +199,12 @@ def test_batches_are_the_same_in_a_fresh_process(resumed, name, group):
     assert_same_bits(dict(np.load(resumed / f"{name}-batches.npz")), expected)
 
 
-def test_a_mapped_member_equals_the_same_member_alone(name, group, lone_step):
-    experiment, train, data = group.assembly.experiment, group.assembly.train, group.assembly.data
+def test_a_mapped_member_equals_the_same_member_alone(name, group, batch_at, lone_step):
+    experiment, data = group.assembly.experiment, group.assembly.data
     states = group.first().state
     alone = [jax.tree.map(lambda x, row=row: x[row], states) for row in range(len(group.keys))]
     if len(alone) > 1:
-        given = [train.batch_at(data, state, jnp.int32(0)) for state in alone]
+        given = [batch_at(data, state, jnp.int32(0)) for state in alone]
         mapped = jax.jit(ensemble(experiment, how="map").step, compiler_options=CASES[name].compiler_options)
         together, _ = mapped(states, stack_members(given))
         for row, (state, batch) in enumerate(zip(alone, given, strict=True)):
@@ -200,7 +212,7 @@ def test_a_mapped_member_equals_the_same_member_alone(name, group, lone_step):
     else:  # trained one member at a time, since convolutions in a loop are compiled in another way
         together = group.advance(group.first(), 2).state
         for position in range(2):
-            alone[0], _ = lone_step(alone[0], train.batch_at(data, alone[0], jnp.int32(position)))
+            alone[0], _ = lone_step(alone[0], batch_at(data, alone[0], jnp.int32(position)))
         _assert_close(as_numpy(jax.tree.map(lambda x: x[0], together)), as_numpy(alone[0]))
 
 
@@ -239,11 +251,11 @@ def _assert_close(found, expected, slack=0.0):
             np.testing.assert_array_equal(found[key], array, err_msg=key)
 
 
-def test_eight_examples_are_learned_by_heart(name, group, lone_step):
+def test_eight_examples_are_learned_by_heart(name, group, batch_at, lone_step):
     if not CASES[name].overfit_updates:
         pytest.skip("this case never shows the same examples twice")
     state = jax.tree.map(lambda x: x[0], group.first().state)
-    batch = group.assembly.train.batch_at(group.assembly.data, state, jnp.int32(0))
+    batch = batch_at(group.assembly.data, state, jnp.int32(0))
     batch = jax.tree.map(lambda x: x[:8], batch)
     state, first = lone_step(state, batch)
     for _ in range(CASES[name].overfit_updates - 1):
