@@ -1,9 +1,8 @@
 """What a prepared set of spectrograms depends on."""
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass
 
+from sejax.data.prepared_set import short_hash
 from sejax.errors import InputError
 
 RATE = 16000  # Hz
@@ -113,8 +112,7 @@ class Settings:
 
     def hash(self, utterances: str) -> str:
         """Ten hex digits for these settings, the spectrogram's own, and the utterance set named `utterances`."""
-        values = [FORMAT, self.as_dict(), asdict(self.spectrogram), utterances]
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:10]
+        return short_hash(FORMAT, self.as_dict(), asdict(self.spectrogram), utterances)
 
 
 # What launch/prepare.py can make, by name.

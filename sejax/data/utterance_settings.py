@@ -1,9 +1,8 @@
 """What a prepared set of whole-utterance spectrograms depends on."""
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass
 
+from sejax.data.prepared_set import short_hash
 from sejax.data.settings import RATE, SCALES
 from sejax.errors import InputError
 
@@ -77,5 +76,4 @@ class UtteranceSettings:
 
     def hash(self, utterances: str) -> str:
         """Ten hex digits for these settings, the spectrogram's own, and the utterance set named `utterances`."""
-        values = [FORMAT, self.as_dict(), asdict(self.spectrogram), utterances]
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:10]
+        return short_hash(FORMAT, self.as_dict(), asdict(self.spectrogram), utterances)
