@@ -30,7 +30,7 @@ def trained_states(
             checkpoints = Checkpoints(folder / "checkpoints" / f"members_{start}-{stop - 1}")
             arrays = checkpoints.read()
             checkpoints.close()
-            kept = {k: v for k, v in arrays.items() if k.startswith(tuple(f"state/{name}/" for name in subtrees))}
+            kept = {k: v for k, v in arrays.items() if f"{k}/".startswith(tuple(f"state/{name}/" for name in subtrees))}
             found |= {row: {name: array[row - start] for name, array in kept.items()} for row in inside}
     stacked = {name.removeprefix("state/"): np.stack([found[row][name] for row in rows]) for name in found[rows[0]]}
     return dict.fromkeys(subtrees, {}) | unflatten_dict(stacked, sep="/")
