@@ -141,7 +141,7 @@ def main():
     parser.add_argument("--sides", default="ours+torch")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--turns", type=int, default=480, help="utterances of an epoch")
-    parser.add_argument("--shapes", type=int, default=6)
+    parser.add_argument("--shapes", type=int, default=8)
     parser.add_argument("--vocabulary", type=int, default=3000)
     parser.add_argument("--cpu-time", action="store_true")
     options = parser.parse_args()

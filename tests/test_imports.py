@@ -23,6 +23,8 @@ PURE = (
     *(f"sejax.experiments.transfer.{name}" for name in ("algorithm", "networks")),
     *("sejax.models.dcgan", "sejax.models.halving", "sejax.models.frequencies"),
     *(f"sejax.experiments.dcgan.{name}" for name in ("algorithm", "networks")),
+    "sejax.models.audio_text",
+    *(f"sejax.experiments.audio_text.{name}" for name in ("algorithm", "networks", "batches", "explanation")),
 )
 WHOLE = (
     *(f"sejax.engine.{name}" for name in ("run", "checkpoint", "workdir", "variants", "events", "backend", "command")),
@@ -31,6 +33,7 @@ WHOLE = (
         "sejax.experiments.pseudo_labelling.assembly",
         "sejax.experiments.transfer.assembly",
         "sejax.experiments.dcgan.assembly",
+        "sejax.experiments.audio_text.assembly",
         "sejax.data.features",
         "sejax.data.catalogue",
         *(f"sejax.data.{name}" for name in ("vectors", "prepare_vectors", "beam", "unpaired")),

@@ -8,6 +8,7 @@ import numpy as np
 
 from sejax.data.pieces import Pieces
 from sejax.data.waveforms import FULL_SCALE, Waveforms
+from sejax.data.word_times import word_times
 from sejax.experiments.audio_text.explanation import STRETCHES
 from sejax.experiments.audio_text.words import word_counts
 from sejax.experiments.classification import confusion_metrics
@@ -84,22 +85,21 @@ class Summary:
             samples = self.speech.waveform[self.pieces.start[piece] :][: self.pieces.length[piece]]
             name = self.speech.utterance_ids[number]
             first = self.pieces.first_word[piece]
-            words = self.pieces.words[first : first + self.pieces.word_count[piece]]
+            words = [self.types[word] for word in self.pieces.words[first : first + self.pieces.word_count[piece]]]
             found[name] = {
                 "id": name,
                 "label": int(self.speech.label[number]),
-                **described(samples, [self.types[word] for word in words], {k: x[place] for k, x in explained.items()}),
-                **self._times(number, len(words)),
+                **described(samples, words, {name: values[place] for name, values in explained.items()}),
+                **self._times(number, words),
             }
         return list(found.values())
 
-    def _times(self, number: int, words: int) -> dict[str, list[float] | None]:
-        """Start and end in seconds of an utterance's words, None where they were not aligned or counted otherwise."""
-        first, last = self.speech.word_offset[number : number + 2]
-        if last - first != words or not words:
-            return {"start": None, "end": None}
-        times = {"start": self.speech.word_start, "end": self.speech.word_end}
-        return {name: np.asarray(array[first:last], float).round(3).tolist() for name, array in times.items()}
+    def _times(self, number: int, words: Sequence[str]) -> dict[str, list[float] | None]:
+        """Start and end in seconds of an utterance's words, None where they were not aligned."""
+        own = slice(*self.speech.word_offset[number : number + 2])
+        aligned = (self.speech.word_text[own], self.speech.word_start[own], self.speech.word_end[own])
+        found = word_times(words, *aligned, seconds=float(self.speech.seconds[number]))
+        return dict(zip(("start", "end"), found or (None, None), strict=True))
 
 
 def described(samples: np.ndarray, words: Sequence[str], explained: Mapping[str, np.ndarray]) -> dict[str, Any]:
