@@ -4,8 +4,8 @@
     python launch/train.py --config=configs/audio_text.py:corpus=iemocap --data_dir=data --workdir=runs/audio-text
     python launch/train.py --config=configs/audio_text.py:corpus=iemocap,vectors=word2vec.bin,embedding=300 \\
         --data_dir=data --workdir=runs/audio-text-word2vec
-    python launch/sweep.py --config=configs/audio_text.py:corpus=iemocap,fusions=att_d_1 --grid --data_dir=data \\
-        --workdir=runs/sweep
+    python launch/sweep.py --config=configs/audio_text.py:corpus=iemocap,fusions=att_d_1 --search=grid \\
+        --data_dir=data --workdir=runs/sweep
 
 As published (a random tenth tests, nothing validates): protocol=utterance,folds=10,only_folds=1,validation=0,keep=last
 Time, machine and figures of every configuration stand in docs/audio_text.md.

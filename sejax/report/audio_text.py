@@ -153,5 +153,6 @@ def run_title(results):
     """What was trained on what: `emodb, protocol speaker, embeddings trained from nothing`."""
     corpus = joined(setting(results, "corpus", results["experiment"]))
     kind = vectors_text(results)
-    embeddings = f"embeddings {kind}" if not with_vectors(results) else f"embeddings begun as {kind}"
+    begun = "begun as" if setting(results, "tuned", False) else "kept as in"
+    embeddings = f"embeddings {begun} {kind}" if with_vectors(results) else f"embeddings {kind}"
     return f"{corpus}, protocol {setting(results, 'protocol', MISSING)}, {embeddings}"

@@ -81,7 +81,7 @@ def _say_once(text: str) -> None:
 
 def assemble(config, speech: Waveforms, vectors: WordVectors | None = None) -> Assembly:
     """As `build`, from a prepared set and word vectors at hand."""
-    check(config)
+    check(config, vectors)
     if config.classes == "four":
         speech = relabel(speech, four_classes(speech.classes), FOUR)
     types, ids = word_types(speech.transcripts)
@@ -119,9 +119,14 @@ def assemble(config, speech: Waveforms, vectors: WordVectors | None = None) -> A
     )
 
 
-def check(config) -> None:
-    """Raises InputError for numbers that no training has."""
-    for field in ("batch_size", "shapes", "longest", "most_words", "epochs", "seeds", "examples", "hidden", "pool"):
+def check(config, vectors: WordVectors | None) -> None:
+    """Raises InputError for numbers that no training has, and for word vectors of another size."""
+    if vectors is not None and vectors.values.shape[1] != config.embedding:
+        size = vectors.values.shape[1]
+        raise InputError(f"config: embedding={config.embedding}, and vectors={config.vectors} has {size}; use {size}")
+    if config.longest * RATE < 1:
+        raise InputError(f"config: longest={config.longest}; give the seconds of a batch's longest row")
+    for field in ("batch_size", "shapes", "most_words", "epochs", "seeds", "examples", "hidden", "pool"):
         if config[field] < 1:
             raise InputError(f"config: {field}={config[field]}; give 1 or more")
     if config.frequent < 0:

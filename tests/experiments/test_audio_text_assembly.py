@@ -1,0 +1,92 @@
+"""Audio and text put together: which ways of fusing, what is refused before anything is trained, what is said."""
+
+import runpy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import toy_dialogue
+
+from sejax.data.word_vectors import WordVectors
+from sejax.errors import InputError
+from sejax.experiments.audio_text.assembly import assemble, described, posteriors, variants
+from sejax.models.audio_text import FUSIONS
+
+get_config = runpy.run_path(str(Path(__file__).resolve().parents[2] / "configs" / "audio_text.py"))["get_config"]
+
+
+def make_config(**changes):
+    config = get_config("runlocal,corpus=spoken,only_folds=2")
+    config.update(changes)
+    return variants(config)["att_d_1"]
+
+
+def test_the_usual_run_trains_every_way_of_fusing():
+    assert tuple(variants(get_config())) == FUSIONS
+
+
+@pytest.mark.parametrize("fusions", [("att_d_1", "att_d_1"), ("att_d_9",), ()])
+def test_each_way_of_fusing_is_given_once(fusions):
+    config = get_config()
+    config.fusions = fusions
+    with pytest.raises(InputError, match="give each once"):
+        variants(config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"frequent": -1.0}, "frequent=-1"),
+        ({"longest": 0.0}, "longest=0.0"),
+        ({"keep": "first"}, "best, last"),
+        ({"criterion": "loss"}, "uar, accuracy"),
+    ],
+)
+def test_numbers_that_no_training_has_are_refused(changes, told):
+    with pytest.raises(InputError, match=told):
+        assemble(make_config(**changes), toy_dialogue.spoken())
+
+
+def test_vectors_of_another_size_are_refused():
+    vectors = WordVectors(np.zeros((14, 5), np.float32), np.ones(14, bool))
+    with pytest.raises(InputError, match="embedding=6, and vectors=file.bin has 5; use 5"):
+        assemble(make_config(vectors="file.bin"), toy_dialogue.spoken(), vectors)
+
+
+def test_what_a_run_says_of_its_batches_and_words():
+    found = assemble(make_config(), toy_dialogue.spoken()).about
+    assert found["protocol"] == "session" and len(found["types"]) == found["data"]["types"] == 14
+    data = found["data"]
+    assert sum(count for *_, count in data["shapes"]) == -(-data["parts"]["train"][0] // 8) and len(data["shapes"]) == 2
+    assert 0 < data["padding"]["samples"] < 1 and data["without_words"] == 9
+    assert data["parts"] == {"train": [32, 32], "valid": [16, 16], "test": [32, 32]}
+    told = described(data | {"vectors": {"file": "a.bin", "types": 0.5, "words": 0.75}})
+    assert "2 shapes of batches" in told and "vectors of a.bin: 50.0% of types, 75.0% of words" in told
+
+
+def test_recordings_that_are_too_long_are_cut_and_count_once():
+    speech = toy_dialogue.spoken()
+    assembly = assemble(make_config(longest=0.2), speech)
+    utterance = assembly.data["utterance"]
+    assert len(utterance) > 80 and len(np.unique(utterance)) == 80 and assembly.data["length"].max() <= 3200
+    assert assembly.data["length"].sum() == len(speech.waveform)
+    part = assembly.members["part"]
+    for number in range(80):  # the pieces of an utterance stay together
+        assert len(np.unique(part[0][utterance == number])) == 1
+    assert assembly.about["data"]["pieces"] == len(utterance)
+
+
+def test_other_emotions_than_the_four_are_left_out_of_every_part():
+    speech = toy_dialogue.spoken()
+    five = replace(speech, classes=(*speech.classes, "fear"), label=np.where(np.arange(80) == 5, 4, speech.label))
+    five = replace(five, label=five.label.astype(np.int32), utterance_label=five.label.astype(np.int32))
+    assert (assemble(make_config(), five).members["part"][:, 5] == -1).all()
+
+
+def test_audio_alone_needs_no_vocabulary_to_classify():
+    config = get_config("runlocal,corpus=spoken")
+    config.fusions = ("audio",)
+    *_, transcribed = posteriors(variants(config)["audio"], 4)
+    assert transcribed["longest"] == 320000 and transcribed["most_words"] == 128
