@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sejax.data.pieces import Pieces
+from sejax.data.settings import RATE
 from sejax.data.waveforms import FULL_SCALE, Waveforms
 from sejax.data.word_times import word_times
 from sejax.experiments.audio_text.explanation import STRETCHES
@@ -117,7 +118,7 @@ def described(samples: np.ndarray, words: Sequence[str], explained: Mapping[str,
     return {
         "posterior": np.asarray(explained["posterior"], float).round(4).tolist(),
         "attention": None if attention is None else round(float(attention[0]), 4),
-        "seconds": len(samples) / 16000,
+        "seconds": len(samples) / RATE,
         "envelope": {
             "low": np.minimum.reduceat(scaled, edges).round(4).tolist(),
             "high": np.maximum.reduceat(scaled, edges).round(4).tolist(),
