@@ -120,16 +120,22 @@ def test_the_logits_are_keras_in_every_format(source, name):
     )
 
 
+def numbered(name):
+    """A layer's name without its number, and the number, 0 where it has none."""
+    kind, _, number = name.rpartition("_")
+    return (kind, int(number)) if number.isdigit() else (name, 0)
+
+
 def test_every_weight_of_the_network_is_asked_for_under_keras_own_name(source):
     model, network, *_ = source
     shapes = {p.source_name: p.source_shape for p in names.parameters(model, "keras", CLASSES)}
     assert len(shapes) == len(network.weights)
-    # The first network of its kind counts from 0, as our names do; this one goes on from an earlier one's.
+    # The first network of its kind counts from 0, as our names do; this one may go on from an earlier one's.
     counted = ("conv2d", "batch_normalization")
-    numbers = [int(layer.name.rpartition("_")[2]) for layer in network.layers if layer.name.startswith("conv2d_")]
+    numbers = [number for kind, number in (numbered(layer.name) for layer in network.layers) if kind == "conv2d"]
     for layer in network.layers:
-        kind, _, number = layer.name.rpartition("_")
-        name = f"{kind}_{int(number) - min(numbers)}".removesuffix("_0") if kind in counted else layer.name
+        kind, number = numbered(layer.name)
+        name = f"{kind}_{number - min(numbers)}".removesuffix("_0") if kind in counted else layer.name
         for weight in layer.weights:
             assert shapes[f"{name}/{weight.name}"] == tuple(weight.shape)
 
