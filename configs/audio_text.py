@@ -42,6 +42,7 @@ ARGUMENTS = {
     "embedding": 150,  # numbers of a word's vector; with a file: those of its vectors
     "tuned": False,  # with a file: whether its vectors are trained on
     "strides": (4, 2),
+    "gru_summary": "last",  # the GRU's state that stands for an utterance, or "mean", that of all its states
     "pool_padding": False,  # True: pools over a batch's padding too, as published
     "shapes": 8,  # lengths that batches have, each compiled once
     "longest": 20.0,  # seconds; longer utterances are cut into pieces
@@ -53,6 +54,7 @@ CHOICES = {
     "protocol": ("speaker", "utterance"),
     "keep": ("best", "last"),
     "criterion": ("uar", "accuracy"),
+    "gru_summary": ("last", "mean"),
     "dtype": ("float32", "bfloat16"),
 }
 # For a grid search, which the paper names without its values: around the published ones.

@@ -38,6 +38,7 @@ class AudioBranch(nn.Module):
     strides: tuple[int, int] = (4, 2)
     pool: int = 200
     gru: int = 32
+    gru_summary: str = "last"
     pool_padding: bool = False
     dtype: Any = None
 
@@ -61,7 +62,7 @@ class AudioBranch(nn.Module):
         offset = offset + signal_offset
         # The maximum of ReLU is ReLU of the maximum.
         y = nn.relu(pool_of_sum(wide(y), slope, wide(signal), signal_slope, offset, last, self.pool))
-        y = GRU(self.gru, name="gru")(y)
+        y = GRU(self.gru, summary=self.gru_summary, name="gru")(y)
         return nn.Dense(self.features, kernel_init=glorot_uniform, name="scale")(y)
 
 
@@ -172,7 +173,7 @@ class AudioText(nn.Module):
       num_classes: logits.
       vocabulary: rows of the embedding; row 0 stands for every unknown word.
       embedding: numbers of a word's vector.
-      kernels, channels, strides, pool, gru, pool_padding: of `AudioBranch`.
+      kernels, channels, strides, pool, gru, gru_summary, pool_padding: of `AudioBranch`.
       widths, maps: of `TextBranch`; both kinds of features have n = len(widths) * maps numbers.
       hidden, dropout: of the layer between fusion and logits.
       shared_attention: one W for both modalities, as written in the paper.
@@ -188,6 +189,7 @@ class AudioText(nn.Module):
     strides: tuple[int, int] = (4, 2)
     pool: int = 200
     gru: int = 32
+    gru_summary: str = "last"
     widths: tuple[int, ...] = (3, 5)
     maps: int = 200
     hidden: int = 96
@@ -200,7 +202,8 @@ class AudioText(nn.Module):
         """Raises InputError where `fusion` is not one of FUSIONS."""
         if self.fusion not in FUSIONS:
             raise InputError(f"AudioText: no fusion {self.fusion!r}; there are {', '.join(FUSIONS)}")
-        sizes = {name: getattr(self, name) for name in ("kernels", "channels", "strides", "pool", "gru")}
+        names = ("kernels", "channels", "strides", "pool", "gru", "gru_summary")
+        sizes = {name: getattr(self, name) for name in names}
         if self.fusion != "text":
             padding = {"pool_padding": self.pool_padding}
             self.audio = AudioBranch(self.features, **sizes, **padding, dtype=self.dtype)

@@ -156,7 +156,7 @@ def trained_network(config, num_classes: int, *, rows: int) -> Network:
         embedding=config.embedding,
         dtype=None if config.dtype == "float32" else jnp.dtype(config.dtype),
         **{name: tuple(config[name]) for name in _SIZES},
-        **{name: config[name] for name in ("pool", "gru", "maps", "hidden", "dropout")},
+        **{name: config[name] for name in ("pool", "gru", "gru_summary", "maps", "hidden", "dropout")},
         **{name: config[name] for name in ("pool_padding", "shared_attention")},
     )
     network = Network(model)
