@@ -1,12 +1,12 @@
 """A small set of waveforms with transcripts in which what is said and how it is said both tell the class."""
 
 import functools
-import json
 from pathlib import Path
 
 import numpy as np
+from finished_sets import write_finished_set
 
-from sejax.data.waveforms import COLUMNS, NAMES, Waveforms, statistics
+from sejax.data.waveforms import Waveforms, statistics
 
 SESSIONS = 5  # of a woman and a man
 OF_SPEAKER = 8  # utterances
@@ -82,11 +82,4 @@ def spoken(corpus: str = "spoken", *, seed: int = 0) -> Waveforms:
 
 def write_prepared_set(data_dir: Path, made: Waveforms) -> Path:
     """The same as a finished set under ``data_dir/corpus``, as ``sejax.data.waveforms.load`` reads it."""
-    folder = Path(data_dir, made.corpus, "waveforms-0123456789")
-    folder.mkdir(parents=True)
-    for name in ("waveform", *COLUMNS):
-        np.save(folder / f"{name}.npy", getattr(made, name))
-    (folder / "index.json").write_text(json.dumps({name: getattr(made, name) for name in NAMES}))
-    about = {"corpus": made.corpus, "settings": made.settings, "counts": made.counts}
-    (folder / "settings.json").write_text(json.dumps(about))
-    return folder
+    return write_finished_set(data_dir, made, "waveforms")

@@ -4,13 +4,13 @@ A ridge in the lower bands rises with valence, one in the upper bands with activ
 """
 
 import functools
-import json
 from pathlib import Path
 
 import numpy as np
+from finished_sets import write_finished_set
 
 from sejax.data.utterance_settings import UtteranceSettings
-from sejax.data.utterance_spectrograms import COLUMNS, NAMES, UtteranceSpectrograms
+from sejax.data.utterance_spectrograms import UtteranceSpectrograms
 
 BANDS = 128
 SESSIONS = 5  # of a woman and a man
@@ -117,14 +117,7 @@ def unlabelled(corpus: str = "plain", *, seed: int = 1) -> UtteranceSpectrograms
 
 def write_prepared_set(data_dir: Path, made: UtteranceSpectrograms) -> Path:
     """The same as a finished set under ``data_dir/corpus``, as ``sejax.data.utterance_spectrograms.load`` reads it."""
-    folder = Path(data_dir, made.corpus, "utterance_spectrograms-0123456789")
-    folder.mkdir(parents=True)
-    for name in ("frames", *COLUMNS):
-        np.save(folder / f"{name}.npy", getattr(made, name))
-    (folder / "index.json").write_text(json.dumps({name: getattr(made, name) for name in NAMES}))
-    about = {"corpus": made.corpus, "settings": made.settings, "counts": made.counts}
-    (folder / "settings.json").write_text(json.dumps(about))
-    return folder
+    return write_finished_set(data_dir, made, "utterance_spectrograms")
 
 
 def write_both(data_dir: Path, *, ratings: bool = True) -> None:

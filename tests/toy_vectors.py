@@ -6,10 +6,10 @@ openSMILE's sets have.
 
 import functools
 import itertools
-import json
 from pathlib import Path
 
 import numpy as np
+from finished_sets import write_finished_set
 
 from sejax.data import synthetic_vectors
 from sejax.data.emotions import FOUR
@@ -99,15 +99,7 @@ def synthetic(folder: Path, *, of_folds=(0, 1), seeds=1, lambdas=(2.0,), each=8,
 
 def write_prepared_set(data_dir: Path, made: Vectors) -> Path:
     """The same as a prepared set under ``data_dir/corpus``, as ``sejax.data.vectors.load`` reads it."""
-    folder = Path(data_dir, made.corpus, f"{made.settings['features']}-0123456789")
-    folder.mkdir(parents=True)
-    for name in ("features", "label", "speaker", "session", "seconds"):
-        np.save(folder / f"{name}.npy", getattr(made, name))
-    fields = ("names", "utterance_ids", "classes", "speakers", "sex", "sessions")
-    (folder / "index.json").write_text(json.dumps({name: getattr(made, name) for name in fields}))
-    about = {"corpus": made.corpus, "settings": made.settings, "counts": made.counts}
-    (folder / "settings.json").write_text(json.dumps(about))
-    return folder
+    return write_finished_set(data_dir, made, made.settings["features"])
 
 
 def write_both(data_dir: Path) -> None:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sejax.data.prepared_set import damaged, read_set
+from sejax.data.prepared_set import damaged
+from sejax.data.utterance_set import UtteranceSet, read_utterances
 
 
-@dataclass(frozen=True, eq=False)
-class UtteranceSpectrograms:
-    """A prepared set: U utterances one after the other, T frames in all. Fits the `Images` of `sejax.data.folds`.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class UtteranceSpectrograms(UtteranceSet):
+    """A prepared set: U utterances one after the other, T frames in all. `settings` as `UtteranceSettings.as_dict`.
 
     Attributes:
       frames: f16[T, bands] in dB, low bands first; memory-mapped. Frame t of an utterance is centred on its second
@@ -22,13 +23,6 @@ class UtteranceSpectrograms:
       span_offset: i32[U + 1]; the spans of utterance u are span_offset[u] : span_offset[u + 1], at least one.
       aligned: bool[U], True where the spans are words.
       valence, activation, dominance: f32[U] on the corpus's own scale, nan where not rated.
-      label, utterance_label: i32[U], index into `classes`, -1 = unlabelled.
-      speaker: i32[U], index into `speakers`; session: i32[U], index into `sessions`.
-      utterance, block: i32[U], 0 .. U - 1: every utterance is one example.
-      seconds: f64[U], duration of the recording.
-      utterance_ids, classes, speakers, sessions: the names; sex: of each speaker, "male", "female" or "".
-      corpus: its name; settings: as `UtteranceSettings.as_dict`; counts: what the preparation printed.
-      folder: where the set lies.
     """
 
     frames: np.ndarray
@@ -41,29 +35,12 @@ class UtteranceSpectrograms:
     valence: np.ndarray
     activation: np.ndarray
     dominance: np.ndarray
-    label: np.ndarray
-    speaker: np.ndarray
-    session: np.ndarray
-    utterance: np.ndarray
-    block: np.ndarray
-    utterance_label: np.ndarray
-    seconds: np.ndarray
-    utterance_ids: tuple[str, ...]
-    classes: tuple[str, ...]
-    speakers: tuple[str, ...]
-    sex: tuple[str, ...]
-    sessions: tuple[str, ...]
-    corpus: str
-    settings: dict
-    counts: dict
-    folder: str
 
 
-COLUMNS = (
+_COLUMNS = (
     *("offset", "maximum", "span_start", "span_end", "span_offset", "aligned"),
-    *("valence", "activation", "dominance", "label", "speaker", "session", "seconds"),
+    *("valence", "activation", "dominance"),
 )
-NAMES = ("utterance_ids", "classes", "speakers", "sex", "sessions")
 
 
 def load(folder: str | Path) -> UtteranceSpectrograms:
@@ -71,16 +48,14 @@ def load(folder: str | Path) -> UtteranceSpectrograms:
 
     Raises InputError when the folder is not a finished set of utterance spectrograms, or its files do not fit together.
     """
-    fields, _ = read_set(
+    fields = read_utterances(
         folder,
         array="frames",
-        columns=COLUMNS,
-        names=NAMES,
+        columns=_COLUMNS,
         kind="utterance spectrograms",
-        how=" --features=utterance_spectrograms",
+        features="utterance_spectrograms",
     )
     frames, offset, utterances = fields["frames"], fields["offset"], len(fields["label"])
     if len(offset) != utterances + 1 or offset[-1] != len(frames):
         raise damaged(folder, f"{len(frames)} frames of {utterances} utterances, which should have {offset[-1]}")
-    rows = np.arange(utterances, dtype=np.int32)
-    return UtteranceSpectrograms(**fields, utterance=rows, block=rows, utterance_label=fields["label"])
+    return UtteranceSpectrograms(**fields)

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from sejax.data.prepared_set import damaged, read_set
+from sejax.data.prepared_set import damaged
+from sejax.data.utterance_set import UtteranceSet, read_utterances
 
 FULL_SCALE = 32768  # int16 samples lie in [-1, 1) after the division by it
 _PIECE = 1 << 16  # samples summed at once
 
 
-@dataclass(frozen=True, eq=False)
-class Waveforms:
-    """A prepared set: U utterances one after the other, T samples in all. Fits the `Images` of `sejax.data.folds`.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Waveforms(UtteranceSet):
+    """A prepared set: U utterances one after the other, T samples in all. `settings` are the rate in Hz.
 
     Attributes:
       waveform: int16[T] at 16 kHz; memory-mapped.
@@ -25,13 +26,6 @@ class Waveforms:
         there are no word times.
       mean_absolute: f32[U], mean of |x| of the samples x in [-1, 1) (Lima and Bak, 2018, Table 8: their average).
       deviation: f32[U], standard deviation of the samples in [-1, 1) (Table 8).
-      label, utterance_label: i32[U], index into `classes`, -1 = unlabelled.
-      speaker: i32[U], index into `speakers`; session: i32[U], index into `sessions`.
-      utterance, block: i32[U], 0 .. U - 1: every utterance is one example.
-      seconds: f64[U], duration of the recording.
-      utterance_ids, classes, speakers, sessions: the names; sex: of each speaker, "male", "female" or "".
-      corpus: its name; settings: the rate in Hz; counts: what the preparation printed.
-      folder: where the set lies.
     """
 
     waveform: np.ndarray
@@ -43,29 +37,10 @@ class Waveforms:
     word_offset: np.ndarray
     mean_absolute: np.ndarray
     deviation: np.ndarray
-    label: np.ndarray
-    speaker: np.ndarray
-    session: np.ndarray
-    utterance: np.ndarray
-    block: np.ndarray
-    utterance_label: np.ndarray
-    seconds: np.ndarray
-    utterance_ids: tuple[str, ...]
-    classes: tuple[str, ...]
-    speakers: tuple[str, ...]
-    sex: tuple[str, ...]
-    sessions: tuple[str, ...]
-    corpus: str
-    settings: dict
-    counts: dict
-    folder: str
 
 
-COLUMNS = (
-    *("offset", "word_start", "word_end", "word_offset", "mean_absolute", "deviation"),
-    *("label", "speaker", "session", "seconds"),
-)
-NAMES = ("transcripts", "word_text", "utterance_ids", "classes", "speakers", "sex", "sessions")
+_COLUMNS = ("offset", "word_start", "word_end", "word_offset", "mean_absolute", "deviation")
+_NAMES = ("transcripts", "word_text")
 
 
 def load(folder: str | Path) -> Waveforms:
@@ -73,8 +48,8 @@ def load(folder: str | Path) -> Waveforms:
 
     Raises InputError when the folder is not a finished set of waveforms, or its files do not fit together.
     """
-    fields, _ = read_set(
-        folder, array="waveform", columns=COLUMNS, names=NAMES, kind="waveforms", how=" --features=waveforms"
+    fields = read_utterances(
+        folder, array="waveform", columns=_COLUMNS, names=_NAMES, kind="waveforms", features="waveforms"
     )
     utterances = len(fields["label"])
     for array, offset in (("waveform", "offset"), ("word_start", "word_offset")):
@@ -83,8 +58,7 @@ def load(folder: str | Path) -> Waveforms:
             raise damaged(folder, f"{count} rows of {array} of {utterances} utterances, which should have {edges[-1]}")
     if len(fields["transcripts"]) != utterances or len(fields["word_text"]) != len(fields["word_start"]):
         raise damaged(folder, f"{len(fields['transcripts'])} transcripts of {utterances} utterances, or words amiss")
-    rows = np.arange(utterances, dtype=np.int32)
-    return Waveforms(**fields, utterance=rows, block=rows, utterance_label=fields["label"])
+    return Waveforms(**fields)
 
 
 def statistics(samples: np.ndarray) -> tuple[float, float]:
