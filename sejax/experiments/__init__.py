@@ -29,6 +29,21 @@ EXPERIMENTS = {
 }
 
 
+class Transcribed(NamedTuple):
+    """How a recording with its transcript becomes a network's inputs, and what a decision about it rests on.
+
+    Attributes:
+      pieces: ``pieces(waveform int16[T], rate, text=, types=) -> (start, end, inputs, words)`` of N pieces: seconds
+        f64[N], arrays [N, 1, ...], and each one's words; ``types`` are the words of the training corpus.
+      explain: ``explain(state, inputs, decided i32[I]) -> dict`` of arrays [I, ...], traceable.
+      describe: ``describe(inputs, row, words, explained) -> dict``, one piece as `sejax.report.utterance` draws it.
+    """
+
+    pieces: Callable[..., tuple]
+    explain: Callable[[dict[str, PyTree], PyTree, PyTree], dict[str, PyTree]]
+    describe: Callable[..., dict[str, Any]]
+
+
 class Posteriors(NamedTuple):
     """How a trained member classifies what audio becomes.
 
@@ -42,9 +57,7 @@ class Posteriors(NamedTuple):
       crops: where it was trained on crops of whole utterances, ``{"count", "width", "dynamic_range"}``: how many evenly
         spaced ones an utterance is judged by, their frames and dB. Inputs are f32[I, bands, width] then, as from
         `sejax.data.crops.read_crops`.
-      transcribed: where it was trained on waveforms with transcripts, ``{"longest", "most_words", "explain"}``: samples
-        and words of a piece at most, and ``explain(state, inputs, decided i32[I])``, what a decision rests on (see
-        `sejax.experiments.audio_text.explanation`). Inputs are batches then, as `sejax.data.utterances` makes them.
+      transcribed: where it was trained on waveforms with transcripts; inputs are what its ``pieces`` makes then.
     """
 
     subtrees: tuple[str, ...]
@@ -52,7 +65,7 @@ class Posteriors(NamedTuple):
     apply: Callable[[dict[str, PyTree], PyTree, PyTree], PyTree]
     rated: Mapping[str, tuple[str, ...]] = {}
     crops: Mapping[str, Any] = {}
-    transcribed: Mapping[str, Any] = {}
+    transcribed: Transcribed | None = None
 
 
 def _module(config):

@@ -27,8 +27,6 @@ from sejax.engine.trained import trained_states
 from sejax.engine.variants import folder_of, read_finished
 from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
-from sejax.experiments.audio_text.recording import pieces_of
-from sejax.experiments.audio_text.results import described
 from sejax.report.results import read_results
 
 
@@ -100,6 +98,7 @@ class Predictor:
                 found = experiments.posteriors(variant, len(self.classes))
                 self._parts.append(_trained(found, folder, variant, rows, len(members)))
                 kinds.append((dict(found.rated), dict(found.crops)))
+                self._transcribed = found.transcribed
                 self._explain += [_explaining(found, self._parts[-1].args[0])] if found.transcribed else []
         if not self._parts:
             known = "; ".join(", ".join(f"{k} {v}" for k, v in _name(m).items()) for m in results["members"])
@@ -110,12 +109,10 @@ class Predictor:
                 "the run's models"
             )
         self.rated, crops = kinds[0]
-        self.transcribed = bool(self._explain)
+        self.transcribed = self._transcribed is not None
         if self.transcribed:
-            types = tuple(results["types"])
-            bounds = {name: found.transcribed[name] for name in ("longest", "most_words")}
-            self.settings = FeatureSettings()
-            self._inputs = lambda *given, text: Inputs(*pieces_of(*given, text=text, types=types, **bounds))
+            pieces = partial(self._transcribed.pieces, types=tuple(results["types"]))
+            self.settings, self._inputs = FeatureSettings(), lambda *given, text: Inputs(*pieces(*given, text=text))
         else:
             self.settings, self._inputs = _audio_to_inputs(results["data"]["settings"], crops)
 
@@ -138,14 +135,15 @@ class Predictor:
 
     def _explained(self, inputs: Inputs, padded, posteriors: np.ndarray) -> tuple[dict[str, Any], ...]:
         """What the members' common decision about each piece rests on, the mean over members."""
-        rows = len(padded["length"])
+        rows = len(jax.tree.leaves(padded)[0])
         decided = np.resize(posteriors.argmax(-1), rows).astype(np.int32)
-        found = [jax.tree.map(np.asarray, part(padded, decided)) for part in self._explain]
-        found = jax.tree.map(lambda *parts: np.concatenate(parts).mean(0), *found) | {"posterior": posteriors}
-        samples, length = inputs.values["waveform"][:, 0], inputs.values["length"][:, 0]
+        parts = [{name: np.asarray(x) for name, x in part(padded, decided).items()} for part in self._explain]
+        # Members of several ways of fusing have in common what all of them can say.
+        common = set.intersection(*map(set, parts))
+        found = {name: np.concatenate([part[name] for part in parts]).mean(0) for name in common}
+        found["posterior"] = posteriors
         return tuple(
-            {"label": None, "start": None, "end": None}
-            | described(samples[row, : length[row]], words, {name: values[row] for name, values in found.items()})
+            self._transcribed.describe(inputs.values, row, words, {name: x[row] for name, x in found.items()})
             for row, words in enumerate(inputs.words)
         )
 
@@ -166,7 +164,7 @@ def _trained(posteriors: experiments.Posteriors, folder: Path, config, rows: lis
 
 def _explaining(posteriors: experiments.Posteriors, states):
     """What explains the decisions of some members of a variant: (inputs, decided i32[I]) -> arrays [M, I, ...]."""
-    return partial(jax.jit(jax.vmap(posteriors.transcribed["explain"], in_axes=(0, None, None))), states)
+    return partial(jax.jit(jax.vmap(posteriors.transcribed.explain, in_axes=(0, None, None))), states)
 
 
 def _audio_to_inputs(

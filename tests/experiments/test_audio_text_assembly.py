@@ -88,5 +88,7 @@ def test_other_emotions_than_the_four_are_left_out_of_every_part():
 def test_audio_alone_needs_no_vocabulary_to_classify():
     config = get_config("runlocal,corpus=spoken")
     config.fusions = ("audio",)
-    *_, transcribed = posteriors(variants(config)["audio"], 4)
-    assert transcribed["longest"] == 320000 and transcribed["most_words"] == 128
+    found = posteriors(variants(config)["audio"], 4).transcribed
+    start, end, batch, words = found.pieces(np.ones(400000, np.int16), 16000, text="so it is", types=("is", "so"))
+    np.testing.assert_allclose(np.stack([start, end]), [[0, 12.5], [12.5, 25]])
+    assert words == (("so",), ("it", "is")) and batch["words"][:, 0, :2].tolist() == [[1, 0], [2, 0]]

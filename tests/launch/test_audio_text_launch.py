@@ -122,6 +122,13 @@ def test_predicted_posteriors_are_those_of_the_evaluation(trained, data_dir, ori
     assert found.pieces[0]["attention"] == pytest.approx(members[fold]["predictions"]["attention"][place], abs=2e-4)
 
 
+def test_several_ways_of_fusing_say_together_what_each_can_say(trained, originals):
+    predict = Predictor(trained, only={"fusion": ("att_d_1", "text"), "fold": ("0",)})
+    (piece,) = predict(soundfile.read(originals / ANGRY, dtype="int16")[0], 16000, "I hate it").pieces
+    assert len(predict.members) == 2 and len(piece["word_importance"]) == 3
+    assert piece["audio_importance"] is None and piece["attention"] is None
+
+
 def test_prediction_takes_a_table_silence_one_sample_and_no_words(trained, originals, tmp_path):
     shutil.copyfile(originals / ANGRY, tmp_path / "a.wav")
     soundfile.write(tmp_path / "silent.wav", np.zeros(8000, np.int16), 16000)

@@ -23,12 +23,14 @@ from sejax.data.utterances import read_batch, stream_utterances
 from sejax.data.waveforms import Waveforms
 from sejax.data.word_vectors import WordVectors, read_vectors
 from sejax.errors import InputError
+from sejax.experiments import Posteriors, Transcribed
 from sejax.experiments.audio_text.algorithm import make_experiment
 from sejax.experiments.audio_text.batches import planned_source
 from sejax.experiments.audio_text.description import about, described
 from sejax.experiments.audio_text.explanation import explain
 from sejax.experiments.audio_text.members import Split, choose_examples, make_members, split
 from sejax.experiments.audio_text.networks import EMBEDDING, Network
+from sejax.experiments.audio_text.recording import described_piece, pieces_of
 from sejax.experiments.audio_text.results import Summary
 from sejax.experiments.audio_text.state import CRITERIA, KEEP, Settings
 from sejax.models.audio_text import FUSIONS, AudioText
@@ -202,23 +204,25 @@ def resident(speech, pieces: Pieces, buckets: Buckets, label, examples, vectors)
     return found if vectors is None else found | {"vectors": vectors.values}
 
 
-def posteriors(config, num_classes: int):
+def posteriors(config, num_classes: int) -> Posteriors:
     """How a trained member classifies utterances; see `sejax.experiments.Posteriors`."""
 
-    def network(state):
+    def trained(state):
+        """What a member infers with: its network, params, statistics, and rows of words, unknown ones last."""
         text = state["params"].get("text")
-        return trained_network(config, num_classes, rows=len(text[EMBEDDING]["embedding"]) if text else 1)
-
-    def lookup(state):
-        return jnp.append(state["lookup"], 0)  # for words that the corpus lacks
+        network = trained_network(config, num_classes, rows=len(text[EMBEDDING]["embedding"]) if text else 1)
+        statistics = {"running": {}} | state["statistics"]  # text alone has none, which checkpoints do not keep
+        return network, state["params"], statistics, jnp.append(state["lookup"], 0)
 
     def apply(state, shared, batch):
         del shared
-        found = network(state).infer(state["params"], state["statistics"], batch, lookup(state))
-        return jax.nn.softmax(found["logits"])
+        network, params, statistics, lookup = trained(state)
+        return jax.nn.softmax(network.infer(params, statistics, batch, lookup)["logits"])
 
     def explained(state, batch, decided):
-        return explain(network(state), state["params"], state["statistics"], batch, lookup(state), decided)
+        network, params, statistics, lookup = trained(state)
+        return explain(network, params, statistics, batch, lookup, decided)
 
-    transcribed = {"longest": round(config.longest * RATE), "most_words": config.most_words, "explain": explained}
-    return ("params", "statistics", "lookup"), {}, apply, {}, {}, transcribed
+    bounds = {"longest": round(config.longest * RATE), "most_words": config.most_words}
+    transcribed = Transcribed(functools.partial(pieces_of, **bounds), explained, described_piece)
+    return Posteriors(("params", "statistics", "lookup"), {}, apply, transcribed=transcribed)

@@ -1,5 +1,6 @@
 """A plain recording with its transcript as a trained network takes it."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ from sejax.data.buckets import Buckets
 from sejax.data.pieces import cut
 from sejax.data.transcripts import tokens
 from sejax.data.utterances import read_batch
+from sejax.experiments.audio_text.results import described
 
 _LEAST = {"samples": 8192, "words": 8}  # of a shape: lengths double from here, so that few are compiled
 
@@ -42,6 +44,14 @@ def pieces_of(
     values = {name: batch[name][:, None] for name in ("waveform", "length", "words", "word_count")}
     said = [words[first:][:count] for first, count in zip(found.first_word, found.word_count, strict=True)]
     return found.start / rate, (found.start + found.length) / rate, values, tuple(said)
+
+
+def described_piece(
+    batch: Mapping[str, np.ndarray], row: int, words: Sequence[str], explained: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    """A piece of `pieces_of` as drawings have an example: of a truth and of word times nothing is known."""
+    samples = batch["waveform"][row, 0, : batch["length"][row, 0]]
+    return {"label": None, "start": None, "end": None} | described(samples, words, explained)
 
 
 def _room(counts: np.ndarray, kind: str) -> int:
