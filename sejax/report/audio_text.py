@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sejax.report.confusion import pooled_confusion
+from sejax.report.grouping import members_by
 from sejax.report.paired import by_member, score
 from sejax.report.published.audio_text import NAMES
 from sejax.report.results import is_finite, spread
@@ -41,12 +42,7 @@ class Fusion(NamedTuple):
 
 def fusions(results):
     """The fusions of a run in the paper's order, audio alone and text alone last."""
-    groups = {}
-    for member in results["members"]:
-        groups.setdefault(member.get("fusion", MISSING), []).append(member)
-    order = list(NAMES)
-    names = sorted(groups, key=lambda name: order.index(name) if name in order else len(order))
-    return [Fusion(name, tuple(groups[name])) for name in names]
+    return [Fusion(name, members) for name, members in members_by(results, "fusion", NAMES)]
 
 
 def find(results, name):

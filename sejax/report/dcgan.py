@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sejax.report.confusion import pooled_confusion
+from sejax.report.grouping import members_by
 from sejax.report.published.dcgan import NAMES
 from sejax.report.results import is_finite
 from sejax.report.terms import MISSING, joined, setting
@@ -46,12 +47,7 @@ class Model(NamedTuple):
 
 def models(results):
     """The models of a run in the paper's order."""
-    groups = {}
-    for member in results["members"]:
-        groups.setdefault(member.get("model", MISSING), []).append(member)
-    order = list(NAMES)
-    names = sorted(groups, key=lambda name: order.index(name) if name in order else len(order))
-    return [Model(name, tuple(groups[name])) for name in names]
+    return [Model(name, members) for name, members in members_by(results, "model", NAMES)]
 
 
 def pairs(results):

@@ -1,4 +1,4 @@
-"""Many runs in groups, a table for each: what --group_by of launch/report.py asks for."""
+"""Many runs in groups, a table for each (--group_by of launch/report.py), and a run's members in groups."""
 
 from itertools import groupby
 
@@ -20,6 +20,16 @@ def grouped(runs, fields, known, *, order=None):
         return tuple(order(run, field) for field in fields)
 
     return [list(found) for _, found in groupby(sorted(runs, key=key), key)]
+
+
+def members_by(results, field, order):
+    """The members of a run by a field of theirs: [(value, members), ...], in an order of values, unknown ones last."""
+    groups = {}
+    for member in results["members"]:
+        groups.setdefault(member.get(field, MISSING), []).append(member)
+    order = list(order)
+    names = sorted(groups, key=lambda name: order.index(name) if name in order else len(order))
+    return [(name, tuple(groups[name])) for name in names]
 
 
 def _text(run, field):

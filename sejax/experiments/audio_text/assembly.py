@@ -33,6 +33,7 @@ from sejax.experiments.audio_text.networks import EMBEDDING, Network
 from sejax.experiments.audio_text.recording import described_piece, pieces_of
 from sejax.experiments.audio_text.results import Summary
 from sejax.experiments.audio_text.state import CRITERIA, KEEP, Settings
+from sejax.experiments.compared import compared
 from sejax.models.audio_text import FUSIONS, AudioText
 
 MEMBER_FIELDS = {"learning_rate": "learning_rates"}
@@ -46,14 +47,7 @@ def variants(config) -> dict[str, ConfigDict]:
     Raises:
       InputError: one twice, or an unknown one.
     """
-    fusions = tuple(config.fusions)
-    if not fusions or len(set(fusions)) < len(fusions) or not set(fusions) <= set(FUSIONS):
-        raise InputError(f"config: fusions={'+'.join(fusions)}; give each once, of {', '.join(FUSIONS)}")
-    found = {}
-    for name in fusions:
-        found[name] = ConfigDict(config.to_dict())
-        found[name].fusion = name
-    return found
+    return compared(config, "fusions", "fusion", known=FUSIONS)
 
 
 def build(config, data_dir: Path) -> Assembly:

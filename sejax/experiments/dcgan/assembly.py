@@ -21,6 +21,7 @@ from sejax.data.utterance_spectrograms import UtteranceSpectrograms
 from sejax.engine.backend import streamed
 from sejax.errors import InputError
 from sejax.experiments.classification import valid_source, whole_batches, whole_source
+from sejax.experiments.compared import compared
 from sejax.experiments.dcgan.algorithm import make_experiment
 from sejax.experiments.dcgan.batches import crop_source, evaluation_gather, stream_batches
 from sejax.experiments.dcgan.gallery import Wall
@@ -47,18 +48,13 @@ def variants(config) -> dict[str, ConfigDict]:
     Raises:
       InputError: a model twice, or an unknown one.
     """
-    models = tuple(config.models)
-    if not models or len(set(models)) < len(models) or not set(models) <= set(MODELS):
-        raise InputError(f"config: models={'+'.join(models)}; give each once, of {', '.join(MODELS)}")
-    found = {}
-    for name in models:
-        found[name] = ConfigDict(config.to_dict())
-        found[name].model = name
+    found = compared(config, "models", "model", known=MODELS)
+    for name, own in found.items():
         for field, value in TABLE_1[name].items():
             if not config[field]:
-                found[name][field] = value
+                own[field] = value
         if "generator" not in MODELS[name]:
-            found[name].unlabelled = ()  # nothing in it could learn from unlabelled speech
+            own.unlabelled = ()  # nothing in it could learn from unlabelled speech
     return found
 
 

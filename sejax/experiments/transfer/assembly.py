@@ -21,6 +21,7 @@ from sejax.data.trunk_features import trunk_features
 from sejax.engine.backend import streamed
 from sejax.errors import InputError
 from sejax.experiments.classification import train_source, valid_source, whole_batches, whole_source
+from sejax.experiments.compared import compared
 from sejax.experiments.images import describe_weights, example_images, find_weights, image_settings, load_weights
 from sejax.experiments.transfer.algorithm import LOSSES, Settings, make_experiment
 from sejax.experiments.transfer.networks import Network, head_network, image_network
@@ -38,16 +39,13 @@ def variants(config) -> dict[str, ConfigDict]:
     Raises:
       InputError: a network twice, an unknown one, or weights that are not there.
     """
-    names, weights = tuple(config.models), tuple(config.weights)
-    if len(set(names)) < len(names) or not set(names) <= set(models.names()):
-        raise InputError(f"config: models={'+'.join(names)}; give each once, of {', '.join(models.names())}")
-    if len(weights) not in (1, len(names)):
-        raise InputError(f"config: weights={'+'.join(weights)}; give one for all networks, or {len(names)}")
-    weights = weights * len(names) if len(weights) == 1 else weights
-    found = {}
-    for name, source in zip(names, weights, strict=True):
-        found[name] = ConfigDict(config.to_dict())
-        found[name].model, found[name].model_weights = name, find_weights(name, source)
+    found = compared(config, "models", "model", known=models.names())
+    weights = tuple(config.weights)
+    if len(weights) not in (1, len(found)):
+        raise InputError(f"config: weights={'+'.join(weights)}; give one for all networks, or {len(found)}")
+    weights = weights * len(found) if len(weights) == 1 else weights
+    for (name, own), source in zip(found.items(), weights, strict=True):
+        own.model_weights = find_weights(name, source)
     return found
 
 
