@@ -1,6 +1,8 @@
 """Weights that Keras saved in each of its formats give Keras's logits, whatever its layers are called."""
 
+import math
 import os
+import re
 import zipfile
 from functools import cache, partial
 from pathlib import Path
@@ -120,22 +122,23 @@ def test_the_logits_are_keras_in_every_format(source, name):
     )
 
 
-def numbered(name):
-    """A layer's name without its number, and the number, 0 where it has none."""
-    kind, _, number = name.rpartition("_")
-    return (kind, int(number)) if number.isdigit() else (name, 0)
+def first_names(layers):
+    """What Keras calls the layers in a fresh process: it counts the layers of each kind through a whole process."""
+    counted = [re.fullmatch(r"(conv2d|batch_normalization)(?:_(\d+))?", layer.name) for layer in layers]
+    before = {}
+    for match in filter(None, counted):
+        before[match[1]] = min(int(match[2] or 0), before.get(match[1], math.inf))
+    return [
+        f"{match[1]}_{int(match[2] or 0) - before[match[1]]}".removesuffix("_0") if match else layer.name
+        for match, layer in zip(counted, layers, strict=True)
+    ]
 
 
 def test_every_weight_of_the_network_is_asked_for_under_keras_own_name(source):
     model, network, *_ = source
     shapes = {p.source_name: p.source_shape for p in names.parameters(model, "keras", CLASSES)}
     assert len(shapes) == len(network.weights)
-    # The first network of its kind counts from 0, as our names do; this one may go on from an earlier one's.
-    counted = ("conv2d", "batch_normalization")
-    numbers = [number for kind, number in (numbered(layer.name) for layer in network.layers) if kind == "conv2d"]
-    for layer in network.layers:
-        kind, number = numbered(layer.name)
-        name = f"{kind}_{number - min(numbers)}".removesuffix("_0") if kind in counted else layer.name
+    for name, layer in zip(first_names(network.layers), network.layers, strict=True):
         for weight in layer.weights:
             assert shapes[f"{name}/{weight.name}"] == tuple(weight.shape)
 
