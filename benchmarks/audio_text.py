@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # The torch side is the reference of the parity tests.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "parity")]
 
-from turns import medians  # noqa: E402
+from turns import beside_ours, medians  # noqa: E402
 
 BATCH, CLASSES, RATE = 30, 4, 16000
 LEARNING_RATE, L2 = 3e-3, 6e-3
@@ -159,8 +159,7 @@ def main():
         calls = {name: sides[name](fusion, batches, options) for name in options.sides.split("+")}
         seconds = dict(zip(calls, medians(list(calls.values()), options.rounds, clock=clock), strict=True))
         for name, value in seconds.items():
-            ratio = f", {value / seconds['ours']:.2f} times ours" if "ours" in seconds and name != "ours" else ""
-            each = 1000 * value / len(batches)
+            each, ratio = 1000 * value / len(batches), beside_ours(seconds, name)
             print(f"{fusion:13} {name:9} {each:8.1f} ms an update, {audio / value:6.0f} s of audio a second{ratio}")
     print(f"load {os.getloadavg()}", flush=True)
 

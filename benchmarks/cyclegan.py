@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # The torch side is the reference of the parity tests; vectors and config are those of the other tests.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "parity")]
 
-from turns import medians  # noqa: E402
+from turns import beside_ours, floor, made, medians  # noqa: E402
 
 SIDES = ("ours", "torch", "compiled", "members")
 EMOTIONS, FEATURES, SOURCES, COUNT = 4, 1582, 512, 256
@@ -154,32 +154,15 @@ def work(stage, options):
     return 2 * (generators + judged + classified) + learned, moved + EMOTIONS * 2 * weights["judge"] * 40
 
 
-def machine():
-    """Operations a second of a large matrix product and bytes a second of a large sum, here and now."""
-    side, length = (8192, 2**28) if jax.default_backend() == "gpu" else (2048, 2**25)
-    a, x = jnp.ones((side, side)), jnp.ones(length)
-    product, add = jax.jit(lambda a: a @ a), jax.jit(lambda x: x + 1.0)
-    calls = [lambda: product(a).block_until_ready(), lambda: add(x).block_until_ready()]
-    multiply, move = medians(calls, 5)
-    return 2 * side**3 / multiply, 2 * 4 * length / move
-
-
 def compare(stage, options):
     """Prints the lines of one stage."""
-    build = {
+    makers = {
         "ours": partial(ours, stage, 1, options),
         "torch": partial(theirs, stage, options, compile_it=False),
         "compiled": partial(theirs, stage, options, compile_it=True),
         "members": partial(ours, stage, options.members, options),
     }
-    calls = {}
-    for side in options.sides:
-        try:
-            calls[side] = build[side]()
-        except Exception as error:
-            if side != "compiled":
-                raise
-            print(f"compiled: skipped, torch.compile does not work here: {str(error).splitlines()[0]}", flush=True)
+    calls = made(makers, options.sides)
     names = [name for name in calls if name != "members"]
     seconds = dict(zip(names, medians([calls[name] for name in names], options.rounds), strict=True))
     if "members" in calls:  # apart from the others, whose memory bandwidth it would take
@@ -187,17 +170,12 @@ def compare(stage, options):
         seconds |= dict(zip(both, medians([calls[name] for name in both], options.rounds), strict=True))
     seconds = {name: value / options.updates for name, value in seconds.items()}
     for name, value in seconds.items():
-        ratio = f", {value / seconds['ours']:.2f} times ours" if "ours" in seconds and name != "ours" else ""
-        print(f"{stage:11} {name:9} {value:8.4f} s an update{ratio}", flush=True)
-    (operations, moved), (rate, bandwidth) = work(stage, options), machine()
-    floor = operations / rate + moved / bandwidth
-    print(
-        f"{stage:11} floor     {floor:8.4f} s: {operations / 1e9:.1f}e9 operations at {rate / 1e9:.0f}e9 a second, "
-        f"{moved / 1e9:.2f}e9 bytes at {bandwidth / 1e9:.1f}e9 a second"
-    )
+        print(f"{stage:11} {name:9} {value:8.4f} s an update{beside_ours(seconds, name)}", flush=True)
+    least, why = floor(*work(stage, options))
+    print(f"{stage:11} floor     {least:8.4f} s: {why}")
     for name, count in (("ours", 1), ("members", options.members)):
         if name in seconds:
-            print(f"{stage:11} {name}: {count * floor / seconds[name]:.0%} of the floor reached", flush=True)
+            print(f"{stage:11} {name}: {count * least / seconds[name]:.0%} of the floor reached", flush=True)
 
 
 def main():

@@ -29,8 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # The torch side is the reference of the parity tests; speech is that of the other tests.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "parity")]
 
-from cyclegan import machine  # noqa: E402
-from turns import medians  # noqa: E402
+from turns import beside_ours, floor, made, medians  # noqa: E402
 
 SIDES = ("ours", "torch", "last", "compiled")
 HIDDEN, LATENT, POINTS, LAYERS = 128, 100, 5, 4
@@ -150,33 +149,21 @@ def compare(model, options):
         f"batch {config.batch_size}, {config.dtype}",
         flush=True,
     )
-    build = {
+    makers = {
         "ours": partial(ours, config, options),
         "torch": partial(theirs, config, options),
         "last": partial(theirs, config, options, last=True),
         "compiled": partial(theirs, config, options, compile_it=True),
     }
-    calls = {}
-    for side in options.sides:
-        try:
-            calls[side] = build[side]()
-        except Exception as error:
-            if side != "compiled":
-                raise
-            print(f"compiled: skipped, torch.compile does not work here: {str(error).splitlines()[0]}", flush=True)
+    calls = made(makers, options.sides)
     seconds = dict(zip(calls, medians(list(calls.values()), options.rounds), strict=True))
     seconds = {name: value / options.updates for name, value in seconds.items()}
     for name, value in seconds.items():
-        ratio = f", {value / seconds['ours']:.2f} times ours" if "ours" in seconds and name != "ours" else ""
-        print(f"{model:15} {name:9} {value:8.3f} s a round{ratio}", flush=True)
-    (operations, moved), (rate, bandwidth) = work(config), machine()
-    floor = operations / rate + moved / bandwidth
-    print(
-        f"{model:15} floor     {floor:8.3f} s: {operations / 1e9:.0f}e9 operations at {rate / 1e9:.0f}e9 a second, "
-        f"{moved / 1e9:.2f}e9 bytes at {bandwidth / 1e9:.1f}e9 a second"
-    )
+        print(f"{model:15} {name:9} {value:8.3f} s a round{beside_ours(seconds, name)}", flush=True)
+    least, why = floor(*work(config))
+    print(f"{model:15} floor     {least:8.3f} s: {why}")
     for name, value in seconds.items():
-        print(f"{model:15} {name}: {floor / value:.0%} of the floor reached", flush=True)
+        print(f"{model:15} {name}: {least / value:.0%} of the floor reached", flush=True)
 
 
 def main():

@@ -14,3 +14,44 @@ def medians(calls, rounds, *, clock=time.perf_counter):
             if turn:
                 taken.append(clock() - start)
     return [statistics.median(taken) for taken in seconds]
+
+
+def made(makers, sides):
+    """{side: its call}, each made by its maker; `compiled` is left out, with a word, where torch cannot compile."""
+    calls = {}
+    for side in sides:
+        try:
+            calls[side] = makers[side]()
+        except Exception as error:
+            if side != "compiled":
+                raise
+            print(f"compiled: skipped, torch.compile does not work here: {str(error).splitlines()[0]}", flush=True)
+    return calls
+
+
+def beside_ours(seconds, side):
+    """How many times as long as `ours` a side takes, to stand behind its own figure; "" without the two."""
+    return f", {seconds[side] / seconds['ours']:.2f} times ours" if "ours" in seconds and side != "ours" else ""
+
+
+def floor(operations, moved):
+    """(seconds, a text) that so many operations and bytes moved take at the machine's rates, measured here and now."""
+    rate, bandwidth = machine()
+    text = (
+        f"{operations / 1e9:.1f}e9 operations at {rate / 1e9:.0f}e9 a second, "
+        f"{moved / 1e9:.2f}e9 bytes at {bandwidth / 1e9:.1f}e9 a second"
+    )
+    return operations / rate + moved / bandwidth, text
+
+
+def machine():
+    """Operations a second of a large matrix product and bytes a second of a large sum, here and now."""
+    import jax
+    import jax.numpy as jnp
+
+    side, length = (8192, 2**28) if jax.default_backend() == "gpu" else (2048, 2**25)
+    a, x = jnp.ones((side, side)), jnp.ones(length)
+    product, add = jax.jit(lambda a: a @ a), jax.jit(lambda x: x + 1.0)
+    calls = [lambda: product(a).block_until_ready(), lambda: add(x).block_until_ready()]
+    multiply, move = medians(calls, 5)
+    return 2 * side**3 / multiply, 2 * 4 * length / move

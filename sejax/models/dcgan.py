@@ -32,43 +32,39 @@ _Dense = partial(nn.Dense, kernel_init=_kernel_init)
 _Norm = partial(BatchNorm, scale_init=_scale_init)
 
 
-class _Halving(nn.Module):
-    """A convolution with stride 2: [B, H, W, C] to [B, H / 2, W / 2, filters]; parameters kernel and bias."""
+class _Resampling(nn.Module):
+    """A convolution with stride 2 or its adjoint. Parameters: kernel [side, side, C, D], and bias where it has one."""
 
     filters: int
     side: int
     use_bias: bool = False
     dtype: Any = None
+
+    def resampled(self, x, channels, resample):
+        """``resample(x, kernel)``, kernel [side, side, *channels], and the bias."""
+        kernel = self.param("kernel", _kernel_init, (self.side, self.side, *channels))
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.filters,)) if self.use_bias else None
+        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        x = resample(x, kernel)
+        return x if bias is None else x + bias
+
+
+class _Halving(_Resampling):
+    """The convolution: [B, H, W, C] to [B, H / 2, W / 2, filters]."""
 
     @nn.compact
     def __call__(self, x):
         """Convolve x, [B, H, W, C]."""
-        kernel = self.param("kernel", _kernel_init, (self.side, self.side, x.shape[-1], self.filters))
-        bias = self.param("bias", nn.initializers.zeros_init(), (self.filters,)) if self.use_bias else None
-        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        x = halve(x, kernel)
-        return x if bias is None else x + bias
+        return self.resampled(x, (x.shape[-1], self.filters), halve)
 
 
-class _Doubling(nn.Module):
-    """The adjoint of a `_Halving` of `filters` channels: [B, H, W, C] to [B, 2 H, 2 W, filters].
-
-    The kernel is the convolution's, [side, side, filters, C].
-    """
-
-    filters: int
-    side: int
-    use_bias: bool = False
-    dtype: Any = None
+class _Doubling(_Resampling):
+    """The adjoint of a `_Halving` of `filters` channels, with its kernel: [B, H, W, C] to [B, 2 H, 2 W, filters]."""
 
     @nn.compact
     def __call__(self, x):
         """Apply the adjoint to x, [B, H, W, C]."""
-        kernel = self.param("kernel", _kernel_init, (self.side, self.side, self.filters, x.shape[-1]))
-        bias = self.param("bias", nn.initializers.zeros_init(), (self.filters,)) if self.use_bias else None
-        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        x = double(x, kernel)
-        return x if bias is None else x + bias
+        return self.resampled(x, (self.filters, x.shape[-1]), double)
 
 
 class Trunk(nn.Module):

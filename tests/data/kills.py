@@ -1,7 +1,9 @@
 """Preparations in processes of their own that kill themselves at a chosen place, and interrupted ones in this one."""
 
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +47,20 @@ class Preparation:
         script = _SCRIPT.format(setup=self.setup, places=self.places, call=self.call)
         command = [sys.executable, "-c", script, str(source), str(data), place, str(count)]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).returncode
+
+    def killed_and_whole(
+        self, source: Path, folder: Path, places: Sequence[tuple[str, int]], *, finished: str, pattern: str = "**/*"
+    ) -> tuple[dict[str, bytes], dict[str, bytes]]:
+        """The files of a preparation that was killed in one place after the other, and of one that never was.
+
+        `finished`: what a set's files look like that must not be there after a kill; `pattern`: the files to return.
+        """
+        for place, count in places:
+            assert self.run(source, folder / "killed", place, count) == -signal.SIGKILL, place
+            assert not list((folder / "killed").glob(finished)), place
+        for name in ("killed", "whole"):
+            assert self.run(source, folder / name) == 0
+        return contents(folder / "killed", pattern), contents(folder / "whole", pattern)
 
 
 def contents(data: Path, pattern: str = "**/*") -> dict[str, bytes]:

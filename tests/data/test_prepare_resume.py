@@ -1,11 +1,10 @@
 """Kills: a preparation that is killed at any place goes on where it was, and ends with the same bytes."""
 
-import signal
 from pathlib import Path
 
 import pytest
 import speech_like
-from kills import Preparation, contents, interrupted
+from kills import Preparation, interrupted
 
 from sejax import corpora
 from sejax.corpora import groups
@@ -40,12 +39,8 @@ groups.LEAST = 2.0
 def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path):
     source = speech_like.corpus(tmp_path / "source", LENGTHS)
     places = [("decode", 3), ("shard", 1), ("link", 1), ("block", 1), ("append", 1), ("journal", 1), ("index", 4)]
-    for place, count in places:
-        assert PREPARATION.run(source, tmp_path / "killed", place, count) == -signal.SIGKILL, place
-        assert not list((tmp_path / "killed").glob("*/spectrograms-*[!d]/settings.json"))
-    assert PREPARATION.run(source, tmp_path / "killed") == 0
-    assert PREPARATION.run(source, tmp_path / "whole") == 0
-    killed, whole = contents(tmp_path / "killed"), contents(tmp_path / "whole")
+    finished = "*/spectrograms-*[!d]/settings.json"
+    killed, whole = PREPARATION.killed_and_whole(source, tmp_path, places, finished=finished)
     assert killed.keys() == whole.keys()
     assert not [name for name in killed if "unfinished" in name or "shards" in name or "incomplete" in name]
     # TFDS notes the time of writing; everything else is equal byte for byte.

@@ -1,12 +1,11 @@
 """Kills and long recordings: what a preparation of whole-utterance spectrograms survives, and what it costs."""
 
-import signal
 import tracemalloc
 
 import numpy as np
 import pytest
 import speech_like
-from kills import Preparation, contents, interrupted
+from kills import Preparation, interrupted
 
 from sejax.corpora import groups
 from sejax.data import prepare_utterances as module
@@ -38,12 +37,9 @@ groups.LEAST = 2.0
 @pytest.mark.slow
 def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path):
     source = speech_like.corpus(tmp_path / "source", LENGTHS)
-    for place, count in (("frames", 3), ("append", 1), ("journal", 1), ("finish", 0), ("column", 4)):
-        assert PREPARATION.run(source, tmp_path / "killed", place, count) == -signal.SIGKILL, place
-        assert not list((tmp_path / "killed").glob("*/utterance_spectrograms-*[!d]/settings.json"))
-    assert PREPARATION.run(source, tmp_path / "killed") == 0
-    assert PREPARATION.run(source, tmp_path / "whole") == 0
-    killed, whole = contents(tmp_path / "killed", SET), contents(tmp_path / "whole", SET)
+    places = [("frames", 3), ("append", 1), ("journal", 1), ("finish", 0), ("column", 4)]
+    finished = "*/utterance_spectrograms-*[!d]/settings.json"
+    killed, whole = PREPARATION.killed_and_whole(source, tmp_path, places, finished=finished, pattern=SET)
     assert len(whole) == 16 and killed == whole
 
 

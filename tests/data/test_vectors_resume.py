@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import speech_like
-from kills import Preparation, contents
+from kills import Preparation
 
 from sejax.audio.opensmile import SIZE, Extractor
 from sejax.corpora.problems import Problem
@@ -54,12 +54,8 @@ def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path, opensm
     source = speech_like.corpus(tmp_path / "source", LENGTHS)
     places = [("extract", 1), ("append", 0), ("append", 1), ("journal", 1), ("finish", 0), ("column", 2)]
     places += [("index", 1), ("left out", 0)]
-    for place, count in places:
-        assert PREPARATION.run(source, tmp_path / "killed", place, count) == -signal.SIGKILL, place
-        assert not list((tmp_path / "killed").glob("*/emobase2010-*[!d]/features.npy"))
-    assert PREPARATION.run(source, tmp_path / "killed") == 0
-    assert PREPARATION.run(source, tmp_path / "whole") == 0
-    killed, whole = contents(tmp_path / "killed", SET), contents(tmp_path / "whole", SET)
+    finished = "*/emobase2010-*[!d]/features.npy"
+    killed, whole = PREPARATION.killed_and_whole(source, tmp_path, places, finished=finished, pattern=SET)
     assert len(whole) == 8 and killed == whole
     assert vectors.load(next((tmp_path / "whole").glob("*/emo*"))).utterance_ids == ("u0", "u1", "u3", "u4", "u5", "u6")
 

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -233,10 +232,9 @@ def small_groups(monkeypatch):
 @pytest.mark.slow
 def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path, small_groups):
     source = broken(tmp_path / "source")
-    for place, count in (("utterance", 3), ("append", 2), ("journal", 1), ("index", 1)):
-        assert PREPARATION.run(source, tmp_path / "killed", place, count) == -signal.SIGKILL, place
-        assert not list((tmp_path / "killed").glob("*/waveforms-*[!d]/settings.json"))
-    killed, whole = (contents(prepare(source, tmp_path / name)) for name in ("killed", "whole"))
+    places = [("utterance", 3), ("append", 2), ("journal", 1), ("index", 1)]
+    finished = "*/waveforms-*[!d]/settings.json"
+    killed, whole = PREPARATION.killed_and_whole(source, tmp_path, places, finished=finished, pattern="*/waveforms-*/*")
     assert len(whole) == 14 and killed == whole
     assert load(next((tmp_path / "killed").glob("*/waveforms-*"))).transcripts == (*TEXTS[:3], *TEXTS[4:])
 

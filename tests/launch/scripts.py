@@ -1,5 +1,6 @@
 """Launch scripts as a user runs them, in processes of their own, and the runs that tests ask of them."""
 
+import json
 import os
 import random
 import signal
@@ -31,6 +32,11 @@ def launch(script: str, *arguments: str, timeout: float | None = 300) -> subproc
     """Runs launch/SCRIPT.py to its end, or kills it with SIGKILL after ``timeout`` seconds."""
     command = [sys.executable, f"launch/{script}.py", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, env=os.environ)
+
+
+def results(workdir: Path) -> dict:
+    """What a finished run's results.json holds."""
+    return json.loads((workdir / "results.json").read_text())
 
 
 def checkpoints(workdir: Path) -> list[str]:

@@ -1,6 +1,5 @@
 """Audio and text from IEMOCAP's original files to predictions of plain audio with its words: every command."""
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 import rated_iemocap
 import soundfile
-from scripts import launch
+from scripts import launch, results
 
 from sejax.data.catalogue import find_waveforms
 from sejax.experiments.prediction import Predictor
@@ -49,10 +48,6 @@ def trained(tmp_path_factory, data_dir):
         assert done.returncode == 0, done.stderr
         assert "shapes of batches, each compiled once" in done.stderr and "padding" in done.stderr
         yield workdir
-
-
-def results(workdir):
-    return json.loads((workdir / "results.json").read_text())
 
 
 def test_a_run_holds_every_figure_of_both_fusions(trained, data_dir):

@@ -1,18 +1,13 @@
 """CycleGANs from training to classifiers of what they make: in stages, killed in either, used by other commands."""
 
-import json
 import random
 import signal
 
 import pytest
 import toy_vectors
-from scripts import AUGMENTATION, CYCLEGAN, checkpoints, kill_once, launch
+from scripts import AUGMENTATION, CYCLEGAN, checkpoints, kill_once, launch, results
 
 from sejax.data import synthetic_vectors
-
-
-def results(workdir):
-    return json.loads((workdir / "results.json").read_text())
 
 
 def refused(script, *arguments):

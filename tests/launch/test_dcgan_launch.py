@@ -11,7 +11,7 @@ import pytest
 import rated_iemocap
 import soundfile
 from ami_tree import ami_tree
-from scripts import launch
+from scripts import launch, results
 
 from sejax.core.packed import unpack
 from sejax.data.catalogue import find_utterance_spectrograms
@@ -61,10 +61,6 @@ def rater(tmp_path_factory, prepared):
         done = launch("train", *TRAIN, f"--data_dir={prepared[0]}", f"--workdir={workdir}")
         assert done.returncode == 0, done.stderr
         yield workdir
-
-
-def results(workdir):
-    return json.loads((workdir / "results.json").read_text())
 
 
 def test_both_corpora_are_prepared_from_their_original_files(prepared):

@@ -5,12 +5,8 @@ import json
 import numpy as np
 import pytest
 import soundfile
-from scripts import TRAIN, launch
+from scripts import TRAIN, launch, results
 from tones import CLASSES, tone
-
-
-def results(workdir):
-    return json.loads((workdir / "results.json").read_text())
 
 
 def test_a_run_leaves_results_report_config_checkpoints_and_events(finished):

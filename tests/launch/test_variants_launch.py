@@ -1,17 +1,12 @@
 """Several networks in one run: trained in turn, resumed between and inside them, evaluated and used for prediction."""
 
-import json
 import random
 import signal
 
 import numpy as np
 import soundfile
-from scripts import TRANSFER, checkpoints, kill_once, launch
+from scripts import TRANSFER, checkpoints, kill_once, launch, results
 from tones import tone
-
-
-def results(workdir):
-    return json.loads((workdir / "results.json").read_text())
 
 
 def test_a_comparison_keeps_every_network_apart_and_reports_them_together(compared):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sejax.report import drawing
 from sejax.report.published import figures
 from sejax.report.published.pseudo_labelling import published
 from sejax.report.results import summaries, summarise
@@ -194,3 +195,11 @@ def failed_results():
     made["members"][2]["failed"] = {"step": 120, "reason": "the training loss is NaN"}
     made["summary"] = summarise(made["members"])
     return made
+
+
+@pytest.fixture
+def panels(monkeypatch):
+    """The axes of the figures that are drawn, which are not written."""
+    kept = []
+    monkeypatch.setattr(drawing, "_export", lambda figure, format, name: kept.extend(figure.axes))
+    return kept

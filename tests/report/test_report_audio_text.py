@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from audio_text_runs import CLASSES, make_audio_text_results
+from reading import cell, signed
 
 from sejax.report.audio_text import chance, informative, leading, verdict
 from sejax.report.audio_text_data_tables import analysed, loudness_table, shape_table, vocabulary_table, word_table
@@ -46,15 +47,6 @@ def values(run, name, metric="test/uar"):
 def told(numbers):
     numbers = np.array(list(numbers))
     return f"{np.mean(numbers):.3f} ± {np.std(numbers, ddof=1):.3f}"
-
-
-def signed(text):
-    return text if text.startswith("-") else f"+{text}"
-
-
-def cell(table, row, column, occurrence=0):
-    places = [place for place, name in enumerate(table.columns) if name == column]
-    return table.rows[row][places[occurrence]]
 
 
 def test_headline_is_table_four_with_a_row_of_chance(run):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from audio_text_runs import CLASSES, make_audio_text_results
+from reading import points
 
-from sejax.report import drawing
 from sejax.report.audio_text_figures import attention_by_class, fusion_scores, modality_gains, modality_scores
 from sejax.report.audio_text_sections import VIEW
 from sejax.report.confusion import confusion_with_shares
@@ -21,20 +21,8 @@ def run():
     return make_audio_text_results(names=NAMES, folds=3, epochs=2, examples=0)
 
 
-@pytest.fixture
-def panels(monkeypatch):
-    """The axes of the figures that are drawn, which are not written."""
-    kept = []
-    monkeypatch.setattr(drawing, "_export", lambda figure, format, name: kept.extend(figure.axes))
-    return kept
-
-
 def values(run, name, metric="test/uar"):
     return np.array([m["metrics"][metric] for m in run["members"] if m["fusion"] == name])
-
-
-def points(axes):
-    return {tuple(np.round(np.asarray(line.get_xdata(), dtype=float), 6)) for line in axes.lines}
 
 
 def test_bars_begin_at_chance_and_end_at_the_mean(run, panels):

@@ -1,15 +1,10 @@
 import numpy as np
 import pytest
+from reading import column
 
 from sejax.report.comparison import comparison, row_order, run_names
 from sejax.report.run_tables import figures_at, headline, member_table, paper_figures
 from sejax.report.tables import Strong
-
-
-def column(table, name, occurrence=0):
-    """The cells below the `occurrence`-th column of that name."""
-    places = [place for place, title in enumerate(table.columns) if title == name]
-    return [row[places[occurrence]] for row in table.rows]
 
 
 def test_headline_sets_each_iteration_beside_the_paper(results):

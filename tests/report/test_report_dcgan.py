@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from dcgan_runs import CLASSES, MODELS, make_dcgan_results
+from reading import cell, signed
 
 from sejax.report.dcgan import models, pooled
 from sejax.report.dcgan_sections import VIEW
@@ -42,15 +43,6 @@ def values(run, model, metric="test/uar"):
 def told(numbers, scale=100, digits=2):
     numbers = scale * np.array(list(numbers))
     return f"{np.mean(numbers):.{digits}f} ± {np.std(numbers, ddof=1):.{digits}f}"
-
-
-def signed(text):
-    return text if text.startswith("-") else f"+{text}"
-
-
-def cell(table, row, column, occurrence=0):
-    places = [place for place, name in enumerate(table.columns) if name == column]
-    return table.rows[row][places[occurrence]]
 
 
 def test_headline_is_table_two_beside_the_papers(run):

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 from dcgan_runs import MODELS, make_dcgan_results
+from reading import points
 
 from sejax.errors import InputError
 from sejax.report import drawing
@@ -23,20 +24,8 @@ def run():
     return make_dcgan_results(folds=2, epochs=4, gallery=SMALL)
 
 
-@pytest.fixture
-def panels(monkeypatch):
-    """The axes of the figures that are drawn, which are not written."""
-    kept = []
-    monkeypatch.setattr(drawing, "_export", lambda figure, format, name: kept.extend(figure.axes))
-    return kept
-
-
 def values(run, model, metric="test/uar"):
     return np.array([m["metrics"][metric] for m in run["members"] if m["model"] == model])
-
-
-def points(axes):
-    return {tuple(np.round(np.asarray(line.get_xdata(), dtype=float), 6)) for line in axes.lines}
 
 
 def first_gan(run):

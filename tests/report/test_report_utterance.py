@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from audio_text_runs import CLASSES, make_example
 
-from sejax.report import drawing, utterance
+from sejax.report import utterance
 from sejax.report.drawing import BLUE, ORANGE
 from sejax.report.utterance import STRONGEST, explained, title
 
@@ -19,14 +19,6 @@ def example():
     made["word_importance"] = [0.4, -0.2, 0.0, 0.1]
     made["audio_importance"] = [0.2] * 100 + [-0.1] * 140
     return made
-
-
-@pytest.fixture
-def panels(monkeypatch):
-    """The axes of the figures that are drawn, which are not written."""
-    kept = []
-    monkeypatch.setattr(drawing, "_export", lambda figure, format, name: kept.extend(figure.axes))
-    return kept
 
 
 def shades(axes):

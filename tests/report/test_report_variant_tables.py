@@ -1,16 +1,11 @@
 import numpy as np
 import pytest
+from reading import column
 
 from sejax.report.results import summaries
 from sejax.report.run_tables import headline, member_table
 from sejax.report.tables import Strong
 from sejax.report.variant_tables import variant_comparison
-
-
-def cells(table, name, occurrence=0):
-    """The cells below the `occurrence`-th column of that name."""
-    places = [place for place, title in enumerate(table.columns) if title == name]
-    return [row[places[occurrence]] for row in table.rows]
 
 
 def test_headline_has_table_two_and_the_test_part_beside_each_other(transfer_run):
@@ -20,15 +15,15 @@ def test_headline_has_table_two_and_the_test_part_beside_each_other(transfer_run
         *("training loss", "paper", "validation loss", "paper", "test accuracy, chunk", "test UAR, chunk"),
         *("test accuracy, utterance", "test UAR, utterance"),
     )
-    assert cells(table, "model")[::3] == ["resnet50", "squeezenet1_1", "wide_resnet50_2", "inception_v3"]
-    assert cells(table, "learning rate")[:3] == ["0.0001 (published)", "0.01 (tuned)", "1"]
-    assert cells(table, "paper", 0)[::3] == ["0.997", "0.578", "0.857", "0.385"]
-    assert cells(table, "paper", 1)[::3] == ["0.998", "0.463", "0.789", "0.385"]
-    assert cells(table, "paper", 2)[::3] == ["0.0236", "7.2", "6.12", "9.8"]
-    assert cells(table, "paper", 3)[::3] == ["0.023", "9.6", "6.23", "9.8"]
-    assert set(cells(table, "paper", 3)[1:3]) == {"–"}
+    assert column(table, "model")[::3] == ["resnet50", "squeezenet1_1", "wide_resnet50_2", "inception_v3"]
+    assert column(table, "learning rate")[:3] == ["0.0001 (published)", "0.01 (tuned)", "1"]
+    assert column(table, "paper", 0)[::3] == ["0.997", "0.578", "0.857", "0.385"]
+    assert column(table, "paper", 1)[::3] == ["0.998", "0.463", "0.789", "0.385"]
+    assert column(table, "paper", 2)[::3] == ["0.0236", "7.2", "6.12", "9.8"]
+    assert column(table, "paper", 3)[::3] == ["0.023", "9.6", "6.23", "9.8"]
+    assert set(column(table, "paper", 3)[1:3]) == {"–"}
     values = [m["metrics"]["valid/accuracy"] for m in transfer_run["members"][3:6]]
-    assert cells(table, "validation accuracy")[1] == f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
+    assert column(table, "validation accuracy")[1] == f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
     assert "iemocap, protocol utterance" in table.caption and "3 members each" in table.caption
 
 
@@ -53,14 +48,14 @@ def test_a_run_without_published_settings_has_no_paper_column(fabricate_transfer
     assert "paper" not in table.columns
     assert "training accuracy" in table.columns
     assert table.notes[0] == "The paper has no figure for these settings."
-    assert cells(table, "learning rate")[:2] == ["0.01 (tuned)", "1"]
+    assert column(table, "learning rate")[:2] == ["0.01 (tuned)", "1"]
 
 
 def test_variants_with_failed_members_say_how_many_stand_behind_a_row(fabricate_transfer):
     run = fabricate_transfer(models=("resnet50",))
     run["members"][4]["failed"] = {"step": 9, "reason": "NaN"}
     run |= summaries(run["members"])
-    assert cells(headline(run), "members") == ["3", "3 (1 failed)", "3"]
+    assert column(headline(run), "members") == ["3", "3 (1 failed)", "3"]
 
 
 def test_variants_of_another_kind_have_a_row_each():
@@ -122,4 +117,4 @@ def test_comparison_groups_by_fields_of_runs_and_of_variants(fabricate_transfer)
 def test_equal_rows_of_two_runs_are_told_apart_by_the_runs_name(fabricate_transfer):
     run = fabricate_transfer(models=("resnet50",), seeds=1)
     (table,) = variant_comparison([{"run": "one", **run}, {"run": "two", **run}])
-    assert cells(table, "run") == ["one"] * 3 + ["two"] * 3
+    assert column(table, "run") == ["one"] * 3 + ["two"] * 3

@@ -58,7 +58,7 @@ class Rounds:
         for name in self.trained_by:
             if name != "generator":
                 losses = self.networks.losses if name == "rest" else (name,)
-                state, (found, _) = self._descend(state, name, partial(self._objective, batch=batch, losses=losses))
+                state, found = self._descend(state, name, partial(self._objective, batch=batch, losses=losses))
                 metrics |= found
         return state.replace(step=state.step + 1), metrics
 
@@ -87,7 +87,7 @@ class Rounds:
         return state, metrics, crops
 
     def _objective(self, params, statistics, *, batch, losses):
-        """The sum of some losses, and what they leave and tell: (loss, (statistics, (metrics, None)))."""
+        """The sum of some losses, and what they leave and tell: (loss, (statistics, metrics))."""
         total, metrics = 0.0, {}
         if "discriminator" in losses:
             total, statistics, metrics = self._judge(params, statistics, batch["real"], batch["generated"])
@@ -95,7 +95,7 @@ class Rounds:
         if rated:
             loss, statistics, scores = self._rate(params, statistics, batch, rated)
             total, metrics = total + loss, metrics | scores
-        return total, (statistics, (metrics, None))
+        return total, (statistics, metrics)
 
     def _judge(self, params, statistics, real, generated):
         """The discriminator's loss: real and generated crops are batches of their own, as in DCGAN.
