@@ -9,6 +9,8 @@ import pytest
 import toy_dialogue
 
 from sejax.data.word_vectors import WordVectors
+from sejax.engine.backend import run_settings
+from sejax.engine.run import run
 from sejax.errors import InputError
 from sejax.experiments.audio_text.assembly import assemble, described, posteriors, variants
 from sejax.models.audio_text import FUSIONS
@@ -64,6 +66,19 @@ def test_what_a_run_says_of_its_batches_and_words():
     assert data["parts"] == {"train": [32, 32], "valid": [16, 16], "test": [32, 32]}
     told = described(data | {"vectors": {"file": "a.bin", "types": 0.5, "words": 0.75}})
     assert "2 shapes of batches" in told and "vectors of a.bin: 50.0% of types, 75.0% of words" in told
+
+
+def test_as_published_nothing_validates_and_the_last_epoch_stays(tmp_path):
+    config = get_config("runlocal,corpus=spoken,protocol=utterance,validation=0,keep=last,only_folds=1")
+    config.fusions, config.folds = ("text",), 10
+    assembly = assemble(variants(config)["text"], toy_dialogue.spoken())
+    assert assembly.about["data"]["parts"] == {"train": [72], "valid": [0], "test": [8]}
+    (member,) = run(assembly, run_settings(config), tmp_path, seed=0)
+    assert member["failed"] is None and member["epochs"] == member["best_epoch"] == config.epochs == 2
+    assert {"test/uar", "test/accuracy"} <= member["metrics"].keys()
+    told = member["metrics"].keys() | {name for row in member["history"] for name in row}
+    assert not [name for name in told if name.startswith("valid/")]
+    assert np.isfinite([row["train/loss"] for row in member["history"]]).all()
 
 
 def test_recordings_that_are_too_long_are_cut_and_count_once():

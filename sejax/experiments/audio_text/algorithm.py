@@ -70,9 +70,12 @@ class Method:
         )
 
     def _batches(self, key, step, active, bucket, batches, *, shuffle=True) -> Plan:
-        """An epoch's batches, those of all members of about the same lengths at the same time."""
+        """An epoch's batches, those of all members of about the same lengths at the same time.
+
+        Of a part without batches an empty one stands for their shape.
+        """
         seed, shared = (seed_of(stream(root, "order", step)) for root in (key, root_key(0)))
-        sizes = {"batch_size": self.batch_size, "batches": batches}
+        sizes = {"batch_size": self.batch_size, "batches": max(batches, 1)}
         return Plan(*epoch_batches(seed, bucket, active, **sizes, shuffle=shuffle, batch_seed=shared))
 
     @property
@@ -162,7 +165,8 @@ class Method:
     def conclude(self, state: AudioTextState, metrics, data):
         """Posteriors of the held-out utterances, each the mean over its pieces, and what some of them rest on."""
         posterior, utterance = metrics["posterior"].compute(), data["utterance"]
-        record = {"epochs": state.stopping.epochs, "best_epoch": state.stopping.best_epoch + 1}
+        epochs, best = state.stopping.epochs, state.stopping.best_epoch + 1
+        record = {"epochs": epochs, "best_epoch": best if self.settings.keep == "best" else epochs}
         for name, part in (("test", TEST), ("valid", VALIDATION)):
             found = test_confusions(posterior, state.part == part, data)
             record[f"confusion/{name}"] = found["confusion/test_utterance"]
@@ -192,7 +196,7 @@ def make_experiment(
       network: see `sejax.experiments.audio_text.networks`.
       settings: the method's numbers.
       num_classes: C. batch_size: B.
-      lengths: batches of an epoch, of a validation, and of a test, the most that a member has.
+      lengths: batches of an epoch, of a validation (0: nothing validates), and of a test, the most that a member has.
 
     Returns:
       An Experiment. ``init``'s member is ``{"part": i8[N], "lookup": i32[types], "drop": f32[types],
