@@ -93,6 +93,20 @@ def test_members_under_vmap_are_each_alone(variables, evaluated):
     assert not np.allclose(found["logits"][0], found["logits"][1])
 
 
+def test_a_row_that_fills_up_enters_no_statistic_where_padding_is_pooled_either(variables):
+    padded = AudioText("audio", 3, 9, pool_padding=True, **SMALL)
+    given = {name: {part: tree for part, tree in of.items() if part != "text"} for name, of in variables.items()}
+
+    def moved(*rows):
+        return padded.apply(given, *rows, train=True, seed=jnp.uint32(5), mutable=["batch_stats"])[1]
+
+    rows = batch()
+    fewer = [np.delete(array, FILLS_UP, axis=0) for array in rows]
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), compiled(moved, *rows), compiled(moved, *fewer)
+    )
+
+
 @pytest.mark.parametrize("fusion", FUSIONS)
 def test_a_network_has_the_branches_that_its_fusion_uses(fusion):
     network = AudioText(fusion, 3, 9, **SMALL)
