@@ -84,3 +84,9 @@ def test_settled_statistics_of_equal_batches_are_that_batchs():
     found = settled({"running": running, "passes": jnp.float32(3)})
     np.testing.assert_allclose(found["mean"], x[REAL].mean(0), rtol=1e-5)
     np.testing.assert_allclose(found["var"], x[REAL].var(0, ddof=1), rtol=1e-5)
+
+
+def test_initialising_with_a_batch_leaves_mean_0_and_variance_1():
+    first = MaskedBatchNorm(4).init(jax.random.key(0), real_moments(example(), LENGTH))["batch_stats"]
+    np.testing.assert_array_equal(first["mean"], np.zeros(4))
+    np.testing.assert_array_equal(first["var"], np.ones(4))
