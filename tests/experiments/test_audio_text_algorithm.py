@@ -34,8 +34,15 @@ class Plain(Network):
 
     def train(self, params, statistics, batch, rows, count, seed):
         del count, seed
+        return self.linear(params, batch, rows), statistics
+
+    def infer(self, params, statistics, batch, lookup):
+        del statistics
+        return self.linear(params, batch, lookup[batch["words"]])
+
+    def linear(self, params, batch, rows):
         features = [batch["waveform"].mean(1, keepdims=True), params["text"]["embed"]["embedding"][rows[:, 0]]]
-        return {"logits": jnp.concatenate(features, 1) @ params["output"]}, statistics
+        return {"logits": jnp.concatenate(features, 1) @ params["output"]}
 
 
 def make_method(**settings):
@@ -110,6 +117,29 @@ def test_given_vectors_stand_in_the_rows_of_their_words_and_stay_as_they_are_unl
         moved = np.abs(np.asarray(after.params["text"]["embed"]["embedding"]) - first).max()
         assert (moved > 0) == tuned
         assert np.abs(np.asarray(after.params["output"]) - state.params["output"]).max() > 0
+
+
+def test_words_that_are_left_out_do_not_train():
+    method, batch = make_method(), make_batch(0)
+    state = make_state(method, vectors=jnp.arange(6.0).reshape(3, 2))
+    step = jax.jit(method.step)
+    silent = {"words": jnp.zeros_like(batch["words"]), "word_count": jnp.zeros(BATCH, jnp.int32)}
+    without, _ = step(state, batch | silent)
+    dropped, _ = step(state.replace(drop=jnp.full(3, 1.0)), batch)
+    kept, _ = step(state, batch)
+    np.testing.assert_array_equal(dropped.params["output"], without.params["output"])
+    assert np.abs(np.asarray(kept.params["output"] - without.params["output"])).max() > 0
+
+
+def test_figures_of_an_evaluation_are_the_validation_parts():
+    method = make_method()
+    batch = make_batch(0, valid=(True, True, True, False)) | {"index": jnp.array([5, 6, 7, 5])}
+    metrics = method.evaluate(make_state(method), batch)
+    confusion, loss = metrics["confusion"], metrics["loss"]
+    assert np.asarray(PART)[[5, 6, 7]].tolist() == [1, 2, 2]
+    assert float(confusion.counts.sum()) == 1 and float(confusion.counts[batch["label"][0]].sum()) == 1
+    assert float(loss.count) == 1
+    np.testing.assert_array_equal(metrics["posterior"].count, [0, 0, 0, 0, 0, 1, 1, 1, 0])
 
 
 def trained(method, accuracies):
