@@ -49,11 +49,11 @@ def make_method(**settings):
     return Method(Plain(), Settings(**{"epochs": 4} | settings), CLASSES, BATCH, (2, 1, 1))
 
 
-def make_state(method, *, vectors=None, rate=1e-2):
+def make_state(method, *, vectors=None, rate=1e-2, key=None):
     data = {"bucket": jnp.zeros(len(PART), jnp.int32)} | ({} if vectors is None else {"vectors": vectors})
     member = {"part": jnp.asarray(PART), "lookup": jnp.array([2, 0, 1], jnp.int32), "drop": jnp.zeros(3)}
     member |= {"example": jnp.zeros(2, jnp.int32), "learning_rate": jnp.float32(rate)}
-    return method.init(root_key(0), member, data)
+    return method.init(root_key(0) if key is None else key, member, data)
 
 
 def make_batch(seed, valid=(True, True, True, True)):
@@ -181,6 +181,27 @@ def test_every_epoch_has_an_order_of_its_own_with_each_training_piece_once():
         orders.append(np.asarray(state.order.index))
     assert any((orders[0] != order).any() for order in orders[1:])
     assert int(state.epoch_steps) == 2
+
+
+def test_members_have_orders_of_their_own():
+    orders = [make_state(make_method(), key=root_key(seed)).order.index for seed in range(6)]
+    assert len({np.asarray(order).tobytes() for order in orders}) > 1
+
+
+def test_every_update_draws_its_words_and_its_dropout_anew(monkeypatch):
+    method, seeds, counts = make_method(), [], []
+
+    def train(network, params, statistics, batch, rows, count, seed):
+        seeds.append(jax.random.key_data(seed).tobytes())
+        counts.append(tuple(count.tolist()))
+        return network.linear(params, batch, rows), statistics
+
+    monkeypatch.setattr(Plain, "train", train)
+    state = make_state(method).replace(drop=jnp.full(3, 0.5))
+    batch = make_batch(0) | {"words": jnp.zeros((BATCH, 9), jnp.int32), "word_count": jnp.full(BATCH, 9)}
+    for _ in range(3):
+        state, _ = method.step(state, batch)
+    assert len(set(seeds)) == 3 and len(set(counts)) == 3
 
 
 def test_held_out_batches_hold_the_validation_and_the_test_part():

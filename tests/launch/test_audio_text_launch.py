@@ -67,6 +67,9 @@ def test_a_run_holds_every_figure_of_both_fusions(trained, data_dir):
             assert ("test/attention_audio" in member["metrics"]) == (fusion == "att_d_1")
             assert np.sum(member["confusion"]["test"]) == member["utterances"] == 10
             assert len(member["history"]) == 2 and {"train/loss", "valid/uar"} <= member["history"][0].keys()
+            validated = [row["valid/uar"] for row in member["history"]]
+            assert member["best_epoch"] == 1 + np.argmax(validated)
+            assert member["metrics"]["valid/uar"] == pytest.approx(max(validated))
             assert "[laughter]" in member["words"]["text"]
 
 
