@@ -12,7 +12,7 @@ from sejax.data.word_vectors import WordVectors
 from sejax.engine.backend import run_settings
 from sejax.engine.run import run
 from sejax.errors import InputError
-from sejax.experiments.audio_text.assembly import assemble, described, posteriors, variants
+from sejax.experiments.audio_text.assembly import assemble, described, method_settings, posteriors, variants
 from sejax.models.audio_text import FUSIONS
 
 get_config = runpy.run_path(str(Path(__file__).resolve().parents[2] / "configs" / "audio_text.py"))["get_config"]
@@ -55,6 +55,25 @@ def test_vectors_of_another_size_are_refused():
     vectors = WordVectors(np.zeros((14, 5), np.float32), np.ones(14, bool))
     with pytest.raises(InputError, match="embedding=6, and vectors=file.bin has 5; use 5"):
         assemble(make_config(vectors="file.bin"), toy_dialogue.spoken(), vectors)
+
+
+def test_vectors_of_a_file_are_on_the_device_and_stay_as_they_are_unless_tuned():
+    vectors = WordVectors(np.ones((14, 6), np.float32), np.ones(14, bool))
+    found = assemble(make_config(vectors="file.bin"), toy_dialogue.spoken(), vectors).data
+    np.testing.assert_array_equal(found["vectors"], vectors.values)
+    assert "vectors" not in assemble(make_config(), toy_dialogue.spoken()).data
+    for changes, tuned in (({}, True), ({"vectors": "f"}, False), ({"vectors": "f", "tuned": True}, True)):
+        assert method_settings(make_config(**changes)).tuned == tuned
+
+
+def test_no_shape_is_made_for_what_has_no_class():
+    speech = toy_dialogue.spoken()
+    longest = int(np.diff(speech.offset).argmax())
+    label = np.where(np.arange(80) == longest, -1, speech.label).astype(np.int32)
+    unlabelled = replace(speech, label=label, utterance_label=label)
+    for given, holds in ((speech, True), (unlabelled, False)):
+        shapes = assemble(make_config(), given).about["data"]["shapes"]
+        assert (max(samples for samples, *_ in shapes) >= np.diff(speech.offset).max()) == holds
 
 
 def test_what_a_run_says_of_its_batches_and_words():

@@ -82,6 +82,7 @@ def test_figures_and_predictions_are_of_the_test_utterances(summary):
     found = summary([ROW], [record((0, 1))])
     assert found["metrics"]["test/accuracy"] == 1.0 and "valid/uar" not in found["metrics"]
     assert found["metrics"]["test/attention_audio"] == pytest.approx(0.45)
+    assert found["metrics"]["test/attention_text"] == pytest.approx(0.55)
     assert found["metrics"]["test/attention_deviation"] == pytest.approx(0.4 * (7 / 64) ** 0.5, rel=1e-5)
     assert found["predictions"]["id"] == list(summary.speech.utterance_ids[:8])
     assert found["utterances"] == 8 and sum(found["predicted"]) == 8
