@@ -4,6 +4,7 @@ import html as markup
 
 from sejax.report import tables
 from sejax.report.audio_text import (
+    LEADING,
     PAPERS,
     attention,
     chance,
@@ -70,7 +71,7 @@ def _lead(results):
     for one in (find(results, "audio"), find(results, "text"), fused):
         if one is not None and score(one, "test/uar"):
             words = verdict(results, one)
-            chosen = " (validated best)" if one is fused else ""
+            chosen = " (validated best)" if one is fused and any(score(one, metric) for metric in LEADING) else ""
             told.append(f"{one.label}{chosen} {mean_std(score(one, 'test/uar'))}" + f", {words}" * bool(words))
     base = chance(results, "uar")
     beside = f" (chance {number(base)})" if base else ""

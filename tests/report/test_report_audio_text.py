@@ -130,6 +130,12 @@ def test_the_lead_compares_the_fusion_that_validated_best_with_each_modality(run
     assert "Concatenation (validated best)" in lead and "(chance 0.250)" in lead and "(paper, IEMOCAP: 0.695)" in lead
 
 
+def test_nothing_is_said_to_have_validated_best_where_nothing_validated(run):
+    for member in run["members"]:
+        member["metrics"] = {name: x for name, x in member["metrics"].items() if not name.startswith("valid/")}
+    assert leading(run).name == "att_d_1" and "Att_d^1 " in VIEW.lead(run) and "validated" not in VIEW.lead(run)
+
+
 def test_words_stand_beside_table_six(run):
     found = analysed(run)
     assert found.name == "att_d_1"
