@@ -38,6 +38,17 @@ def pytest_unconfigure():
         shutil.rmtree(_COMPILED, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def quickly_compiled():
+    """For modules that compile much and run it once, and compare it with nothing that is compiled otherwise."""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+    jax.clear_caches()
+
+
 def _speech_folder() -> Path:
     return Path(os.environ.get("SEJAX_DATA", ROOT.parent / "shared" / "data"))
 

@@ -183,6 +183,7 @@ def _log(assembly: Assembly, group: Group, carry: Carry, logged: int, bar: tqdm,
                     f"{name}/" + "_".join(f"{k}{v}" for k, v in assembly.names[group.start + i].items()): value
                     for name, values in rows.items()
                     for i, value in enumerate(values)
+                    if not np.isnan(value)  # of a member that had stopped, or a part that there is not
                 },
                 flat,
             )

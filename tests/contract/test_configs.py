@@ -12,6 +12,8 @@ from sejax.engine.run import run
 from sejax.engine.segment import make_segment
 from sejax.engine.variants import stage_folder
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 
 @pytest.mark.parametrize("config_name", sorted(CONFIGS))
 def test_every_config_builds_and_takes_a_step_when_run_locally(tmp_path, config_name):

@@ -18,6 +18,7 @@ REASON = "the updates are compared with PyTorch's; pip install torch"
 torch = pytest.importorskip("torch", reason=REASON)
 torch_cyclegan = pytest.importorskip("torch_cyclegan", reason=REASON, exc_type=ImportError)
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 CLASSES = ("angry", "happy", "neutral", "sad")
 TINY = {"features": 12, "generator": (8, 4, 8), "discriminator": (8, 6), "classifier": (5, 4)}
 PARTS = ("generators", "discriminators", "classifier")

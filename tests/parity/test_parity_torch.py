@@ -17,6 +17,7 @@ REASON = "the networks are compared with torchvision's; pip install torch torchv
 torch = pytest.importorskip("torch", reason=REASON)
 torchvision_networks = pytest.importorskip("torchvision_networks", reason=REASON, exc_type=ImportError)
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
 CLASSES = 10
 # Odd sizes, as small as the network and its BatchNorm's batch bear. Inception's auxiliary head
 # trains from 299 on, where its own batch has a single position per image: more columns make it three.
