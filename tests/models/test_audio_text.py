@@ -107,6 +107,27 @@ def test_a_row_that_fills_up_enters_no_statistic_where_padding_is_pooled_either(
     )
 
 
+def test_whole_samples_are_fractions_of_full_scale(variables, evaluated):
+    waveform, *others = batch()
+    found = compiled(NETWORK.apply, variables, waveform / np.float32(32768), *others)
+    np.testing.assert_allclose(found["audio"], evaluated["audio"], rtol=1e-6)
+
+
+def test_sentences_may_be_shorter_than_the_widest_kernel(variables):
+    text = AudioText("text", 3, 9, **SMALL)
+    given = {"params": {name: tree for name, tree in variables["params"].items() if name != "audio"}}
+    waveform, length, words, count = batch()
+    count = np.minimum(count, 2)
+    short, long = (compiled(text.apply, given, waveform, length, words[:, :width], count) for width in (2, WORDS))
+    np.testing.assert_allclose(short["logits"], long["logits"], rtol=0, atol=1e-5)
+
+
+def test_first_vectors_of_words_are_uniform_in_a_quarter():
+    init = AudioText("text", 3, 500, **SMALL).init
+    vectors = compiled(init, jax.random.key(0), *batch())["params"]["text"]["embed"]["embedding"]
+    assert 0.24 < np.abs(vectors).max() <= 0.25 and vectors.std() == pytest.approx(0.5 / 12**0.5, rel=0.05)
+
+
 @pytest.mark.parametrize("fusion", FUSIONS)
 def test_a_network_has_the_branches_that_its_fusion_uses(fusion):
     network = AudioText(fusion, 3, 9, **SMALL)
