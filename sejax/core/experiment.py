@@ -131,8 +131,8 @@ class Source(NamedTuple):
         It depends on what ``step`` leaves alone in the state (key, fold, labels, an order drawn by
         ``refresh``): a stream plans many updates ahead.
       gather: ``gather(data, plan) -> batch`` from the resident data, traceable.
-      batches: number of batches of an evaluation; None for training, where the state's
-        ``epoch_steps`` says it.
+      batches: number of batches of an evaluation, 0 where there is none (its metrics are then those of nothing, and
+        stand in no history); None for training, where the state's ``epoch_steps`` says it.
       stream: for data that does not live on the device: turns an iterator of host plans (numpy,
         leading member axis) into an iterator of batches equal to ``gather``'s. Their shapes may differ from batch
         to batch (each is compiled once); metrics have the same shapes for all of them.

@@ -166,7 +166,8 @@ class Parts:
         count, rounds, epochs = keys.shape[0], self.assembly.iterations, self.assembly.epochs
         _, train = jax.eval_shape(self.gathered_step, data, state, jnp.int32(0))
         totals = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), train)
-        names = scalars({"train": totals, "valid": self.zeros("valid", data, state)})
+        valid = {"valid": self.zeros("valid", data, state)} if self.assembly.valid.batches else {}
+        names = scalars({"train": totals} | valid)
         _, record = jax.eval_shape(self.conclude, state, self.zeros("whole", data, state), data)
         return Carry(
             state=state,

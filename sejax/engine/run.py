@@ -174,16 +174,14 @@ def _log(assembly: Assembly, group: Group, carry: Carry, logged: int, bar: tqdm,
         rows = {name: values[:, iteration, epoch] for name, values in history.items()}
         if np.isnan(rows.get("train/loss", np.zeros(1))).all():
             continue  # every member had stopped before this epoch
-        shown = {name: rows[name] for name in ("train/loss", "valid/accuracy") if name in rows}
-        shown = {name: np.nanmean(values) for name, values in shown.items() if not np.isnan(values).all()}
-        bar.set_postfix_str(", ".join(f"{name} {mean:.3f}" for name, mean in shown.items()), refresh=False)
+        shown = [name for name in ("train/loss", "valid/accuracy") if name in rows]
+        bar.set_postfix_str(", ".join(f"{name} {np.nanmean(rows[name]):.3f}" for name in shown), refresh=False)
         if board is not None:
             board.write(
                 {
                     f"{name}/" + "_".join(f"{k}{v}" for k, v in assembly.names[group.start + i].items()): value
                     for name, values in rows.items()
                     for i, value in enumerate(values)
-                    if not np.isnan(value)  # of a member that had stopped, or a part that there is not
                 },
                 flat,
             )

@@ -122,6 +122,17 @@ def test_one_member_alone_equals_the_same_member_of_a_mapped_ensemble(segments):
     assert_same_bits((found.history, found.records, found.state.slope), first)
 
 
+@pytest.mark.parametrize("backend", ["scan", "loop"])
+def test_where_nothing_validates_the_history_holds_the_training_alone(segments, backend):
+    assembly = toy_assembly()
+    without = assembly._replace(valid=assembly.valid._replace(batches=0))
+    carry = train(make_segment(without, backend=backend, how="vmap"), without)
+    whole = train(segments(backend, "vmap"), assembly)
+    assert carry.history.keys() == {name for name in whole.history if name.startswith("train/")} < whole.history.keys()
+    assert_same_bits(carry.history["train/loss"], whole.history["train/loss"])
+    assert_same_bits(carry.records, whole.records)
+
+
 def test_evaluate_gives_the_metrics_of_the_whole_data(segments):
     assembly = toy_assembly()
     for backend in ("scan", "loop"):

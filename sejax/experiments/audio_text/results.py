@@ -130,9 +130,8 @@ def described(samples: np.ndarray, words: Sequence[str], explained: Mapping[str,
 
 
 def _row(row: Mapping[str, float]) -> dict[str, float]:
-    """An epoch's entry, without figures that nothing is read from, and those of a validation that there is not."""
-    told = {name: value for name, value in row.items() if "/" not in name or name.partition("/")[2] in _KEPT}
-    return {name: value for name, value in told.items() if not (name.startswith("valid/") and np.isnan(value))}
+    """An epoch's entry, without figures that nothing is read from."""
+    return {name: value for name, value in row.items() if "/" not in name or name.partition("/")[2] in _KEPT}
 
 
 def waveform_statistics(speech: Waveforms) -> dict[str, dict[str, float]]:
