@@ -13,11 +13,11 @@ import numpy as np
 from absl import flags
 from ml_collections import config_flags
 
-from sejax import experiments
 from sejax.core.experiment import Plan
 from sejax.core.rng import member_key, root_key
 from sejax.engine.command import run_command
 from sejax.engine.segment import make_segment
+from sejax.experiments import study
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", "configs/pseudo_labelling.py:trainable=all,only_folds=1,protocol=image"
@@ -32,7 +32,7 @@ def main(argv):
     del argv
     config = CONFIG.value
     config.run.input = "tfdata"
-    assembly = experiments.build(config, DATA_DIR.value)
+    assembly = study(config.experiment).assembly(config, DATA_DIR.value)
     resident = assembly._replace(train=assembly.train._replace(stream=None))
     ways = {"tf.data": assembly, "device": resident}
     advances = {name: updates_of(made, config.seed) for name, made in ways.items()}

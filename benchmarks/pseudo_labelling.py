@@ -16,12 +16,12 @@ from absl import flags
 from ml_collections import config_flags
 from torch_twin import Twin, run_fold
 
-from sejax import experiments
 from sejax.core.rng import member_key, root_key
 from sejax.data.folds import TEST
 from sejax.engine.backend import run_settings
 from sejax.engine.command import run_command
 from sejax.engine.segment import make_segment
+from sejax.experiments import study
 from sejax.experiments.classification import confusion_metrics, test_confusions
 from sejax.experiments.pseudo_labelling.assembly import method_settings
 
@@ -36,7 +36,7 @@ def main(argv):
     del argv
     config = CONFIG.value
     config.epochs, config.stop_patience = EPOCHS.value, EPOCHS.value
-    assembly = experiments.build(config, DATA_DIR.value)
+    assembly = study(config.experiment).assembly(config, DATA_DIR.value)
     settings = method_settings(config, len(assembly.about["classes"]))
     twin = Twin(
         **{name: settings._asdict()[name] for name in settings._fields},

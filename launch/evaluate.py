@@ -11,14 +11,14 @@ from pathlib import Path
 from absl import flags
 from ml_collections import ConfigDict
 
-from sejax import experiments
+from sejax.core.results import read_results
 from sejax.engine.backend import run_settings, use_compilation_cache
 from sejax.engine.command import run_command
 from sejax.engine.run import evaluate
 from sejax.engine.variants import folder_of, stage_folder
 from sejax.engine.workdir import read_claim
+from sejax.experiments import study
 from sejax.report import tables
-from sejax.report.results import read_results
 
 WORKDIR = flags.DEFINE_string("workdir", None, "a finished run's folder", required=True)
 DATA_DIR = flags.DEFINE_string("data_dir", "data", "where launch/prepare.py put the prepared sets")
@@ -31,16 +31,12 @@ def main(argv):
     workdir = Path(WORKDIR.value)
     results, config = read_results(workdir), ConfigDict(read_claim(workdir)["config"])
     use_compilation_cache(config.run.compilation_cache)
-    entries = [
-        entry
-        for name, variant in experiments.variants(config).items()
-        for entry in evaluate(
-            experiments.build(variant, Path(DATA_DIR.value), stages_of(variant, folder_of(workdir, name))),
-            run_settings(variant),
-            folder_of(workdir, name),
-            seed=config.seed,
-        )
-    ]
+    experiment, entries = study(config.experiment), []
+    for name, variant in experiment.variants(config).items():
+        folder = folder_of(workdir, name)
+        stages = {stage: stage_folder(folder, stage) for stage in experiment.stages(variant)}
+        assembly = experiment.assembly(variant, Path(DATA_DIR.value), stages)
+        entries += evaluate(assembly, run_settings(variant), folder, seed=config.seed)
     differing = []
     for found, stored in zip(entries, results["members"], strict=True):
         for name, value in found["metrics"].items():
@@ -66,11 +62,6 @@ def main(argv):
 def figure(value):
     """A figure with four decimals, or a dash where a member has none."""
     return "–" if value is None else f"{value:.4f}"
-
-
-def stages_of(config, folder):
-    """Where each stage of what was trained in ``folder`` lies."""
-    return {stage: stage_folder(folder, stage) for stage in experiments.stages(config)}
 
 
 def title(entry):

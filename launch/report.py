@@ -16,15 +16,14 @@ from pathlib import Path
 from absl import app, flags
 
 from sejax.core.files import write_text
+from sejax.core.results import FILE, read_results
 from sejax.errors import InputError
-from sejax.report import comparison, figures, page, run_tables, tables
+from sejax.experiments import report_of
+from sejax.report import page, tables
 from sejax.report.drawing import write_picture
 from sejax.report.html import write_report
-from sejax.report.results import FILE, read_results
-from sejax.report.terms import levels
-from sejax.report.variant_tables import variant_comparison
-from sejax.report.variants import arranged, named
-from sejax.report.views import view_of
+from sejax.report.score_figures import picture_of
+from sejax.report.score_tables import comparison, headline, row_order
 
 WORKDIR = flags.DEFINE_multi_string("workdir", [], "a run's folder, with its results.json; may be given many times")
 OUTPUT = flags.DEFINE_string("output", None, "the comparison's HTML (default: comparison.html where the runs lie)")
@@ -50,8 +49,9 @@ def main(arguments):
 def report(workdir):
     """Write report.html of one run and print its headline."""
     results = read_results(workdir)
-    path = write_report(workdir if workdir.is_dir() else workdir.parent, results)
-    print(tables.plain_text(run_tables.headline(results)))
+    own = report_of(results)
+    path = write_report(workdir if workdir.is_dir() else workdir.parent, results, own)
+    print(tables.plain_text(headline(results, own)))
     print(f"report: {path}")
 
 
@@ -59,7 +59,7 @@ def compare(workdirs):
     """Print and write the comparison of the runs that have finished."""
     if FIGURE.value and Path(FIGURE.value).suffix not in (".svg", ".png"):
         raise InputError(f"--figure={FIGURE.value}: the name must end in .svg or .png")
-    runs = sorted(finished_runs(workdirs), key=comparison.row_order)
+    runs = sorted(finished_runs(workdirs), key=row_order)
     experiments = [
         [run for run in runs if run["experiment"] == name] for name in dict.fromkeys(run["experiment"] for run in runs)
     ]
@@ -67,7 +67,11 @@ def compare(workdirs):
         names = ", ".join(group[0]["experiment"] for group in experiments)
         raise InputError(f"--figure draws runs of one experiment; these are of {names}: give those of one")
     try:
-        grouped = [table for group in experiments for table in tables_of(group)]
+        grouped = [
+            table
+            for group in experiments
+            for table in comparison(group, report_of(group[0]), group_by=GROUP_BY.value)
+        ]
     except ValueError as error:
         raise InputError(f"--group_by: {error}") from None
     print("\n".join(map(tables.markdown, grouped)))
@@ -76,33 +80,6 @@ def compare(workdirs):
     print(f"comparison: {output}", file=sys.stderr)
     if FIGURE.value:
         draw(Path(FIGURE.value), runs)
-
-
-def tables_of(runs):
-    """The tables of the runs of one experiment: a row for each run, or for each variant of each."""
-    view = view_of(runs[0])
-    if view:
-        return view.comparison(runs, group_by=GROUP_BY.value)
-    compared = variant_comparison if any(map(named, runs)) else comparison.comparison
-    return compared(runs, group_by=GROUP_BY.value)
-
-
-def picture_of(runs, *, format):
-    """The figure of the runs of one experiment, and its caption."""
-    names, view = comparison.run_names(runs), view_of(runs[0])
-    if view:
-        return view.picture(runs, [run["run"] for run in runs], format=format)
-    if not any(map(named, runs)):
-        return figures.runs_beside_paper(runs, names, format=format), "Macro-F1 beside the paper's"
-    if len(set(names)) < len(runs):
-        names = [run["run"] for run in runs]
-    variants = [arranged(run) for run in runs]
-    start = [f"{name}: " * (len(runs) > 1) for name in names]
-    labels = [name + one.label for name, found in zip(start, variants, strict=True) for one in found]
-    found = [one for several in variants for one in several]
-    classes = {len(run.get("classes") or ()) for run in runs}
-    options = {"classes": max(classes) if len(classes) == 1 else 0, "units": levels(runs[0])}
-    return figures.variant_scores(found, names=labels, format=format, **options), "Every variant"
 
 
 def finished_runs(workdirs):
@@ -124,7 +101,9 @@ def common_folder(workdirs):
 def comparison_page(experiments, grouped):
     """The comparison's tables, and a figure for the runs of each experiment, as one HTML page."""
     try:
-        drawing = "".join(page.picture(*picture_of(runs, format="inline")) for runs in experiments)
+        drawing = "".join(
+            page.picture(*picture_of(runs, report_of(runs[0]), format="inline")) for runs in experiments
+        )
     except ImportError as error:
         drawing = page.paragraph(f"No figure here: {error}.", "warning")
     sections = [page.Section("Table", "\n".join(map(tables.html, grouped))), page.Section("Figure", drawing)]
@@ -134,7 +113,7 @@ def comparison_page(experiments, grouped):
 
 def draw(path, runs):
     """Draw the comparison into an .svg or .png file."""
-    write_picture(path, lambda format: picture_of(runs, format=format)[0])
+    write_picture(path, lambda format: picture_of(runs, report_of(runs[0]), format=format)[0])
     print(f"figure: {path}", file=sys.stderr)
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from absl import flags
 from ml_collections import config_flags
 
-from sejax import experiments
 from sejax.core.files import plain
 from sejax.engine.backend import use_compilation_cache
 from sejax.engine.command import run_command
@@ -28,6 +27,7 @@ from sejax.engine.sweep import FILE, Sweep, run_sweep
 from sejax.engine.trials import SEARCHES, config_with, plan
 from sejax.engine.validation import check_metric
 from sejax.errors import InputError
+from sejax.experiments import study
 from sejax.experiments.sweeps import one_variant, train_members
 from sejax.report import tables
 from sejax.report.sweep import FILE as PAGE
@@ -74,8 +74,9 @@ def main(argv):
 
 def make_sweep(config, count):
     """The sweep that the flags ask for, checked before anything is trained."""
-    check_metric(METRIC.value, experiments.validation_figures(config))
-    fields, text = experiments.member_fields(config), SPACE.value or published_space(config)
+    experiment = study(config.experiment)
+    check_metric(METRIC.value, experiment.validation_figures)
+    fields, text = experiment.member_fields, SPACE.value or published_space(config)
     swept = {entry.partition("=")[0].strip() for entry in text.split(",")}
     space = parse_space(text, one_variant(config, swept), fields)
     sweep = Sweep(config, space, SEARCH.value, SEED.value, METRIC.value, fields)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from absl import flags
 
+from sejax.core.results import read_results
 from sejax.engine.command import run_command
-from sejax.report.results import read_results
 
 WORKDIR = flags.DEFINE_string("workdir", None, "folder of a finished run of configs/cyclegan.py", required=True)
 DATA_DIR = flags.DEFINE_string("data_dir", "data", "where launch/prepare.py put the prepared sets")

@@ -15,12 +15,14 @@ from pathlib import Path
 from absl import flags
 from ml_collections import config_flags
 
+from sejax.core.results import FILE
 from sejax.engine.backend import use_compilation_cache
 from sejax.engine.command import run_command
 from sejax.engine.run import Interrupted
+from sejax.experiments import report_of
 from sejax.experiments.training import finished_run, train_run
-from sejax.report import run_tables, tables
-from sejax.report.results import FILE
+from sejax.report import tables
+from sejax.report.score_tables import headline
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "config file, with its argument after a colon")
 WORKDIR = flags.DEFINE_string("workdir", None, "folder for checkpoints, results.json, report.html", required=True)
@@ -46,7 +48,7 @@ def main(argv):
 
 def show(results, workdir):
     """Print the headline table."""
-    print(tables.plain_text(run_tables.headline(results)))
+    print(tables.plain_text(headline(results, report_of(results))))
     print(f"results: {workdir / FILE}\nreport: {workdir / 'report.html'}")
 
 

@@ -55,7 +55,7 @@ ALLOWED = {
     "engine": {"errors", "core"},
     "corpora": {"errors", "core.files"},
     "data": {"errors", "corpora", "audio", "core"},
-    "report": {"errors", "core.files", "core.members", "core.packed", "data.rating_points"},
+    "report": {"errors", "core"},
     "experiments": {"errors", "core", "engine", "audio", "models", "pretrained", "data", "corpora.published", "report"},
 }
 
@@ -125,6 +125,13 @@ def _own_imports(file):
                 yield from (name.name for name in node.names)
             elif module.startswith("sejax."):
                 yield from (f"{module.removeprefix('sejax.')}.{name.name}" for name in node.names)
+
+
+def test_reports_name_no_experiment():
+    from sejax.experiments import EXPERIMENTS
+
+    sources = {file.name: file.read_text(encoding="utf-8") for file in sorted((PACKAGE / "report").rglob("*.py"))}
+    assert [(file, name) for file, text in sources.items() for name in EXPERIMENTS if name in text] == []
 
 
 def test_every_package_of_the_layout_is_checked():

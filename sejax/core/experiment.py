@@ -149,7 +149,7 @@ class Source(NamedTuple):
 
 
 class Assembly(NamedTuple):
-    """An experiment ready to run: what ``sejax.experiments.build(config)`` returns.
+    """An experiment ready to run: what the ``build`` of a `sejax.experiments.Study` returns.
 
     Attributes:
       experiment: the pure functions.

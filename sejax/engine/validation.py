@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sejax.core.members import REPEATS
+from sejax.core.results import REPEATS
 from sejax.errors import InputError
 
 PART = "valid/"

@@ -1,32 +1,22 @@
-"""The experiments by name. Each is a package whose `assembly` has ``build(config, data_dir) -> Assembly``.
+"""The experiments by name: one package each, whose `assembly` has its Study, STUDY, and `report` its Report, REPORT."""
 
-It also has ``posteriors(config, num_classes) -> Posteriors`` where trained networks classify plain audio.
-An experiment that compares several things in one run (networks, ways of fusion) also has ``variants(config)``:
-a config for each of them, by its name. Every variant is built, trained and resumed by itself. One that trains in
-stages has ``stages(config)``: configs of what is trained before it, and its ``build`` is told where.
-For sweeps it may say ``MEMBER_FIELDS``, which list fields hold a value for each member, by the name that members carry,
-and ``VALIDATION_FIGURES``, those of its results.
-"""
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sejax.core.experiment import Assembly, PyTree
 from sejax.errors import InputError
+from sejax.report import Report, Results
 
-if TYPE_CHECKING:  # the pure functions do without it
+if TYPE_CHECKING:  # reports do without JAX, the pure functions without ml_collections
     from ml_collections import ConfigDict
 
-EXPERIMENTS = {
-    "pseudo_labelling": "sejax.experiments.pseudo_labelling.assembly",
-    "transfer": "sejax.experiments.transfer.assembly",
-    "cyclegan": "sejax.experiments.cyclegan.assembly",
-    "augmentation": "sejax.experiments.augmentation.assembly",
-    "dcgan": "sejax.experiments.dcgan.assembly",
-    "audio_text": "sejax.experiments.audio_text.assembly",
-}
+    from sejax.core.experiment import Assembly, PyTree
+
+EXPERIMENTS = ("pseudo_labelling", "transfer", "cyclegan", "augmentation", "dcgan", "audio_text")
 
 
 class Transcribed(NamedTuple):
@@ -68,72 +58,62 @@ class Posteriors(NamedTuple):
     transcribed: Transcribed | None = None
 
 
-def _module(config):
-    if config.experiment not in EXPERIMENTS:
-        raise InputError(f"experiment {config.experiment!r} is unknown; known are {', '.join(EXPERIMENTS)}")
-    return import_module(EXPERIMENTS[config.experiment])
+def _one_thing(config) -> dict[str, ConfigDict]:
+    return {"": config}
 
 
-def variants(config) -> "dict[str, ConfigDict]":
-    """What a config compares: a config for each, by its name; ``{"": config}`` where it is one thing.
+def _in_one_go(config) -> dict[str, ConfigDict]:
+    del config
+    return {}
 
-    Raises:
-      InputError: unknown experiment, or whatever is wrong with its config.
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """All that scripts ask of an experiment.
+
+    Attributes:
+      build: ``build(config, data_dir) -> Assembly`` of one variant's config, ready to run on prepared data in the
+        folder. Where the experiment has stages it takes ``stages=`` too, where each of them was trained. Raises
+        InputError for whatever is wrong with config or data.
+      report: what its reports have that others have not, the paper's figures among it.
+      variants: what a config compares in one run (networks, ways of fusion): a config for each by its name; every one
+        is built, trained and resumed by itself. ``{"": config}`` where it is one thing.
+      stages: what is trained before a config, in this order: configs by name; {} where it is trained in one go.
+      member_fields: fields of a config that list a value for each member: {what the members carry: the field}.
+      validation_figures: those that its results hold, as in ``valid/accuracy``; None where it does not say.
+      posteriors: ``posteriors(config, num_classes) -> Posteriors`` of one variant's config, where its trained members
+        classify plain audio; None where they do not.
     """
-    module = _module(config)
-    return module.variants(config) if hasattr(module, "variants") else {"": config}
+
+    build: Callable[..., Assembly]
+    report: Report = Report()
+    variants: Callable[[ConfigDict], dict[str, ConfigDict]] = _one_thing
+    stages: Callable[[ConfigDict], dict[str, ConfigDict]] = _in_one_go
+    member_fields: Mapping[str, str] = field(default_factory=dict)
+    validation_figures: tuple[str, ...] | None = None
+    posteriors: Callable[[ConfigDict, int], Posteriors] | None = None
+
+    def assembly(self, config, data_dir: Path, stages: Mapping[str, Path] | None = None) -> Assembly:
+        """What `build` makes; ``stages`` says where each of the config's stages was trained."""
+        return self.build(config, Path(data_dir), **({"stages": stages} if stages else {}))
+
+    def published(self, results: Results, name: Mapping[str, Any]) -> Mapping[str, float]:
+        """The paper's figures {metric: value} for a run's setting and a variant's name; {} where it has none."""
+        return self.report.published(results, name)
 
 
-def stages(config) -> "dict[str, ConfigDict]":
-    """What is trained before a config, in this order: configs by name; {} where it is trained in one go.
-
-    Raises:
-      InputError: unknown experiment, or whatever is wrong with its config.
-    """
-    module = _module(config)
-    return module.stages(config) if hasattr(module, "stages") else {}
-
-
-def member_fields(config) -> dict[str, str]:
-    """Fields of a config that list a value for each member: {what the members carry: the field}, {} for none.
+def study(name: str) -> Study:
+    """The Study of an experiment by its name.
 
     Raises:
       InputError: unknown experiment.
     """
-    return dict(getattr(_module(config), "MEMBER_FIELDS", {}))
+    if name not in EXPERIMENTS:
+        raise InputError(f"experiment {name!r} is unknown; known are {', '.join(EXPERIMENTS)}")
+    return import_module(f"sejax.experiments.{name}.assembly").STUDY
 
 
-def validation_figures(config) -> tuple[str, ...] | None:
-    """The validation figures that a config's results hold, as in ``valid/accuracy``; None where it does not say.
-
-    Raises:
-      InputError: unknown experiment.
-    """
-    return getattr(_module(config), "VALIDATION_FIGURES", None)
-
-
-def build(config, data_dir: Path, stages: Mapping[str, Path] | None = None) -> Assembly:
-    """The experiment that a config (one of `variants`) names, ready to run on prepared data in ``data_dir``.
-
-    ``stages`` says where each of the config's `stages` was trained.
-
-    Raises:
-      InputError: unknown experiment, or whatever is wrong with its config or data.
-    """
-    given = {"stages": stages} if stages else {}
-    return _module(config).build(config, Path(data_dir), **given)
-
-
-def posteriors(config, num_classes: int) -> Posteriors:
-    """How the trained members of a config (one of `variants`) classify spectrograms, functionals or crops.
-
-    Raises:
-      InputError: unknown experiment, one that classifies nothing, weights that are gone.
-    """
-    module = _module(config)
-    if not hasattr(module, "posteriors"):
-        raise InputError(
-            f"a run of {config.experiment} classifies nothing: make vectors with launch/synthesise.py, train "
-            "classifiers with configs/augmentation.py, and give the workdir of that run"
-        )
-    return Posteriors(*module.posteriors(config, num_classes))
+def report_of(results: Results) -> Report:
+    """The Report of the experiment that a run's results name; that of any run for an experiment that is not here."""
+    name = results["experiment"]
+    return import_module(f"sejax.experiments.{name}.report").REPORT if name in EXPERIMENTS else Report()

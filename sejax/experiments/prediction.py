@@ -14,9 +14,8 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from sejax import experiments
 from sejax.audio.opensmile import FEATURE_SETS, Extractor, version
-from sejax.core.members import REPEATS, name_of
+from sejax.core.results import REPEATS, name_of, read_results
 from sejax.data.crops import evaluation_starts, read_crops
 from sejax.data.settings import Settings as FeatureSettings
 from sejax.data.utterance_frames import frames
@@ -27,7 +26,7 @@ from sejax.engine.trained import trained_states
 from sejax.engine.variants import folder_of, read_finished
 from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
-from sejax.report.results import read_results
+from sejax.experiments import Posteriors, study
 
 
 class Prediction(NamedTuple):
@@ -89,13 +88,13 @@ class Predictor:
         self.classes = tuple(results["classes"])
         wanted = best_variant(results, dict(only or {}))
         self.members, self._parts, self._explain, kinds = [], [], [], []
-        for name, variant in experiments.variants(config).items():
+        for name, variant in study(config.experiment).variants(config).items():
             folder = folder_of(Path(workdir), name)
             members = read_finished(folder)[0] if name else results["members"]
             rows = [row for row, member in enumerate(members) if not member["failed"] and _fits(member, wanted)]
             if rows:
                 self.members += [_name(members[row]) for row in rows]
-                found = experiments.posteriors(variant, len(self.classes))
+                found = _posteriors(variant, len(self.classes))
                 self._parts.append(_trained(found, folder, variant, rows, len(members)))
                 kinds.append((dict(found.rated), dict(found.crops)))
                 self._transcribed = found.transcribed
@@ -156,13 +155,24 @@ def _filled_up(values: np.ndarray) -> np.ndarray:
     return padded
 
 
-def _trained(posteriors: experiments.Posteriors, folder: Path, config, rows: list[int], count: int):
+def _posteriors(config, num_classes: int) -> Posteriors:
+    """How the trained members of a variant classify; InputError for an experiment that classifies nothing."""
+    posteriors = study(config.experiment).posteriors
+    if posteriors is None:
+        raise InputError(
+            f"a run of {config.experiment} classifies nothing: make vectors with launch/synthesise.py, train "
+            "classifiers with configs/augmentation.py, and give the workdir of that run"
+        )
+    return posteriors(config, num_classes)
+
+
+def _trained(posteriors: Posteriors, folder: Path, config, rows: list[int], count: int):
     """What gives the posteriors of some members of a variant: inputs -> f32[M, I, ...]."""
     states = trained_states(folder, run_settings(config).members_at_once, rows, count, posteriors.subtrees)
     return partial(jax.jit(jax.vmap(posteriors.apply, in_axes=(0, None, None))), states, posteriors.shared)
 
 
-def _explaining(posteriors: experiments.Posteriors, states):
+def _explaining(posteriors: Posteriors, states):
     """What explains the decisions of some members of a variant: (inputs, decided i32[I]) -> arrays [M, I, ...]."""
     return partial(jax.jit(jax.vmap(posteriors.transcribed.explain, in_axes=(0, None, None))), states)
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sejax import experiments
 from sejax.engine.validation import validation_part
 from sejax.errors import InputError
+from sejax.experiments import study
 from sejax.experiments.training import finished_run, train_run
 
 
@@ -15,19 +15,19 @@ def one_variant(config, swept: Iterable[str] = ()):
 
     Args:
       config: an experiment's.
-      swept: names of `sejax.experiments.member_fields` whose list holds a value for each trial.
+      swept: names of `sejax.experiments.Study.member_fields` whose list holds a value for each trial.
 
     Raises:
       InputError: a config that compares several things. A sweep looks for the values of one: ask for that one.
     """
-    found = experiments.variants(config)
+    found = study(config.experiment).variants(config)
     if len(found) > 1:
         raise InputError(
             f"the config compares {', '.join(found)}, and each has best values of its own: sweep one at a time, asking "
             "for it in --config, as in models=NAME"
         )
     (variant,) = found.values()
-    for name, field in experiments.member_fields(config).items():
+    for name, field in study(config.experiment).member_fields.items():
         if name not in swept and len(variant[field]) > 1:
             raise InputError(
                 f"the config compares {field}={'+'.join(map(str, variant[field]))}; give one of them, or sweep {name}"
@@ -42,5 +42,5 @@ def train_members(config, folder: Path, data_dir: Path, *, command: str) -> list
       InputError, Interrupted: see `sejax.experiments.training.train_run`.
     """
     results = finished_run(config, folder) or train_run(config, folder, data_dir, command=command)
-    names = experiments.member_fields(config)
+    names = study(config.experiment).member_fields
     return [validation_part(member, names) for member in results["members"]]

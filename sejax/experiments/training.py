@@ -6,18 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sejax import experiments
 from sejax.core.experiment import Assembly
 from sejax.core.files import plain
+from sejax.core.results import FILE, read_results, summaries, write_results
 from sejax.engine.backend import run_settings
 from sejax.engine.placement import place
 from sejax.engine.run import groups, run
 from sejax.engine.variants import folder_of, merged, read_finished, stage_folder, write_finished
 from sejax.engine.workdir import claim, environment, release
 from sejax.errors import InputError
-from sejax.report import published
+from sejax.experiments import study
 from sejax.report.html import write_report
-from sejax.report.results import FILE, read_results, summaries, write_results
 
 
 def finished_run(config, workdir: Path) -> dict[str, Any] | None:
@@ -57,9 +56,10 @@ def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[st
         "command": command,
         "seconds": time.monotonic() - began,
     }
-    results |= summaries(results["members"], paper=partial(published.figures, results))
+    report = study(config.experiment).report
+    results |= summaries(results["members"], paper=partial(report.published, results))
     # results.json says that the run is finished, so it comes last.
-    write_report(workdir, plain(results), images=examples)
+    write_report(workdir, plain(results), report, images=examples)
     write_results(workdir, results)
     return results
 
@@ -75,7 +75,7 @@ class Trained(NamedTuple):
 
 def _train_variants(config, workdir: Path, data_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Trains the variants, but for those that are finished: (what the results file says, example images)."""
-    variants, examples = experiments.variants(config), {}
+    variants, examples = study(config.experiment).variants(config), {}
     if "" in variants:
         assembly, members, stages, here = _train(config, workdir, data_dir)
         about = assembly.about | ({"stages": stages} if stages else {})
@@ -100,8 +100,8 @@ def _train_variants(config, workdir: Path, data_dir: Path) -> tuple[dict[str, An
 
 def _train(config, folder: Path, data_dir: Path) -> Trained:
     """Trains one variant after its stages, or goes on with it."""
-    stages, folders = {}, {}
-    for name, stage in experiments.stages(config).items():
+    experiment, stages, folders = study(config.experiment), {}, {}
+    for name, stage in experiment.stages(config).items():
         folders[name] = stage_folder(folder, name)
         if read_finished(folders[name]) is None:
             print(f"stage {name}", file=sys.stderr)
@@ -109,7 +109,7 @@ def _train(config, folder: Path, data_dir: Path) -> Trained:
             write_finished(folders[name], trained.members, trained.assembly.about)
         stages[name] = {"members": read_finished(folders[name])[0]}
     settings = run_settings(config)
-    assembly = experiments.build(config, data_dir, folders)
+    assembly = experiment.assembly(config, data_dir, folders)
     first, last = groups(len(assembly.names), settings.members_at_once)[0]
     here = environment(settings.backend, place(last - first, assembly.batch_size).description)
     if claim(folder, config.to_dict(), here):

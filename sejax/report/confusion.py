@@ -1,39 +1,8 @@
-"""Confusion matrices: pooled counts, mean shares of the true class, and both drawn."""
+"""Confusion matrices drawn: counts, shares of the true class, and recall and precision beside them."""
 
 import numpy as np
 
-from sejax.report.drawing import RULE, drawn, page, shaded
-
-
-def pooled_confusion(members, part):
-    """The confusion matrices of a part summed over the members that did not fail: float [C, C], or None."""
-    found = [(member.get("confusion") or {}).get(part) for member in members if not member.get("failed")]
-    found = [np.asarray(counts, dtype=float) for counts in found if counts is not None]
-    return sum(found) if found else None
-
-
-def mean_rates(members, classes, part="test"):
-    """Shares of each true class, the mean over the members that did not fail: f64 [C, C], None without a matrix.
-
-    A member without a class has no say in its row; a row that nobody has is NaN.
-    """
-    counts = [(member.get("confusion") or {}).get(part) for member in members if not member.get("failed")]
-    rates = [row_rates(found, classes) for found in counts if found is not None]
-    rates = np.array([found for found in rates if found is not None])
-    if not len(rates):
-        return None
-    present = ~np.isnan(rates)
-    total, count = np.where(present, rates, 0.0).sum(0), present.sum(0)
-    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
-
-
-def row_rates(counts, classes):
-    """Counts [C, C] as shares of their row, NaN for an empty one; None where they are not of these classes."""
-    counts = np.asarray(counts, dtype=float)
-    if counts.shape != (len(classes), len(classes)):
-        return None
-    totals = counts.sum(1, keepdims=True)
-    return np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
+from sejax.report.drawing import RULE, drawn, shaded, subplots
 
 
 @drawn
@@ -47,7 +16,7 @@ def confusion_matrix(counts, classes):
     totals = counts.sum(axis=1, keepdims=True)
     rates = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
     side = 0.54 * len(classes)
-    figure, axes = page(side + 1.25, side + 0.95)
+    figure, axes = subplots(side + 1.25, side + 0.95)
     for (row, column), rate in np.ndenumerate(rates):
         text = f"{100 * rate:.0f} %\n{counts[row, column]:.0f}" if counts[row, column] else ""
         weight = "bold" if row == column else "normal"
@@ -70,7 +39,7 @@ def confusion_matrix(counts, classes):
 def confusion_rates(rates, classes):
     """A confusion matrix in %: `rates` [C, C] shares of each true class (rows), NaN for none, `classes` C names."""
     side = 0.46 * len(classes)
-    figure, axes = page(side + 0.95, side + 0.8)
+    figure, axes = subplots(side + 0.95, side + 0.8)
     for (row, column), rate in np.ndenumerate(np.asarray(rates, dtype=float)):
         if np.isfinite(rate):
             weight = "bold" if row == column else "normal"
@@ -92,7 +61,7 @@ def confusion_with_shares(counts, classes, *, columns=("recall", "precision")):
     size, right = len(classes), np.diag(counts)
     totals = counts.sum(1), counts.sum(0)
     rates = np.divide(counts, totals[0][:, None], out=np.zeros_like(counts), where=totals[0][:, None] > 0)
-    figure, axes = page(0.5 * size + 2.15, 0.42 * size + 1.0)
+    figure, axes = subplots(0.5 * size + 2.15, 0.42 * size + 1.0)
     for (row, column), rate in np.ndenumerate(rates):
         weight = "bold" if row == column else "normal"
         style = {"fontweight": weight, "fontsize": 8.5}

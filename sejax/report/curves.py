@@ -5,9 +5,10 @@ import textwrap
 
 import numpy as np
 
-from sejax.report.drawing import BLUE, INK, MUTED, ORANGE, drawn, page
-from sejax.report.results import field_value, is_finite
-from sejax.report.variants import TUNED, arranged, columns
+from sejax.core.results import field_value, is_finite
+from sejax.report import Report
+from sejax.report.drawing import BLUE, INK, MUTED, ORANGE, drawn, subplots
+from sejax.report.run import TUNED, arranged, columns, histories, recorded_metrics
 
 QUANTITIES = ("accuracy", "loss")
 SERIES = (("train", "training", ORANGE), ("valid", "validation", BLUE))
@@ -22,7 +23,7 @@ def training_curves(members, *, iteration=1):
     mean stops where fewer than half of the members still train: early stopping would otherwise bend it.
     """
     history = [entry for member in members for entry in member.get("history", ())]
-    figure, panels = page(3.25, 4.6, rows=3, sharex=True, height_ratios=(3, 3, 2))
+    figure, panels = subplots(3.25, 4.6, rows=3, sharex=True, height_ratios=(3, 3, 2))
     for axes, quantity in zip(panels, ("loss", "accuracy"), strict=False):
         for part, name, colour in SERIES:
             draw_curves(axes, members, f"{part}/{quantity}", iteration, colour=colour, label=name)
@@ -90,24 +91,23 @@ def _shared_limits(axes, values, factor=None):
 
 
 @drawn
-def learning_curves(results, *, iteration=1, names=None):
+def learning_curves(results, report: Report, *, iteration=1, names=None):
     """Accuracy and loss over the epochs of every variant: a row for each network, columns for learning rates.
 
     `iteration` None: of all iterations. `names` {a network's name: what it is called in the figure}.
     `results` as in results.json. Panels of one quantity share their axes, so that networks and rates compare;
     a dashed line is what guessing reaches: 1 / C, and ln C for the loss. The columns are those of
-    `sejax.report.variants.columns`. Raises ValueError where no member recorded an accuracy or a loss.
+    `sejax.report.run.columns`. Raises ValueError where no member recorded an accuracy or a loss.
     """
-    variants = arranged(results)
+    variants = arranged(results, report)
     groups = list(dict.fromkeys(variant.group for variant in variants))
-    rows = [entry for member in results["members"] for entry in member.get("history", ())]
-    recorded = {name for entry in rows for name in entry}
+    rows, recorded = histories(results), recorded_metrics(results["members"])
     quantities = [name for name in QUANTITIES if recorded & {f"{part}/{name}" for part, *_ in SERIES}]
     if not quantities:
         raise ValueError(f"no history of {', '.join(QUANTITIES)} in these results")
     cells = [(quantity, head, found) for quantity in quantities for head, found in columns(variants).items()]
     size = 0.75 + 1.75 * len(cells), 0.75 + 1.4 * len(groups)
-    figure, grid = page(*size, len(groups), len(cells), squeeze=False, sharex=True)
+    figure, grid = subplots(*size, len(groups), len(cells), squeeze=False, sharex=True)
     for place, (quantity, head, found) in enumerate(cells):
         first = place == 0 or cells[place - 1][0] != quantity
         for axes, group in zip(grid[:, place], groups, strict=True):
@@ -120,9 +120,14 @@ def learning_curves(results, *, iteration=1, names=None):
         axes.set_ylabel(textwrap.fill((names or {}).get(group, group), 16), color=INK, fontweight="bold", fontsize=8.5)
     last = max(2, *(entry.get("epoch", 1) for entry in rows))
     grid[0, 0].set(xlim=(1, last), xticks=sorted({1, (1 + last) // 2, last}))
-    handles = {name: line for axes in grid.flat for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+    handles = legend_of(grid)
     figure.legend(handles.values(), handles, loc="outside upper left", ncols=len(handles))
     return figure
+
+
+def legend_of(grid):
+    """What the lines of all panels are called: {name: a line}."""
+    return {name: line for axes in grid.flat for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
 
 
 def _panel(axes, variant, quantity, iteration, head):

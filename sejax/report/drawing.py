@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sejax.core.results import spread
 from sejax.errors import InputError
-from sejax.report.results import spread
 
 # name -> colour. The report redefines these names as CSS variables for dark mode; files keep the colours.
 PALETTE = {
@@ -100,7 +100,7 @@ def write_picture(path, draw):
     path.write_bytes(picture if isinstance(picture, bytes) else picture.encode())
 
 
-def page(width, height, rows=1, columns=1, **options):
+def subplots(width, height, rows=1, columns=1, **options):
     """A new figure of width x height inches and its axes, as `Figure.subplots` shapes them."""
     from matplotlib.figure import Figure
 

@@ -1,28 +1,42 @@
-"""report.html: one self-contained page for a run, from its results.json and example images."""
+"""report.html: one self-contained page for a run, from its results.json, its experiment's Report and example images."""
 
 from pathlib import Path
 
 import numpy as np
 
 from sejax.core.files import write_text
-from sejax.report import figures, page, run_tables, tables, terms
-from sejax.report.comparison import ROW_FIELDS
-from sejax.report.page import Section, paragraph
-from sejax.report.pictures import pictures
-from sejax.report.results import field_value, is_finite
-from sejax.report.variants import MARKS, arranged, leading_metric, named
-from sejax.report.views import view_of
+from sejax.core.results import field_value, is_finite
+from sejax.report import Report, page, tables, terms
+from sejax.report.confusion import confusion_matrix
+from sejax.report.curves import learning_curves, training_curves
+from sejax.report.page import Section, in_row, paragraph, picture
+from sejax.report.run import (
+    MARKS,
+    arranged,
+    columns,
+    figures_at,
+    histories,
+    iterations,
+    leading_metric,
+    named,
+    paper_figures,
+    pooled_confusion,
+)
+from sejax.report.score_figures import accuracy_over_rate, iteration_scores, rated, variant_scores
+from sejax.report.score_tables import ROW_FIELDS, headline, member_table
+from sejax.report.sound import gallery
 
 FILE = "report.html"
 EXAMPLES = "examples.npz"
+FAINT = "Faint: each member. Bold: the mean of the members still training, while at least half of them are."
 
 
-def write_report(workdir, results, images=None):
+def write_report(workdir, results, report: Report, images=None):
     """Write workdir/report.html and return its path.
 
-    `results` as in results.json. `images` maps a class to an example as `figures.gallery` takes it; they
-    are kept in workdir/examples.npz, from where a later call without `images` takes them. Without
-    matplotlib the page has its tables and says how to get the figures.
+    `results` as in results.json, `report` of its experiment. `images` maps a class to an example as
+    `sejax.report.sound.gallery` takes it; they are kept in workdir/examples.npz, from where a later call without
+    `images` takes them. Without matplotlib the page has its tables and says how to get the figures.
     """
     workdir = Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
@@ -31,7 +45,7 @@ def write_report(workdir, results, images=None):
     else:
         images = read_examples(workdir)
     path = workdir / FILE
-    write_text(path, report(results, images))
+    write_text(path, report_page(results, report, images))
     return path
 
 
@@ -44,18 +58,28 @@ def read_examples(workdir):
         return dict(stored.items())
 
 
-def report(results, images=None):
-    """The report's text; see `write_report`."""
-    drawings, missing = pictures(results, images or {})
-    view = view_of(results)
+def report_page(results, report: Report, images=None):
+    """The page's text; see `write_report`."""
+    drawings, missing = _drawn(results, report, images or {})
     sections = [
-        Section("What was run", missing + _what_was_run(results)),
-        *(view.sections if view else _sections)(results, drawings),
+        Section("What was run", missing + _what_was_run(results, report)),
+        *(report.sections(results, drawings) if report.sections else sections_of(results, drawings, report)),
         Section("Examples", drawings["examples"]),
         Section("Environment", page.definitions(results.get("environment", {}))),
         Section("Config", page.definitions(results["config"])),
     ]
-    return page.document(view.title(results) if view else _title(results), _lead(results), sections)
+    return page.document(report.title(results) if report.title else _title(results), _lead(results, report), sections)
+
+
+def _drawn(results, report, images):
+    """The figures by section {name: HTML}, and a warning in their place where matplotlib is missing."""
+    makers = dict(DRAWINGS if report.drawings is None else report.drawings)
+    makers["examples"] = lambda results, report: _gallery(results, images)
+    try:
+        return {name: make(results, report) for name, make in makers.items()}, ""
+    except ImportError as error:
+        text = f"No figures here: {error}; then python launch/report.py --workdir=RUN."
+        return dict.fromkeys(makers, ""), paragraph(text, "warning")
 
 
 def _title(results):
@@ -63,37 +87,39 @@ def _title(results):
     return f"{results['experiment']} on {corpus}" if corpus else results["experiment"]
 
 
-def _sections(results, drawings):
+def sections_of(results, drawings, report: Report):
+    """The sections of any run, those of `DRAWINGS` and its tables."""
     return [
-        Section("Results", tables.html(run_tables.headline(results)) + drawings["scores"]),
+        Section("Results", tables.html(headline(results, report)) + drawings["scores"]),
         Section("Confusion matrices", drawings["confusion"]),
         Section("Training curves", drawings["curves"]),
-        Section("Pseudo-labels", drawings["pseudo_labels"] + _pseudo_label_table(results)),
-        Section("Members", tables.html(run_tables.member_table(results))),
+        Section("Members", tables.html(member_table(results))),
     ]
 
 
-def _lead(results):
-    """The result in a sentence: our figures beside the paper's, the protocol, and the members that failed."""
-    view = view_of(results)
-    if view:
-        warnings = "".join(paragraph(text, "warning") for text in view.warnings(results))
-        return paragraph(view.lead(results)) + _failures(results) + warnings
+def _lead(results, report):
+    """The result in a sentence, our figures beside the paper's, then the members that failed and what went wrong."""
+    warnings = "".join(paragraph(text, "warning") for text in report.warnings(results))
+    text = report.lead(results) if report.lead else _result_in_words(results, report)
+    return paragraph(text) + _failures(results) + warnings
+
+
+def _result_in_words(results, report):
     varied = named(results)
-    parts = _variants_in_words(results) if varied else _scores_in_words(results)
+    parts = (_variants_in_words if varied else _scores_in_words)(results, report)
     protocol = terms.setting(results, "protocol", "not recorded")
     over = f"{terms.members_text(results['members'])}, protocol {protocol}"
     mean = "mean ± standard deviation over" + " the folds and seeds of each:" * varied
     text = f"{'; '.join(parts)}; {mean} {over}." if parts else f"{over}."
-    return paragraph(text[0].upper() + text[1:]) + _failures(results)
+    return text[0].upper() + text[1:]
 
 
-def _scores_in_words(results):
-    summary, paper = results["summary"], run_tables.paper_figures(results)
-    steps, units = run_tables.iterations(results) or [None], terms.levels(results)
+def _scores_in_words(results, report):
+    summary, paper = results["summary"], paper_figures(results, report)
+    steps, units = iterations(results) or [None], terms.levels(results)
     parts = []
     if "test/macro_f1" in summary:
-        theirs = run_tables.figures_at(paper, "test", "macro_f1", steps[-1], steps[-1])
+        theirs = figures_at(paper, "test", "macro_f1", steps[-1], steps[-1])
         beside = f" (paper: {tables.number(theirs, 2)})" if is_finite(theirs) else ""
         parts.append(f"Macro-F1 {tables.mean_std(summary['test/macro_f1'])} per {units['test']}{beside}")
     if "test_utterance/uar" in summary:
@@ -101,13 +127,13 @@ def _scores_in_words(results):
     return parts
 
 
-def _variants_in_words(results):
+def _variants_in_words(results, report):
     """`Validation accuracy at the published rate: resnet50 0.4 (paper: 0.998), ...`, and so for the tuned rate."""
-    found = arranged(results)
-    metric, parts = leading_metric(found), []
+    variants = arranged(results, report)
+    metric, parts = leading_metric(variants), []
     for mark, which in MARKS.items():
         scores = []
-        for variant in (variant for variant in found if variant.mark == mark and metric in variant.summary):
+        for variant in (variant for variant in variants if variant.mark == mark and metric in variant.summary):
             theirs = variant.paper.get(metric)
             beside = f" (paper: {field_value(theirs)})" if is_finite(theirs) else ""
             name = variant.group if mark else variant.label
@@ -118,23 +144,21 @@ def _variants_in_words(results):
 
 
 def _failures(results):
-    failed = [member for member in results["members"] if member.get("failed")]
     return "".join(
         paragraph(
             f"{terms.who(member)} {terms.failure(member)}. It is left out of every mean and confusion matrix.",
             "warning",
         )
-        for member in failed
+        for member in results["members"]
+        if member.get("failed")
     )
 
 
-def _what_was_run(results):
+def _what_was_run(results, report):
     data, seconds = results.get("data") or {}, results.get("seconds")
     body = page.preformatted(results.get("command") or _equivalent_config(results))
-    body += "".join(map(paragraph, terms.protocol_notes([results])))
-    view = view_of(results)
-    elsewhere = view.elsewhere if view else ()
-    facts = {name.replace("_", " "): _fact(value) for name, value in data.items() if name not in elsewhere}
+    body += "".join(map(paragraph, terms.protocol_notes([results], report)))
+    facts = {name.replace("_", " "): _fact(value) for name, value in data.items() if name not in report.elsewhere}
     if results.get("classes"):
         facts["classes"] = results["classes"]
     if is_finite(seconds):
@@ -151,9 +175,8 @@ def _fact(value):
 
 def _equivalent_config(results):
     """The config argument that names this run's setting, for a run that did not record its command."""
-    fields = (*ROW_FIELDS, "folds", "seeds")
-    named = [(field, terms.setting(results, field)) for field in fields]
-    argument = ",".join(f"{field}={value}" for field, value in named if value is not None)
+    given = {field: terms.setting(results, field) for field in (*ROW_FIELDS, "folds", "seeds")}
+    argument = ",".join(f"{field}={value}" for field, value in given.items() if value is not None)
     return f"--config=configs/{results['experiment']}.py:{argument}"
 
 
@@ -166,21 +189,80 @@ def duration(seconds):
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _pseudo_label_table(results):
-    rows = []
-    for row in figures.pseudo_label_counts(results["members"]):
-        right, confident = row["confident_correct"], row["confident"]
-        share = f"{100 * right / confident:.1f} %" if is_finite(right) and confident else terms.MISSING
-        counts = [tables.number(row[name], 1) for name in ("labelled", "unlabelled", "confident", "confident_correct")]
-        rows.append((str(row["iteration"]), *counts, share))
-    if not rows:
+# The figures of any run; one without what a figure shows goes without it.
+
+
+def _scores(results, report):
+    drawings = []
+    if len(iterations(results)) >= 2:
+        svg = iteration_scores(results, report, format="inline")
+        drawings.append(picture(svg, "Scores on the test part by iteration"))
+    variants = arranged(results, report)
+    metric = leading_metric(variants)
+    if named(results) and metric is not None:
+        units, classes = terms.levels(results), len(results.get("classes") or ())
+        svg = variant_scores(variants, metric=metric, classes=classes, units=units, format="inline")
+        name = terms.title(metric, units)
+        beside = " beside the paper's" if any(metric in variant.paper for variant in variants) else ""
+        drawings.append(picture(svg, f"{name[0].upper()}{name[1:]}{beside}"))
+    if rated(results, report):
+        svg = accuracy_over_rate(results, report, format="inline")
+        drawings.append(picture(svg, "Accuracy over the learning rate"))
+    return "".join(drawings)
+
+
+def _confusion(results, report):
+    """Counts pooled over the members that did not fail, per block and utterance: of a run, or of its variants."""
+    variants, several, rows = arranged(results, report), named(results), []
+    if several:
+        shown = [variant for cells in columns(variants).values() for variant in cells.values()]
+        variants = [variant for variant in variants if variant in shown]
+    for part, unit in terms.levels(results).items():
+        row = [
+            _matrix(results, variant.members, part, f"{part}-{place}", variant.label if several else f"Per {unit}")
+            for place, variant in enumerate(variants)
+        ]
+        row = [drawing for drawing in row if drawing]
+        rows.append(paragraph(f"Per {unit}:") + in_row(row) if several and row else "".join(row))
+    if not any(rows):
         return ""
-    columns = (
-        "iteration",
-        "labelled",
-        "unlabelled",
-        "confident",
-        "confident and right",
-        "right of confident",
-    )
-    return tables.html(tables.Table("Images, mean over the members that did not fail", columns, tuple(rows)))
+    notes = ["Shares of the true class in %, counts below, over all test parts at the end of training."]
+    notes += terms.protocol_notes([results], report) if several else ()
+    notes += filter(None, [report.protocol_note])
+    return paragraph(" ".join(notes), "muted") + ("".join(rows) if several else in_row(rows))
+
+
+def _matrix(results, members, part, name, caption):
+    """One confusion matrix as HTML, "" where the members have none for these classes; `name` keeps ids apart."""
+    classes, counts = results.get("classes"), pooled_confusion(members, part)
+    if not classes or counts is None or counts.shape != (len(classes), len(classes)):
+        return ""
+    return picture(confusion_matrix(counts, classes, format="inline", ids=f"confusion-{name}"), caption)
+
+
+def _curves(results, report):
+    rows, several = histories(results), named(results)
+    if several and not any(name.endswith(("/accuracy", "/loss")) for row in rows for name in row):
+        return ""
+    steps, drawings = sorted({row.get("iteration", 1) for row in rows}), []
+    for step in steps:
+        options = {"iteration": step, "format": "inline", "ids": f"curves-{step}"}
+        if several:
+            svg, caption = learning_curves(results, report, **options), "Accuracy and loss"
+        else:
+            svg = training_curves(results["members"], **options)
+            caption = "Loss, accuracy and learning rate"
+        drawings.append(picture(svg, f"Iteration {step}" if len(steps) > 1 else caption))
+    return paragraph(FAINT, "muted") + in_row(drawings) if drawings else ""
+
+
+def _gallery(results, images):
+    ordered = [name for name in results.get("classes", ()) if name in images]
+    ordered += [name for name in images if name not in ordered]
+    if not ordered:
+        return ""
+    svg = gallery({name: images[name] for name in ordered}, format="inline")
+    return picture(svg, f"One {terms.levels(results)['test']} of each class, as a spectrogram")
+
+
+DRAWINGS = {"scores": _scores, "confusion": _confusion, "curves": _curves}

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from sejax.report.drawing import BLUE, SHADE, SURFACE, drawn, page, shaded
+from sejax.report.drawing import BLUE, SHADE, SURFACE, drawn, shaded, subplots
 
 DYNAMIC_RANGE = 80.0  # dB below the loudest cell that a drawn spectrogram still shows
 MOST_BOXES = 100  # blocks drawn as boxes of their own; more are drawn as one image
@@ -20,7 +20,8 @@ def gallery(images, *, seconds=1.0, top_frequency=8000.0):
     """
     columns = min(4, len(images))
     rows = math.ceil(len(images) / columns)
-    figure, grid = page(0.5 + 1.55 * columns, 0.5 + 1.6 * rows, rows, columns, squeeze=False, sharex=True, sharey=True)
+    size = 0.5 + 1.55 * columns, 0.5 + 1.6 * rows
+    figure, grid = subplots(*size, rows, columns, squeeze=False, sharex=True, sharey=True)
     for axes in grid.flat[len(images) :]:
         axes.set_visible(False)
     extent = (0, seconds, 0, top_frequency / 1000)
@@ -70,7 +71,7 @@ def posteriors_over_time(
     duration = len(waveform) / rate
     height = 2.7 + 0.3 * len(classes)
     layout = {"height_ratios": (0.9, 1.4, 0.3 * len(classes)), "width_ratios": (4, 1)}
-    figure, grid = page(7.2, height, 3, 2, sharex="col", **layout)
+    figure, grid = subplots(7.2, height, 3, 2, sharex="col", **layout)
     grid[0, 1].set_visible(False)
     grid[1, 1].set_visible(False)
     _draw_waveform(grid[0, 0], waveform, rate)

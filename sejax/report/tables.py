@@ -3,7 +3,7 @@
 import html as markup
 from dataclasses import dataclass
 
-from sejax.report.results import is_finite
+from sejax.core.results import is_finite
 from sejax.report.terms import MISSING
 
 

@@ -1,7 +1,7 @@
 """The words of tables and figures: what a run's settings, protocols, metrics, parts and members are called."""
 
-from sejax.core.members import REPEATS, name_of
-from sejax.report.results import field_value, is_finite, label
+from sejax.core.results import REPEATS, field_value, is_finite, label, name_of
+from sejax.report import Report
 
 MISSING = "–"
 PROTOCOLS = {
@@ -16,13 +16,6 @@ PROTOCOLS = {
     "leak_free": "generators, classifiers and their normalisation are fitted on the training part of each fold",
     "as_published": "generators see every session, and each set is normalised with its own statistics",
 }
-# Where an experiment's protocol of the same name is another one.
-OWN_PROTOCOLS = {
-    "audio_text": {
-        "session": "a session, with both of its speakers, is left out at a time",
-        "utterance": "utterances are split at random, so the speakers of the test part occur in training",
-    },
-}
 METRICS = {"macro_f1": "macro-F1", "uar": "UAR", "accuracy": "accuracy", "loss": "loss"}
 PARTS = {"train": "training", "valid": "validation"}
 
@@ -32,16 +25,11 @@ def setting(results, field, default=None):
     return results.get(field, results["config"].get(field, default))
 
 
-def protocol_notes(runs, field="protocol"):
-    """A note for each protocol that runs followed, in the runs' order; `field` is the setting that has it."""
-    told = dict.fromkeys((str(setting(run, field)), run["experiment"]) for run in runs)
-    known = {(name, experiment): PROTOCOLS | OWN_PROTOCOLS.get(experiment, {}) for name, experiment in told}
-    return tuple(f"Protocol {name}: {known[name, of][name]}." for name, of in told if name in known[name, of])
-
-
-def with_vectors(results):
-    """Whether a run's word embeddings began as pretrained word vectors."""
-    return bool((results.get("data") or {}).get("vectors") or setting(results, "vectors"))
+def protocol_notes(runs, report: Report):
+    """A note for each protocol that runs of an experiment followed, in the runs' order."""
+    known = {**PROTOCOLS, **report.protocols}
+    names = dict.fromkeys(str(setting(run, "protocol")) for run in runs)
+    return tuple(f"Protocol {name}: {known[name]}." for name in names if name in known)
 
 
 def joined(value):
@@ -91,3 +79,13 @@ def failure(member):
     if not isinstance(failed, dict):
         return f"failed: {failed}"
     return f"failed at step {failed.get('step', MISSING)}: {failed.get('reason', 'no reason recorded')}"
+
+
+def where(member):
+    """`fold 2, seed 0`."""
+    return f"fold {member.get('fold')}, seed {member.get('seed')}"
+
+
+def run_name(run, place):
+    """What a run among many is called: its field "run" (the folder's name), else its place."""
+    return str(run.get("run", place))

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from sejax.core.results import is_finite
 from sejax.report.drawing import BLUE, GREEN, INK, MUTED, ORANGE, RULE, VIOLET, drawn
-from sejax.report.results import is_finite
 
 FAINTEST = 0.02  # probability: less than this is shaded as if this were the most, so that noise stays pale
 STRONGEST = 0.6  # opacity of the most important stretch or word
@@ -18,7 +18,7 @@ SIGNS = {"speaks for the prediction": BLUE, "speaks against it": ORANGE}
 def explained(example, classes):
     """A waveform, the transcript below it at its times, attention as a bar, and the posterior.
 
-    `example` is one of results.json's examples of `audio_text` (its "label" None where no truth is known); `classes` C
+    `example` is one of results.json's "examples" (its "label" None where no truth is known); `classes` C
     names. Blue stretches and words are those without which the predicted class would be less probable, orange ones
     those without which it would be more; the strongest of the picture is the darkest, and of words the change of
     probability is written below. Words without times are spread evenly.

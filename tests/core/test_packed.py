@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from sejax.core.packed import pack, unpack
+from sejax.core.results import pack, unpack
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 5), (7,), (0, 4), ()])

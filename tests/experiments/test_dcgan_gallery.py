@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import toy_speech
 
-from sejax.core.packed import unpack
+from sejax.core.results import unpack
 from sejax.data.crops import crop_data, evaluation_starts, read_crops
 from sejax.experiments.dcgan.gallery import Wall, hung, hung_epochs, levels, nearest
 

@@ -13,7 +13,7 @@ import soundfile
 from ami_tree import ami_tree
 from scripts import launch, results
 
-from sejax.core.packed import unpack
+from sejax.core.results import unpack
 from sejax.data.catalogue import find_utterance_spectrograms
 from sejax.data.crops import crop_data, evaluation_starts, read_crops
 from sejax.engine.trained import trained_states

@@ -1,10 +1,10 @@
 """Results of the experiment `audio_text` in the schema of results.json, made up from a seed."""
 
 import numpy as np
+from reading import figures
 
-from sejax.report.published import figures
-from sejax.report.published.audio_text import NAMES
-from sejax.report.results import summaries
+from sejax.core.results import summaries
+from sejax.experiments.audio_text.published import NAMES
 
 CLASSES = ["anger", "happiness", "neutral", "sadness"]
 SIZES = (9, 12, 14, 8)

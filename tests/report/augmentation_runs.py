@@ -1,9 +1,9 @@
 """Results of the experiment `augmentation` in the schema of results.json, made up from a seed."""
 
 import numpy as np
+from reading import figures
 
-from sejax.report.published import figures
-from sejax.report.results import summaries
+from sejax.core.results import summaries
 
 CLASSES = ["angry", "happy", "neutral", "sad"]
 VARIANTS = (

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from reading import figures
 
+from sejax.core.results import summaries, summarise
+from sejax.experiments.pseudo_labelling.published import published
 from sejax.report import drawing
-from sejax.report.published import figures
-from sejax.report.published.pseudo_labelling import published
-from sejax.report.results import summaries, summarise
 
 CLASSES = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
 LAST = 3

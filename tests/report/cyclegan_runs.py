@@ -1,9 +1,9 @@
 """Results of the experiment `cyclegan` in the schema of results.json, made up from a seed."""
 
 import numpy as np
+from reading import figures
 
-from sejax.report.published import figures
-from sejax.report.results import summaries, summarise
+from sejax.core.results import summaries, summarise
 
 CLASSES = ["angry", "happy", "neutral", "sad"]
 LOSSES = ("generator", "discriminator", "cycle", "classification")

@@ -1,10 +1,9 @@
 """Results of the experiment `dcgan` in the schema of results.json, made up from a seed."""
 
 import numpy as np
+from reading import figures
 
-from sejax.core.packed import pack
-from sejax.report.published import figures
-from sejax.report.results import summaries
+from sejax.core.results import pack, summaries
 
 CLASSES = ["very negative", "negative", "neutral", "positive", "very positive"]
 MODELS = ("basic_cnn", "multitask_cnn", "basic_dcgan", "multitask_dcgan")

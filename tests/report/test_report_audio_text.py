@@ -5,22 +5,27 @@ import re
 import numpy as np
 import pytest
 from audio_text_runs import CLASSES, make_audio_text_results
-from reading import cell, signed
+from reading import cell, headline, report, signed
 
-from sejax.report.audio_text import chance, informative, leading, verdict
-from sejax.report.audio_text_data_tables import analysed, loudness_table, shape_table, vocabulary_table, word_table
-from sejax.report.audio_text_sections import VIEW
-from sejax.report.audio_text_tables import (
+from sejax.core.results import read_results, write_results
+from sejax.experiments.audio_text.report import (
+    REPORT,
+    analysed,
+    chance,
     difference_table,
     fold_table,
+    informative,
     informative_table,
+    leading,
+    loudness_table,
     member_table,
     run_comparison,
+    shape_table,
     validation_table,
+    verdict,
+    vocabulary_table,
+    word_table,
 )
-from sejax.report.html import report
-from sejax.report.results import read_results, write_results
-from sejax.report.run_tables import headline
 from sejax.report.tables import Strong
 
 NAMES = ("att_d_1", "concatenation", "audio", "text")
@@ -71,7 +76,7 @@ def test_runs_with_word_vectors_have_table_five_and_their_coverage(run):
     table = headline(run)
     assert [cell(table, place, "Table 5") for place in range(4)] == ["0.715", "–", "–", "–"]
     assert cell(table, 0, "its attention", 1) == "0.423 / 0.577" and "GoogleNews.bin" in table.caption
-    assert "(paper, IEMOCAP: 0.715)" in VIEW.lead(run) or leading(run).name != "att_d_1"
+    assert "(paper, IEMOCAP: 0.715)" in REPORT.lead(run) or leading(run).name["fusion"] != "att_d_1"
     rows = dict(vocabulary_table(run).rows)
     assert rows["word types with a vector"] == "81.0 %" and rows["running words with a vector"] == "95.3 %"
 
@@ -85,7 +90,7 @@ def test_chance_is_the_largest_class_and_one_of_c(run):
 def test_the_reader_is_told_which_modality_is_informative():
     run = make_audio_text_results(names=NAMES, folds=5, epochs=1, examples=0)
     assert informative(run) == "Informative on this corpus: audio; not shown to be: text."
-    assert informative(run) in VIEW.lead(run)
+    assert informative(run) in REPORT.lead(run)
     run = make_audio_text_results(names=NAMES, folds=5, epochs=1, examples=0, reach={"text": 0.5, "audio": 0.5})
     assert informative(run) == "Informative on this corpus: audio and text."
     assert informative(make_audio_text_results(names=NAMES, folds=1, epochs=1, examples=0)) == ""
@@ -97,7 +102,7 @@ def test_a_verdict_needs_a_confidence_interval_above_chance(run):
     for shift, word in ((0.0, "above chance"), (-0.04, "not above chance")):
         for member, value in zip(found, values + shift, strict=True):
             member["metrics"]["test/uar"] = float(value)
-        text = leading({**run, "members": found}, alone=True)
+        text = leading({**run, "members": found}, modalities=True)
         assert verdict(run, text) == word
         table = informative_table(run)
         assert table.rows[1][0] == "Text alone" and cell(table, 1, "so it is") == word
@@ -123,9 +128,9 @@ def test_differences_pair_folds_and_seeds(run):
 def test_the_lead_compares_the_fusion_that_validated_best_with_each_modality(run):
     for member in run["members"]:
         member["metrics"]["valid/accuracy"] = 0.9 if member["fusion"] in ("concatenation", "audio") else 0.5
-    assert leading(run).name == "concatenation" and leading(run, alone=True).name == "concatenation"
+    assert leading(run).name["fusion"] == leading(run, modalities=True).name["fusion"] == "concatenation"
     gains = np.array([values(run, "concatenation")[at] - value for at, value in values(run, "audio").items()])
-    lead = VIEW.lead(run)
+    lead = REPORT.lead(run)
     assert f"Text adds {signed(told(gains))} to audio alone, above it in {(gains > 0).sum()} of 4 pairs" in lead
     assert "Concatenation (validated best)" in lead and "(chance 0.250)" in lead and "(paper, IEMOCAP: 0.695)" in lead
 
@@ -133,12 +138,13 @@ def test_the_lead_compares_the_fusion_that_validated_best_with_each_modality(run
 def test_nothing_is_said_to_have_validated_best_where_nothing_validated(run):
     for member in run["members"]:
         member["metrics"] = {name: x for name, x in member["metrics"].items() if not name.startswith("valid/")}
-    assert leading(run).name == "att_d_1" and "Att_d^1 " in VIEW.lead(run) and "validated" not in VIEW.lead(run)
+    lead = REPORT.lead(run)
+    assert leading(run).name["fusion"] == "att_d_1" and "Att_d^1 " in lead and "validated" not in lead
 
 
 def test_words_stand_beside_table_six(run):
     found = analysed(run)
-    assert found.name == "att_d_1"
+    assert found.name["fusion"] == "att_d_1"
     table = word_table(run, found)
     anger = [row for row in table.rows[:3]]
     assert anger[0][0] == "anger" and [row[-2:] for row in anger][1] == ("she's", "0.800")

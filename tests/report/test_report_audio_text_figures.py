@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 from audio_text_runs import CLASSES, make_audio_text_results
-from reading import points
+from reading import learning_curves, points
 
-from sejax.report.audio_text_figures import attention_by_class, fusion_scores, modality_gains, modality_scores
-from sejax.report.audio_text_sections import VIEW
+from sejax.experiments.audio_text.figures import attention_by_class
+from sejax.experiments.audio_text.published import CONFUSION
+from sejax.experiments.audio_text.published import NAMES as PAPERS_NAMES
+from sejax.experiments.audio_text.report import REPORT, attention_shares, fusion_scores, modality_gains, modality_scores
 from sejax.report.confusion import confusion_with_shares
-from sejax.report.curves import learning_curves
-from sejax.report.published.audio_text import CONFUSION
-from sejax.report.published.audio_text import NAMES as PAPERS_NAMES
 
 pytest.importorskip("matplotlib")
 NAMES = ("att_d_1", "att_s_n", "audio", "text")
@@ -44,7 +43,7 @@ def test_there_is_nothing_to_say_without_either_modality_alone():
     run = make_audio_text_results(names=("addition",), folds=2, epochs=1, examples=0)
     with pytest.raises(ValueError, match="audio alone or text alone"):
         modality_scores(run)
-    assert VIEW.drawings["modalities"](run) == ""
+    assert REPORT.drawings["modalities"](run, REPORT) == ""
 
 
 def test_scores_have_every_member_the_paper_and_chance(run, panels):
@@ -63,7 +62,7 @@ def test_scores_with_vectors_have_table_five(panels):
 
 
 def test_several_runs_have_their_names_and_a_common_chance_only(run, panels):
-    VIEW.picture([run, {**run, "classes": [*CLASSES, "fear"]}], ["one", "two"], format="svg")
+    REPORT.picture([run, {**run, "classes": [*CLASSES, "fear"]}], ["one", "two"], format="svg")
     labels = [label.get_text() for label in panels[0].get_yticklabels()]
     assert labels[0] == "one: Att_d^1" and labels[7] == "two: Text alone"
     assert (round(1400 / 43, 6),) * 2 in points(panels[0]) and (25.0, 25.0) not in points(panels[1])
@@ -77,7 +76,7 @@ def test_gains_are_paired_and_have_no_mark_of_the_papers(run, panels):
 
 
 def test_attention_is_counted_by_true_class(run, panels):
-    attention_by_class(run)
+    attention_by_class(attention_shares(run), run["classes"])
     assert [axes.get_title(loc="left") for axes in panels] == ["Att_d^1", "Att_s^n"]
     found = [m["predictions"] for m in run["members"] if m["fusion"] == "att_d_1"]
     label = np.concatenate([one["label"] for one in found])

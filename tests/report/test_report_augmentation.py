@@ -5,14 +5,20 @@ import re
 import numpy as np
 import pytest
 from augmentation_runs import CLASSES, make_augmentation_results
+from reading import headline, report
 
-from sejax.report import augmentation, drawing
-from sejax.report.augmentation_figures import classifier_curves, uar_scores
-from sejax.report.augmentation_sections import VIEW
-from sejax.report.augmentation_tables import fold_table, gain_table, run_comparison
-from sejax.report.confusion import confusion_rates, mean_rates
-from sejax.report.html import report
-from sejax.report.run_tables import headline
+from sejax.experiments.augmentation import report as augmentation
+from sejax.experiments.augmentation.report import (
+    REPORT,
+    classifier_curves,
+    fold_table,
+    gain_table,
+    run_comparison,
+    uar_scores,
+)
+from sejax.report import drawing
+from sejax.report.confusion import confusion_rates
+from sejax.report.run import by_repeat, mean_rates
 from sejax.report.tables import Strong
 
 TRAININGS = ("Real", "Syn.", "Real + Syn.", "Real + noise", "Real + mixup")
@@ -80,7 +86,7 @@ def test_across_corpora_the_paper_is_table_three_and_the_development_part_has_a_
 def test_a_repeat_with_a_failed_fold_is_left_out_whole(small):
     small["members"][0]["failed"] = {"step": 1, "reason": "NaN"}  # real, fold 0, seed 0
     real = augmentation.find(small, "real")
-    assert sorted(augmentation.by_repeat(real)) == [1, 2]
+    assert sorted(by_repeat(real, "test/uar")) == [1, 2]
     assert headline(small).rows[0][1] == told(repeats(small, "real")[1:])
     assert "Real: 2 of 3 repeats; the others have a failed fold." in headline(small).notes
     for member in small["members"][:6]:
@@ -98,7 +104,7 @@ def test_a_gain_pairs_the_repeats(small):
     assert row[-2] != told(repeats(small, "real+syn", 2.0) - repeats(small, "real").mean())
     assert gain_table(small).rows[0][-2:] == ("–", "–")
     side = "over" if gains.mean() >= 0 else "under"
-    assert f"{side} Real, above it in {(gains > 0).sum()} of 3 repeats" in VIEW.lead(small)
+    assert f"{side} Real, above it in {(gains > 0).sum()} of 3 repeats" in REPORT.lead(small)
 
 
 def test_folds_are_means_over_repeats_beside_the_anchors(small):
@@ -186,7 +192,7 @@ def test_runs_within_and_across_corpora_stand_side_by_side(small):
     with pytest.raises(ValueError, match="cannot group by colour"):
         run_comparison(runs, group_by=["colour"])
     pytest.importorskip("matplotlib")
-    picture, _ = VIEW.picture(runs, ["cross", "within"], format="svg")
+    picture, _ = REPORT.picture(runs, ["cross", "within"], format="svg")
     assert picture.index("within: Real<") < picture.index("cross: Real<")
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from reading import column
+from reading import column, comparison, headline, paper_figures
 
-from sejax.report.comparison import comparison, row_order, run_names
-from sejax.report.run_tables import figures_at, headline, member_table, paper_figures
+from sejax.report.run import figures_at
+from sejax.report.score_tables import member_table, row_order, run_names
 from sejax.report.tables import Strong
 
 

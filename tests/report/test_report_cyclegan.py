@@ -5,13 +5,20 @@ import re
 import numpy as np
 import pytest
 from cyclegan_runs import CLASSES, FEATURES, make_cyclegan_results, stop
+from reading import headline, report
 
-from sejax.report import cyclegan, drawing, gan_curves
-from sejax.report.cyclegan_figures import differences, feature_distributions, projection
-from sejax.report.cyclegan_sections import VIEW
-from sejax.report.cyclegan_tables import emotion_table, member_table, run_comparison
-from sejax.report.html import report
-from sejax.report.run_tables import headline
+from sejax.experiments.cyclegan import report as cyclegan
+from sejax.experiments.cyclegan.figures import LOSSES
+from sejax.experiments.cyclegan.report import (
+    REPORT,
+    differences,
+    emotion_table,
+    feature_distributions,
+    member_table,
+    projection,
+    run_comparison,
+)
+from sejax.report import drawing
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +115,7 @@ def test_a_run_of_all_data_at_one_weight_takes_the_weight_from_its_config():
     assert [row[1] for row in headline(run).rows] == ["target − source", "target − synthetic (λ 2)"]
     source, synthetic = (run["members"][0]["metrics"][f"train/difference_{kind}"] for kind in ("source", "synthetic"))
     expected = f"all labelled data: source {source:.4f} (paper: 0.084); synthetic, λ 2: {synthetic:.4f} (paper: 0.049)."
-    assert VIEW.lead(run).endswith(expected)
+    assert REPORT.lead(run).endswith(expected)
 
 
 def test_figure_two_shows_the_mean_over_emotions_and_folds(small):
@@ -167,8 +174,8 @@ def lines(monkeypatch, draw, run):
 
 def test_every_gan_has_a_line_in_every_loss(small, monkeypatch):
     pytest.importorskip("matplotlib")
-    found = lines(monkeypatch, gan_curves.gan_curves, small)
-    assert set(found) == {(loss, name) for loss in gan_curves.LOSSES for name in CLASSES}
+    found = lines(monkeypatch, cyclegan.gan_curves, small)
+    assert set(found) == {(loss, name) for loss in LOSSES for name in CLASSES}
     panel = found["cycle", "neutral"]
     assert len(panel) == 2 * (3 + 1)  # three members and their mean at each weight
     _, _, x, y = panel[0]
@@ -184,7 +191,7 @@ def test_the_line_of_a_stopped_gan_ends_in_a_cross(small, monkeypatch):
     pytest.importorskip("matplotlib")
     for row in small["members"][4]["history"][2:]:
         row["train/generator/sad"] = None
-    found = lines(monkeypatch, gan_curves.gan_curves, small)
+    found = lines(monkeypatch, cyclegan.gan_curves, small)
     panel = found["generator", "sad"]
     assert len(panel) == 2 * (3 + 1) + 1
     cross = [line for line in panel if len(line[2]) == 1]
@@ -194,13 +201,13 @@ def test_the_line_of_a_stopped_gan_ends_in_a_cross(small, monkeypatch):
 
 def test_pretraining_has_the_members_of_its_own_stage(small, monkeypatch):
     pytest.importorskip("matplotlib")
-    found = lines(monkeypatch, gan_curves.pretraining_curves, small)
+    found = lines(monkeypatch, cyclegan.pretraining_curves, small)
     assert {loss for loss, _ in found} == {"cycle"}
     assert len(found["cycle", "angry"]) == 3 + 1
     np.testing.assert_array_equal(found["cycle", "angry"][0][2], [250, 500, 750, 1000])
     small["stages"] = {}
     with pytest.raises(ValueError, match="no history"):
-        gan_curves.pretraining_curves(small)
+        cyclegan.pretraining_curves(small)
 
 
 def test_the_page_has_every_figure_and_names_the_gans_that_stopped(small):

@@ -5,21 +5,20 @@ import re
 import numpy as np
 import pytest
 from dcgan_runs import CLASSES, MODELS, make_dcgan_results
-from reading import cell, signed
+from reading import cell, headline, report, signed
 
-from sejax.report.dcgan import models, pooled
-from sejax.report.dcgan_sections import VIEW
-from sejax.report.dcgan_tables import (
+from sejax.core.results import read_results, write_results
+from sejax.experiments.dcgan.report import (
+    REPORT,
     activation_table,
     difference_table,
     fold_table,
     member_table,
+    models,
+    pooled,
     run_comparison,
     validation_table,
 )
-from sejax.report.html import report
-from sejax.report.results import read_results, write_results
-from sejax.report.run_tables import headline
 from sejax.report.tables import Strong
 
 LABELS = ("BasicCNN", "MultitaskCNN", "BasicDCGAN", "MultitaskDCGAN")
@@ -70,7 +69,7 @@ def test_pooled_accuracy_has_all_predictions_in_one_matrix_and_leaves_absent_cla
     found = [m for m in run["members"] if m["model"] == "basic_dcgan"]
     found[0]["confusion"]["test"] = (9 * np.eye(5, dtype=int)).tolist()
     counts = sum(np.array(m["confusion"]["test"]) for m in found)
-    model = next(one for one in models(run) if one.name == "basic_dcgan")
+    model = next(one for one in models(run) if one.name["model"] == "basic_dcgan")
     assert pooled(model)["uar"] == pytest.approx(np.mean(np.diag(counts) / counts.sum(1)))
     three = np.array([counts[:2, :2].sum(), counts[2, 2], counts[3:, 3:].sum()])
     expected = np.mean(three / [counts[:2].sum(), counts[2].sum(), counts[3:].sum()])
@@ -124,21 +123,21 @@ def test_differences_pair_folds_and_seeds(run):
 
 
 def test_the_lead_says_what_dcgans_add_and_that_ratings_are_derived(run):
-    lead = VIEW.lead(run)
+    lead = REPORT.lead(run)
     base, ours = values(run, "basic_cnn"), values(run, "basic_dcgan")
     gains = np.array([ours[place] - base[place] for place in base])
     expected = f"BasicDCGAN − BasicCNN {signed(told(gains))}, above in {(gains > 0).sum()} of 4 pairs (paper: +5.36)"
     assert expected in lead and "BasicDCGAN " + told(ours.values()) + " (paper: 43.88)" in lead
     assert "ratings derived from emotions" in lead and "protocol speaker" in lead and "unlabelled+nemo" in lead
-    assert VIEW.title(run) == "dcgan: emodb, derived ratings"
+    assert REPORT.title(run) == "dcgan: emodb, derived ratings"
     assert "with unlabelled speech" in lead
     run["unlabelled"] = []
-    assert "unlabelled speech: none" in VIEW.lead(run) and "adversarial training alone" in VIEW.lead(run)
+    assert "unlabelled speech: none" in REPORT.lead(run) and "adversarial training alone" in REPORT.lead(run)
 
 
 def test_ratings_by_humans_are_not_called_derived():
     run = make_dcgan_results(folds=2, epochs=2, ratings="rated", protocol="session")
-    texts = [VIEW.title(run), VIEW.lead(run), headline(run).caption, *headline(run).notes]
+    texts = [REPORT.title(run), REPORT.lead(run), headline(run).caption, *headline(run).notes]
     assert not any("derived" in text.lower() for text in texts) and "rated by humans" in headline(run).caption
     assert any("one validates, the other tests" in note for note in headline(run).notes)
 
@@ -175,7 +174,7 @@ def test_members_have_their_epochs_and_what_became_of_them(run):
     assert rows[0][:3] == ("BasicCNN", "fold 0, seed 0", "failed at step 7: the loss is NaN")
     assert rows[8][:3] == ("BasicDCGAN", "fold 0, seed 0", "collapsed at epoch 2")
     assert rows[9][2] == "finished" and rows[9][3:5] == ("3", str(run["members"][9]["best_epoch"]))
-    (warning,) = VIEW.warnings(run)
+    (warning,) = REPORT.warnings(run)
     assert warning.startswith("basic_dcgan, fold 0, seed 0: spectral collapse at epoch 2")
 
 

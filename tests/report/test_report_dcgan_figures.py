@@ -10,10 +10,9 @@ from dcgan_runs import MODELS, make_dcgan_results
 from reading import points
 
 from sejax.errors import InputError
+from sejax.experiments.dcgan.figures import STEP, nearest, over_training, read_gallery, training_curves, write_gallery
+from sejax.experiments.dcgan.report import REPORT, model_differences, model_scores, models
 from sejax.report import drawing
-from sejax.report.dcgan_figures import model_differences, model_scores, training_curves
-from sejax.report.dcgan_gallery import STEP, nearest, over_training, read_gallery, write_gallery
-from sejax.report.dcgan_sections import VIEW
 
 pytest.importorskip("matplotlib")
 SMALL = {"width": 64, "epochs": (1, 2, 4), "count": 3}
@@ -44,7 +43,7 @@ def test_scores_have_every_member_the_paper_and_chance(run, panels):
 
 
 def test_scores_of_several_runs_have_the_runs_names(run, panels):
-    VIEW.picture([run, run], ["with", "without"], format="svg")
+    REPORT.picture([run, run], ["with", "without"], format="svg")
     labels = [label.get_text() for label in panels[0].get_yticklabels()]
     assert labels[0] == "with: BasicCNN" and labels[7] == "without: MultitaskDCGAN"
 
@@ -60,7 +59,7 @@ def test_curves_have_a_column_for_each_model_and_mark_what_happened(panels):
     run = make_dcgan_results(folds=2, epochs=4)
     gan = next(m for m in run["members"] if m["model"] == "basic_dcgan")
     gan["collapse"] = {"epoch": 2}
-    training_curves(run)
+    training_curves(models(run))
     grid = np.array(panels).reshape(5, 4)
     assert [axes.get_title(loc="left") for axes in grid[0]] == [
         "BasicCNN",
@@ -84,9 +83,9 @@ def test_curves_without_a_history_are_refused():
     run = make_dcgan_results(names=("basic_cnn",), folds=1, epochs=1)
     run["members"][0]["history"] = []
     with pytest.raises(ValueError, match="no history"):
-        training_curves(run)
+        training_curves(models(run))
     run["members"].append({**run["members"][0], "history": None})
-    assert VIEW.drawings["curves"](run) == ""
+    assert REPORT.drawings["curves"](run, REPORT) == ""
 
 
 def test_the_gallery_has_a_row_for_each_epoch_and_the_same_columns(run, panels):
@@ -113,7 +112,7 @@ def test_the_last_spectrograms_stand_above_their_neighbours_with_distances(run, 
 
 
 def test_the_pages_galleries_say_what_a_distance_is_among_real_crops(run):
-    page = VIEW.drawings["gallery"](run)
+    page = REPORT.drawings["gallery"](run, REPORT)
     assert "its median for held-out real crops is 0.231" in page and page.count("<svg ") == 4
 
 

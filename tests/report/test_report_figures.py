@@ -5,8 +5,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from sejax.report import figures
-from sejax.report.sound import _shade_columns, block_edges
+from sejax.experiments import report_of
+from sejax.experiments.pseudo_labelling.report import pseudo_label_counts, pseudo_labels
+from sejax.report.confusion import confusion_matrix
+from sejax.report.curves import mean_curve, training_curves
+from sejax.report.score_figures import iteration_scores, runs_beside_paper
+from sejax.report.sound import _shade_columns, block_edges, gallery, posteriors_over_time
 
 pytest.importorskip("matplotlib")
 CLASSES = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"]
@@ -27,7 +31,7 @@ def blocks(count=3):
 def over_time(**options):
     times, posteriors = blocks()
     decibels = np.linspace(-80, 0, 64 * 253).reshape(64, 253)
-    return figures.posteriors_over_time(
+    return posteriors_over_time(
         tone(), 16000, decibels, times, posteriors, CLASSES, posteriors.mean(0), title="a.wav", **options
     )
 
@@ -36,12 +40,12 @@ def every_figure(results, **options):
     members = results["members"]
     images = {"anger": np.zeros((64, 79), np.float32), "fear": np.full((8, 8, 3), 0.5, np.float32)}
     return {
-        "confusion": figures.confusion_matrix(members[0]["confusion"]["test"], CLASSES, **options),
-        "curves": figures.training_curves(members, iteration=2, **options),
-        "pseudo": figures.pseudo_labels(members, **options),
-        "scores": figures.iteration_scores(results, **options),
-        "gallery": figures.gallery(images, **options),
-        "runs": figures.runs_beside_paper([results, results], ["first run", "second run"], **options),
+        "confusion": confusion_matrix(members[0]["confusion"]["test"], CLASSES, **options),
+        "curves": training_curves(members, iteration=2, **options),
+        "pseudo": pseudo_labels(members, **options),
+        "scores": iteration_scores(results, report_of(results), **options),
+        "gallery": gallery(images, **options),
+        "runs": runs_beside_paper([results, results], ["first run", "second run"], report_of(results), **options),
         "posteriors": over_time(**options),
     }
 
@@ -64,7 +68,7 @@ def inline(run):
 
 
 def test_every_figure_is_a_well_formed_svg_without_references_outside(run, inline):
-    files = {"file": figures.confusion_matrix([[1, 0], [0, 1]], ["no", "yes"]), **inline}
+    files = {"file": confusion_matrix([[1, 0], [0, 1]], ["no", "yes"]), **inline}
     for name, svg in files.items():
         tree = ElementTree.fromstring(svg.encode())
         assert tree.tag.endswith("svg"), name
@@ -95,24 +99,24 @@ def test_a_figure_is_a_png_that_opens():
 
 
 def test_a_figure_is_the_same_each_time(run, inline):
-    assert figures.iteration_scores(run, format="inline") == inline["scores"]
+    assert iteration_scores(run, report_of(run), format="inline") == inline["scores"]
 
 
 def test_an_unknown_format_is_an_error_that_lists_the_known(run):
     with pytest.raises(ValueError, match="format is 'pdf'; known formats: svg, png, inline"):
-        figures.iteration_scores(run, format="pdf")
+        iteration_scores(run, report_of(run), format="pdf")
 
 
 def test_confusion_matrix_shows_counts_and_shares_of_the_true_class():
     counts = [[30, 10], [0, 7]]
-    found = texts(figures.confusion_matrix(counts, ["no", "yes"]))
+    found = texts(confusion_matrix(counts, ["no", "yes"]))
     for text in ("75 %", "30", "25 %", "10", "100 %", "7"):
         assert any(text in one.split() or text in one for one in found), text
     assert not any(one == "0 %" for one in found)
 
 
 def test_confusion_matrix_with_a_class_that_never_occurs_has_an_empty_row():
-    found = " ".join(texts(figures.confusion_matrix([[0, 0], [1, 1]], ["no", "yes"])))
+    found = " ".join(texts(confusion_matrix([[0, 0], [1, 1]], ["no", "yes"])))
     assert "nan" not in found
     assert found.count("50 %") == 2
 
@@ -123,18 +127,18 @@ def test_the_mean_curve_covers_sound_members_while_half_of_them_train():
         return {"failed": failed, "history": [{"iteration": 1, "epoch": 1, "valid/loss": 99.0}, *rows]}
 
     members = [member([1.0, 2.0, 3.0]), member([3.0, 4.0]), member([5.0]), member([7.0]), member([100.0], {"step": 1})]
-    assert figures.mean_curve(members, "valid/loss", 2) == ([1, 2], [4.0, 3.0])
-    assert figures.mean_curve(members, "train/loss", 2) == ([], [])
+    assert mean_curve(members, "valid/loss", 2) == ([1, 2], [4.0, 3.0])
+    assert mean_curve(members, "train/loss", 2) == ([], [])
 
 
 def test_curves_of_nan_losses_and_empty_histories_still_draw():
     history = [{"iteration": 1, "epoch": epoch, "train/loss": float("nan"), "learning_rate": None} for epoch in (1, 2)]
-    figures.training_curves([{"failed": None, "history": history}, {"failed": None}])
+    training_curves([{"failed": None, "history": history}, {"failed": None}])
 
 
 def test_pseudo_label_counts_are_means_over_members_that_did_not_fail(failed_results):
     kept = [member for index, member in enumerate(failed_results["members"]) if index != 2]
-    rows = figures.pseudo_label_counts(failed_results["members"])
+    rows = pseudo_label_counts(failed_results["members"])
     assert [row["iteration"] for row in rows] == [1, 2, 3]
     for place, row in enumerate(rows):
         for name in ("labelled", "unlabelled", "confident", "confident_correct"):
@@ -143,16 +147,16 @@ def test_pseudo_label_counts_are_means_over_members_that_did_not_fail(failed_res
 
 def test_pseudo_labels_state_the_share_that_is_right():
     entry = {"iteration": 1, "labelled": 10, "unlabelled": 200, "confident": 80, "confident_correct": 60}
-    found = " ".join(texts(figures.pseudo_labels([{"failed": None, "iterations": [entry]}])))
+    found = " ".join(texts(pseudo_labels([{"failed": None, "iterations": [entry]}])))
     assert "80 of 200 confident" in found
     assert "75.0 % of these right" in found
     entry["confident_correct"] = None
-    unknown = " ".join(texts(figures.pseudo_labels([{"failed": None, "iterations": [entry]}])))
+    unknown = " ".join(texts(pseudo_labels([{"failed": None, "iterations": [entry]}])))
     assert "right" not in unknown and "wrong" not in unknown
 
 
 def test_full_supervision_has_no_pseudo_labels(fabricate):
-    assert figures.pseudo_label_counts(fabricate(labelled=1.0)["members"]) == []
+    assert pseudo_label_counts(fabricate(labelled=1.0)["members"]) == []
 
 
 def test_blocks_that_overlap_meet_in_the_middle_and_gaps_stay():
@@ -175,7 +179,7 @@ def test_posteriors_of_a_long_recording_stay_small_and_in_place():
     posteriors = np.zeros((count, 2))
     posteriors[:300, 0] = posteriors[300:, 1] = 1.0
     arguments = (np.zeros(count * rate, np.int16), rate, np.zeros((64, 800)), times, posteriors, ["no", "yes"])
-    svg = figures.posteriors_over_time(*arguments, posteriors.mean(0))
+    svg = posteriors_over_time(*arguments, posteriors.mean(0))
     assert len(svg) < 300_000
 
     class Axes:

@@ -3,10 +3,12 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from reading import report
 
+from sejax.experiments import report_of
 from sejax.report import drawing
-from sejax.report.html import EXAMPLES, duration, read_examples, report, write_report
-from sejax.report.pictures import pooled_confusion
+from sejax.report.html import EXAMPLES, duration, read_examples, write_report
+from sejax.report.run import pooled_confusion
 
 VOID = {"meta", "br", "img", "hr", "link", "input"}
 IMAGES = {
@@ -154,10 +156,10 @@ def test_text_from_the_run_is_escaped(failed_results):
 
 def test_examples_are_kept_for_the_next_report(tmp_path):
     run = {"experiment": "transfer", "config": {}, "summary": {}, "members": [], "classes": ["anger", "fear"]}
-    first = write_report(tmp_path, run, IMAGES).read_text(encoding="utf-8")
+    first = write_report(tmp_path, run, report_of(run), IMAGES).read_text(encoding="utf-8")
     assert (tmp_path / EXAMPLES).is_file()
     np.testing.assert_array_equal(read_examples(tmp_path)["fear"], IMAGES["fear"])
-    assert write_report(tmp_path, run).read_text(encoding="utf-8") == first
+    assert write_report(tmp_path, run, report_of(run)).read_text(encoding="utf-8") == first
     assert "One block of each class" in first
     assert first.index(">anger<") < first.index(">fear<")
 
@@ -165,7 +167,7 @@ def test_examples_are_kept_for_the_next_report(tmp_path):
 @pytest.mark.usefixtures("no_matplotlib")
 def test_the_smallest_results_make_a_page(tmp_path):
     run = {"experiment": "transfer", "config": {}, "summary": {}, "members": []}
-    page = parse(write_report(tmp_path, run).read_text(encoding="utf-8"))
+    page = parse(write_report(tmp_path, run, report_of(run)).read_text(encoding="utf-8"))
     assert "transfer" in page.text
 
 

@@ -7,7 +7,7 @@ import pytest
 from augmentation_runs import make_augmentation_results
 from cyclegan_runs import make_cyclegan_results
 
-from sejax.report.results import write_results
+from sejax.core.results import write_results
 
 pytest.importorskip("absl")
 pytest.importorskip("matplotlib")

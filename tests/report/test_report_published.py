@@ -1,14 +1,16 @@
 import numpy as np
 import pytest
+from reading import figures
 
-from sejax.report.published import cyclegan, figures, transfer
-from sejax.report.published.pseudo_labelling import (
+from sejax.experiments.augmentation import published as augmentation
+from sejax.experiments.pseudo_labelling.published import (
     FULL_SUPERVISION,
     PSEUDO_LABELS,
     SEMI_SUPERVISION,
     condition,
     published,
 )
+from sejax.experiments.transfer import published as transfer
 
 
 @pytest.mark.parametrize(
@@ -116,16 +118,16 @@ def test_the_cyclegan_papers_figures_are_those_of_its_three_tables():
     assert figures(run, {"lambda_cls": 2})["train/difference_synthetic"] == 0.049
     assert figures(run, {"lambda_cls": 1.0}) == {"train/difference_source": 0.084}
     names = [("real", None), ("syn", 0.0), ("syn", 2.0), ("real+syn", 0.0), ("real+syn", 2.0)]
-    found = {where: [cyclegan.uar(where, *name) for name in names] for where in ("within", "cross")}
+    found = {where: [augmentation.uar(where, *name) for name in names] for where in ("within", "cross")}
     assert found["within"] == [(59.48, 0.71), (51.57, 0.60), (46.59, 0.75), (58.79, 0.77), (60.37, 0.70)]
     assert found["cross"] == [(45.58, 0.40), (39.35, 0.33), (41.58, 1.29), (42.61, 0.34), (46.52, 0.43)]
-    assert list(cyclegan.SAHU["within"].values()) == [59.42, 34.09, 60.29]
-    assert list(cyclegan.SAHU["cross"].values()) == [45.14, 33.96, 45.40]
+    assert list(augmentation.SAHU["within"].values()) == [59.42, 34.09, 60.29]
+    assert list(augmentation.SAHU["cross"].values()) == [45.14, 33.96, 45.40]
 
 
 def test_the_real_column_stands_for_both_weights_and_other_trainings_have_no_figure():
     run = {"experiment": "augmentation", "config": {"evaluation": "cross"}}
-    assert cyclegan.uar("cross", "real", 0.0) == cyclegan.uar("cross", "real", 2.0) == (45.58, 0.40)
+    assert augmentation.uar("cross", "real", 0.0) == augmentation.uar("cross", "real", 2.0) == (45.58, 0.40)
     assert figures(run, {"training": "real"}) == {"test/uar": 0.4558}
     assert figures(run, {"training": "real+syn", "lambda_cls": 2.0}) == {"test/uar": 0.4652}
     assert figures(run, {"training": "real+syn", "lambda_cls": 1.0}) == {}

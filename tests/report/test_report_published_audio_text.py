@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from reading import figures, note
 
-from sejax.report.published import audio_text, figures, note
-from sejax.report.published.audio_text import (
+from sejax.experiments.audio_text import published as audio_text
+from sejax.experiments.audio_text.published import (
     CLASSES,
     CONFUSION,
     LOUDNESS,

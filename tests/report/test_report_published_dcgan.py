@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from reading import figures, note
 
-from sejax.report.published import dcgan, figures, note
-from sejax.report.published.dcgan import CLAIMS, CONFUSION, COUNTS, METRICS, PARAMETERS, VALENCE, claimed
+from sejax.experiments.dcgan import published as dcgan
+from sejax.experiments.dcgan.published import CLAIMS, CONFUSION, COUNTS, METRICS, PARAMETERS, VALENCE, claimed
 
 QUANTITIES = ("recall", "precision", "f1")
 POOLS = ([0, 1], [2], [3, 4])

@@ -4,8 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from sejax.core.results import read_results, summarise, write_results
 from sejax.errors import InputError
-from sejax.report.results import read_results, summarise, write_results
 
 
 def test_summary_is_numpys_mean_and_sample_deviation_over_members(results):

@@ -3,12 +3,11 @@ import re
 from xml.etree import ElementTree
 
 import pytest
+from reading import accuracy_over_rate, arranged, learning_curves, rated, report
 
-from sejax.report import drawing, figures
-from sejax.report.html import report
-from sejax.report.results import summaries
-from sejax.report.variant_figures import rated
-from sejax.report.variants import arranged
+from sejax.core.results import summaries
+from sejax.report import drawing
+from sejax.report.score_figures import variant_scores
 
 pytest.importorskip("matplotlib")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -41,7 +40,7 @@ def small(fabricate_transfer):
 
 
 def test_learning_curves_draw_the_means_of_each_network_and_rate_on_shared_axes(small, drawn):
-    axes = drawn_axes = figures.learning_curves(small).axes
+    axes = drawn_axes = learning_curves(small).axes
     assert len(axes) == 2 * 3 * 2
     grid = [drawn_axes[row * 6 : row * 6 + 6] for row in range(2)]
     assert [row[0].get_ylabel() for row in grid] == ["resnet50", "inception_v3"]
@@ -60,16 +59,16 @@ def test_learning_curves_draw_the_means_of_each_network_and_rate_on_shared_axes(
 
 
 def test_chance_is_one_class_in_three_and_its_cross_entropy(small, drawn):
-    axes = figures.learning_curves(small).axes
+    axes = learning_curves(small).axes
     assert drawn.lines(axes[0], "chance")[0].get_ydata()[0] == pytest.approx(1 / 3)
     assert drawn.lines(axes[3], "chance")[0].get_ydata()[0] == pytest.approx(1.0986, abs=1e-4)
 
 
 def test_losses_of_very_different_size_are_drawn_on_a_log_axis(small, drawn):
     wide = copy.deepcopy(small)
-    assert figures.learning_curves(small).axes[3].get_yscale() == "linear"
+    assert learning_curves(small).axes[3].get_yscale() == "linear"
     wide["members"][0]["history"][0]["train/loss"] = 30.0
-    axes = figures.learning_curves(wide).axes[3]
+    axes = learning_curves(wide).axes[3]
     assert axes.get_yscale() == "log"
     assert axes.get_ylim()[1] > 30
 
@@ -79,7 +78,7 @@ def test_many_rates_leave_the_published_and_the_tuned_beside_each_other(small, d
     more = [{**m, "learning_rate": 0.1} for m in copy.deepcopy(members) if m["learning_rate"] == 1.0]
     run = small | {"members": members + more}
     del run["variants"]
-    titles = [axes.get_title(loc="left") for axes in figures.learning_curves(run).axes[:4]]
+    titles = [axes.get_title(loc="left") for axes in learning_curves(run).axes[:4]]
     heads = "published rate 0.0001", "tuned rate 0.01"
     assert titles == [f"{quantity}\n{head}" for quantity in ("accuracy", "loss") for head in heads]
 
@@ -88,15 +87,15 @@ def test_a_network_without_a_rate_and_a_history_without_losses_still_draw(small,
     members = [m for m in small["members"] if (m["model"], m["learning_rate"]) != ("inception_v3", 1.0)]
     bare = [{**m, "history": [{"epoch": 1, "valid/accuracy": float("nan")}]} for m in members]
     run = small | {"members": bare, **summaries(bare)}
-    axes = figures.learning_curves(run).axes
+    axes = learning_curves(run).axes
     assert len(axes) == 2 * 3
     assert [text.get_text() for text in axes[-1].texts] == ["not run"]
     with pytest.raises(ValueError, match="no history of accuracy, loss"):
-        figures.learning_curves(run | {"members": [{**m, "history": []} for m in members]})
+        learning_curves(run | {"members": [{**m, "history": []} for m in members]})
 
 
 def test_scores_stand_beside_the_papers_diamonds(small, drawn):
-    (axes,) = figures.variant_scores(arranged(small), classes=3).axes
+    (axes,) = variant_scores(arranged(small), classes=3).axes
     assert [label.get_text() for label in axes.get_yticklabels()][:3] == [
         "resnet50 at 0.0001 (published)",
         "resnet50 at 0.01 (tuned)",
@@ -110,7 +109,7 @@ def test_scores_stand_beside_the_papers_diamonds(small, drawn):
 
 def test_accuracy_over_the_rate_rises_with_its_rates_and_needs_three(small, drawn, fabricate_transfer):
     assert rated(fabricate_transfer(models=("resnet50",), rates=(0.0001, 1.0), seeds=1)) == {}
-    first, second = figures.accuracy_over_rate(small).axes
+    first, second = accuracy_over_rate(small).axes
     assert (first.get_title(loc="left"), second.get_title(loc="left")) == ("resnet50", "inception_v3")
     assert first.get_xscale() == "log"
     (line,) = drawn.lines(second, "validation")

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
-from reading import column
+from reading import column, comparison, headline
 
-from sejax.report.results import summaries
-from sejax.report.run_tables import headline, member_table
+from sejax.core.results import summaries
+from sejax.report.score_tables import member_table
 from sejax.report.tables import Strong
-from sejax.report.variant_tables import variant_comparison
 
 
 def test_headline_has_table_two_and_the_test_part_beside_each_other(transfer_run):
@@ -89,7 +88,7 @@ def test_comparison_has_a_row_for_each_variant_of_each_run(fabricate_transfer):
     models = ("resnet50", "inception_v3")
     runs = [fabricate_transfer(models=models, seeds=2, protocol=protocol) for protocol in ("utterance", "chunk")]
     runs[1]["config"]["trainable"] = "head"
-    (table,) = variant_comparison(runs)
+    (table,) = comparison(runs)
     assert table.columns[:4] == ("protocol", "trainable", "model", "learning rate")
     assert [row[:4] for row in table.rows][::6] == [
         ("utterance", "all", "resnet50", "0.0001 (published)"),
@@ -98,23 +97,23 @@ def test_comparison_has_a_row_for_each_variant_of_each_run(fabricate_transfer):
     assert len(table.rows) == 12
     assert table.caption.startswith("iemocap: mean")
     assert "leak into the validation" in table.notes[-1]
-    by_corpus = variant_comparison([*runs, fabricate_transfer(models=models, corpus="emodb", seeds=2)])
+    by_corpus = comparison([*runs, fabricate_transfer(models=models, corpus="emodb", seeds=2)])
     assert by_corpus[0].columns[:3] == ("corpus", "protocol", "trainable")
 
 
 def test_comparison_groups_by_fields_of_runs_and_of_variants(fabricate_transfer):
     models = ("resnet50", "inception_v3")
     runs = [fabricate_transfer(models=models, seeds=1, protocol=protocol) for protocol in ("utterance", "chunk")]
-    tables = variant_comparison(runs, group_by=["model"])
+    tables = comparison(runs, group_by=["model"])
     assert [table.caption.split(",")[0] for table in tables] == ["model inception_v3", "model resnet50"]
     assert all("model" not in table.columns and len(table.rows) == 6 for table in tables)
-    tables = variant_comparison(runs, group_by=["protocol"])
+    tables = comparison(runs, group_by=["protocol"])
     assert [table.caption.split(",")[0] for table in tables] == ["protocol chunk", "protocol utterance"]
     with pytest.raises(ValueError, match="cannot group by colour; known fields: corpus, protocol, trainable, model"):
-        variant_comparison(runs, group_by=["colour"])
+        comparison(runs, group_by=["colour"])
 
 
 def test_equal_rows_of_two_runs_are_told_apart_by_the_runs_name(fabricate_transfer):
     run = fabricate_transfer(models=("resnet50",), seeds=1)
-    (table,) = variant_comparison([{"run": "one", **run}, {"run": "two", **run}])
+    (table,) = comparison([{"run": "one", **run}, {"run": "two", **run}])
     assert column(table, "run") == ["one"] * 3 + ["two"] * 3

@@ -2,10 +2,10 @@ import copy
 
 import numpy as np
 import pytest
+from reading import arranged
 
-from sejax.core.members import name_of
-from sejax.report.results import label, summaries, summarise, variants
-from sejax.report.variants import arranged, columns, leading_metric, named
+from sejax.core.results import label, name_of, summaries, summarise, variants
+from sejax.report.run import columns, leading_metric, named
 
 
 def member(model, rate, seed=0, **metrics):

@@ -7,8 +7,7 @@ import pytest
 from sklearn.metrics import mutual_info_score
 
 from sejax.data.transcripts import word_types
-from sejax.experiments.audio_text.words import word_counts
-from sejax.report.words import Word, class_words
+from sejax.experiments.audio_text.words import Word, class_words, word_counts
 
 CLASSES = 3
 

@@ -23,7 +23,7 @@ from sejax.data.utterances import read_batch, stream_utterances
 from sejax.data.waveforms import Waveforms
 from sejax.data.word_vectors import WordVectors, read_vectors
 from sejax.errors import InputError
-from sejax.experiments import Posteriors, Transcribed
+from sejax.experiments import Posteriors, Study, Transcribed
 from sejax.experiments.audio_text.algorithm import make_experiment
 from sejax.experiments.audio_text.batches import planned_source
 from sejax.experiments.audio_text.description import about, described
@@ -31,13 +31,12 @@ from sejax.experiments.audio_text.explanation import explain
 from sejax.experiments.audio_text.members import Split, choose_examples, make_members, split
 from sejax.experiments.audio_text.networks import EMBEDDING, Network
 from sejax.experiments.audio_text.recording import described_piece, pieces_of
+from sejax.experiments.audio_text.report import REPORT
 from sejax.experiments.audio_text.results import Summary
 from sejax.experiments.audio_text.state import CRITERIA, KEEP, Settings
 from sejax.experiments.compared import compared
 from sejax.models.audio_text import FUSIONS, AudioText
 
-MEMBER_FIELDS = {"learning_rate": "learning_rates"}
-VALIDATION_FIGURES = ("valid/uar", "valid/accuracy", "valid/macro_f1", "valid/loss")
 _SIZES = ("kernels", "channels", "strides", "widths")
 
 
@@ -220,3 +219,13 @@ def posteriors(config, num_classes: int) -> Posteriors:
     bounds = {"longest": round(config.longest * RATE), "most_words": config.most_words}
     transcribed = Transcribed(functools.partial(pieces_of, **bounds), explained, described_piece)
     return Posteriors(("params", "statistics", "lookup"), {}, apply, transcribed=transcribed)
+
+
+STUDY = Study(
+    build=build,
+    report=REPORT,
+    variants=variants,
+    member_fields={"learning_rate": "learning_rates"},
+    validation_figures=("valid/uar", "valid/accuracy", "valid/macro_f1", "valid/loss"),
+    posteriors=posteriors,
+)

@@ -18,6 +18,7 @@ from sejax.data.synthetic_vectors import load as load_synthetic
 from sejax.data.vectors import Vectors
 from sejax.engine.ensemble import stack_members
 from sejax.errors import InputError
+from sejax.experiments import Posteriors, Study
 from sejax.experiments.augmentation.algorithm import CHANGES, Settings, make_experiment, make_network
 from sejax.experiments.augmentation.anchor import anchor
 from sejax.experiments.augmentation.batches import gather_test, training_source
@@ -31,14 +32,13 @@ from sejax.experiments.augmentation.members import (
     problems,
     within_splits,
 )
+from sejax.experiments.augmentation.report import REPORT
 from sejax.experiments.augmentation.results import summarise
 from sejax.experiments.augmentation.schedules import TRAININGS, Schedule, schedule
 from sejax.experiments.classification import whole_source
 from sejax.experiments.scaling import Scaling
 from sejax.experiments.vector_folds import NORMALISATIONS
 
-MEMBER_FIELDS = {"lambda_cls": "lambdas"}
-VALIDATION_FIGURES = ("valid/uar", "valid/accuracy", "valid/macro_f1")
 EVALUATION_BATCH = 1024
 EXTRA = 1000  # vectors changed by noise or mixup for each emotion, where there is no synthetic set to equal
 
@@ -167,7 +167,7 @@ def make_members(config, splits: list[Split], real: Vectors, synthetic: Syntheti
     return tuple(names), members
 
 
-def posteriors(config, num_classes: int):
+def posteriors(config, num_classes: int) -> Posteriors:
     """How a trained member classifies functionals; see `sejax.experiments.Posteriors`."""
     network = make_network(num_classes, schedule(config.training, config.evaluation, vectors=1), slope=config.slope)
 
@@ -176,7 +176,7 @@ def posteriors(config, num_classes: int):
         inputs = Scaling(**state["test_scaling"]).apply(vectors)
         return jax.nn.softmax(network.apply({"params": state["params"]}, inputs))
 
-    return ("params", "test_scaling"), {}, apply
+    return Posteriors(("params", "test_scaling"), {}, apply)
 
 
 def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Schedule) -> dict[str, Any]:
@@ -206,3 +206,12 @@ def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Sched
         )
     return found
 
+
+STUDY = Study(
+    build=build,
+    report=REPORT,
+    variants=variants,
+    member_fields={"lambda_cls": "lambdas"},
+    validation_figures=("valid/uar", "valid/accuracy", "valid/macro_f1"),
+    posteriors=posteriors,
+)

@@ -18,12 +18,14 @@ from sejax.engine.backend import run_settings
 from sejax.engine.ensemble import stack_members
 from sejax.engine.trained import trained_states
 from sejax.errors import InputError
+from sejax.experiments import Study
 from sejax.experiments.classification import whole_source
 from sejax.experiments.cyclegan.algorithm import Settings, make_experiment
 from sejax.experiments.cyclegan.batches import gather_source, pair_source
 from sejax.experiments.cyclegan.members import fold_arrays, reference_arrays, sample_rows
 from sejax.experiments.cyclegan.networks import Networks, make_networks
 from sejax.experiments.cyclegan.pretraining import make_pretraining
+from sejax.experiments.cyclegan.report import REPORT
 from sejax.experiments.cyclegan.results import figure_columns, summarise, summarise_pretraining
 from sejax.experiments.cyclegan.stage import Schedule
 from sejax.experiments.scaling import Scaling
@@ -31,8 +33,6 @@ from sejax.experiments.vector_folds import Fold, target_folds
 
 PRETRAINING = "pretraining"
 STAGES = (PRETRAINING, "gan")
-MEMBER_FIELDS = {"lambda_cls": "lambdas"}
-VALIDATION_FIGURES = ()  # nothing says how good generators are before classifiers learn from them
 EVALUATION_BATCH = 256
 _NETWORK_FIELDS = (
     *("dropout", "classifier_dropout", "slope"),
@@ -212,3 +212,12 @@ def about(config, source: Vectors, target: Vectors, folds: list[Fold]) -> dict[s
             "settings": source.settings,
         },
     }
+
+
+STUDY = Study(
+    build=build,
+    report=REPORT,
+    stages=stages,
+    member_fields={"lambda_cls": "lambdas"},
+    validation_figures=(),  # nothing says how good generators are before classifiers learn from them
+)

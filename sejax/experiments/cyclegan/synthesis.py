@@ -14,6 +14,7 @@ from flax import struct
 from ml_collections import ConfigDict
 
 from sejax.core.experiment import PyTree
+from sejax.core.results import read_results
 from sejax.data import synthetic_vectors
 from sejax.data.vectors import Vectors
 from sejax.engine.backend import run_settings
@@ -23,7 +24,6 @@ from sejax.errors import InputError
 from sejax.experiments.cyclegan.results import FIGURES
 from sejax.experiments.scaling import Scaling
 from sejax.models.feed_forward import generator
-from sejax.report.results import read_results
 
 AT_ONCE = 4096  # source vectors
 

@@ -20,6 +20,7 @@ from sejax.data.ratings import DIMENSIONS, POINTS, Ratings, fuzzy, ratings_of
 from sejax.data.utterance_spectrograms import UtteranceSpectrograms
 from sejax.engine.backend import streamed
 from sejax.errors import InputError
+from sejax.experiments import Posteriors, Study
 from sejax.experiments.classification import valid_source, whole_batches, whole_source
 from sejax.experiments.compared import compared
 from sejax.experiments.dcgan.algorithm import make_experiment
@@ -27,11 +28,10 @@ from sejax.experiments.dcgan.batches import crop_source, evaluation_gather, stre
 from sejax.experiments.dcgan.gallery import Wall
 from sejax.experiments.dcgan.members import make_members, rated_by
 from sejax.experiments.dcgan.networks import MODELS, Networks, make_networks
+from sejax.experiments.dcgan.report import REPORT
 from sejax.experiments.dcgan.results import summarise
 from sejax.experiments.dcgan.state import CRITERIA, UPDATES, Settings
 
-MEMBER_FIELDS = {"learning_rate": "learning_rates"}
-VALIDATION_FIGURES = ("valid/uar", "valid/accuracy", "valid/uar_3", "valid/pearson")
 PARTS = {"train": TRAIN, "valid": VALIDATION, "test": TEST}
 # Table 1: crop width, learning rate, batch size, filter size, filters.
 TABLE_1 = {
@@ -177,7 +177,7 @@ def method_settings(config) -> Settings:
     return Settings(**{name: config[name] for name in Settings._fields})
 
 
-def posteriors(config, num_classes: int):
+def posteriors(config, num_classes: int) -> Posteriors:
     """How a trained member rates crops; see `sejax.experiments.Posteriors`."""
     del num_classes  # five, always
     networks = trained_networks(config)
@@ -188,7 +188,8 @@ def posteriors(config, num_classes: int):
 
     rating = tuple(f"params/{name}" for name in ("trunk", "shared", *networks.rated))
     crops = {"count": config.eval_crops, "width": config.width, "dynamic_range": config.dynamic_range}
-    return (*rating, "statistics/trunk"), {}, apply, {name: POINT_NAMES[name] for name in networks.rated}, crops
+    points = {name: POINT_NAMES[name] for name in networks.rated}
+    return Posteriors((*rating, "statistics/trunk"), {}, apply, rated=points, crops=crops)
 
 
 def label_arrays(ratings: Ratings) -> dict[str, np.ndarray]:
@@ -227,3 +228,13 @@ def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part)
             "settings": speech.settings,
         },
     }
+
+
+STUDY = Study(
+    build=build,
+    report=REPORT,
+    variants=variants,
+    member_fields={"learning_rate": "learning_rates"},
+    validation_figures=("valid/uar", "valid/accuracy", "valid/uar_3", "valid/pearson"),
+    posteriors=posteriors,
+)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sejax.core.packed import pack
+from sejax.core.results import pack
 from sejax.data.crops import crop_data, evaluation_starts, read_crops
 from sejax.data.folds import TRAIN
 

@@ -21,16 +21,17 @@ from sejax.data.spectrograms import stream_batches
 from sejax.data.trunk_features import trunk_features
 from sejax.engine.backend import streamed
 from sejax.errors import InputError
+from sejax.experiments import Posteriors, Study
 from sejax.experiments.classification import train_source, valid_source, whole_batches, whole_source
 from sejax.experiments.images import example_images, image_settings, load_weights
 from sejax.experiments.pseudo_labelling.algorithm import Settings, make_experiment
 from sejax.experiments.pseudo_labelling.networks import Network, classifier_network, image_network, linear_head
+from sejax.experiments.pseudo_labelling.published import published
+from sejax.experiments.pseudo_labelling.report import REPORT
 from sejax.experiments.pseudo_labelling.results import summarise
 from sejax.models import LAST_LAYER
 from sejax.models.classifier import adaptive_average_pool
-from sejax.report.published.pseudo_labelling import published
 
-VALIDATION_FIGURES = ("valid/accuracy", "valid/uar", "valid/macro_f1", "valid/loss")
 EVALUATION_BATCH = {"head": 1024, "classifier": 256, "all": 64}
 
 
@@ -174,7 +175,7 @@ def frozen_trunk(config) -> Callable[[PyTree, jax.Array], jax.Array]:
     return trunk
 
 
-def posteriors(config, num_classes: int):
+def posteriors(config, num_classes: int) -> Posteriors:
     """How a trained member classifies spectrograms; see `sejax.experiments.Posteriors`."""
     network = trained_network(config, num_classes)
 
@@ -182,7 +183,8 @@ def posteriors(config, num_classes: int):
         inputs = images if config.trainable == "all" else frozen_trunk(config)(variables, images)
         return jax.nn.softmax(network.apply(state["params"], state["constants"], inputs))
 
-    return ("params", "constants"), load_weights(config.model, config.weights, seed=config.seed), apply
+    shared = load_weights(config.model, config.weights, seed=config.seed)
+    return Posteriors(("params", "constants"), shared, apply)
 
 
 def _stream(config, spectrograms):
@@ -212,3 +214,11 @@ def about(config, spectrograms, members) -> dict[str, Any]:
             "near_copies_in_training": round(float(near_copies.mean()), 3),
         },
     }
+
+
+STUDY = Study(
+    build=build,
+    report=REPORT,
+    validation_figures=("valid/accuracy", "valid/uar", "valid/macro_f1", "valid/loss"),
+    posteriors=posteriors,
+)

@@ -20,16 +20,16 @@ from sejax.data.spectrograms import stream_batches
 from sejax.data.trunk_features import trunk_features
 from sejax.engine.backend import streamed
 from sejax.errors import InputError
+from sejax.experiments import Posteriors, Study
 from sejax.experiments.classification import train_source, valid_source, whole_batches, whole_source
 from sejax.experiments.compared import compared
 from sejax.experiments.images import describe_weights, example_images, find_weights, image_settings, load_weights
 from sejax.experiments.transfer.algorithm import LOSSES, Settings, make_experiment
 from sejax.experiments.transfer.networks import Network, head_network, image_network
+from sejax.experiments.transfer.report import REPORT
 from sejax.experiments.transfer.results import summarise
 from sejax.experiments.transfer.split import balanced_split, class_mapping, only
 
-MEMBER_FIELDS = {"learning_rate": "rates"}
-VALIDATION_FIGURES = ("valid/accuracy", "valid/loss")
 EVALUATION_BATCH = {"head": 1024, "all": 50}
 
 
@@ -185,7 +185,7 @@ def _image(config) -> ImageSettings:
     return image_settings(config.image, config.model_weights, size=(size, size))
 
 
-def posteriors(config, num_classes: int):
+def posteriors(config, num_classes: int) -> Posteriors:
     """How a trained member classifies spectrograms; see `sejax.experiments.Posteriors`."""
     network = trained_network(config, num_classes)
     head_only = config.trainable == "head"
@@ -195,7 +195,7 @@ def posteriors(config, num_classes: int):
         return jax.nn.softmax(network.apply(state["params"], state["statistics"], inputs, False)[0])
 
     shared = load_weights(config.model, config.model_weights, seed=config.seed) if head_only else {}
-    return ("params", "statistics"), shared, apply
+    return Posteriors(("params", "statistics"), shared, apply)
 
 
 def about(config, chunks: Spectrograms, mapping, part) -> dict[str, Any]:
@@ -217,3 +217,13 @@ def about(config, chunks: Spectrograms, mapping, part) -> dict[str, Any]:
             "settings": chunks.settings,
         },
     }
+
+
+STUDY = Study(
+    build=build,
+    report=REPORT,
+    variants=variants,
+    member_fields={"learning_rate": "rates"},
+    validation_figures=("valid/accuracy", "valid/loss"),
+    posteriors=posteriors,
+)

@@ -1,17 +1,13 @@
-"""The figures of Bao, Neumann and Vu, "CycleGAN-Based Emotion Style Transfer as Data Augmentation for Speech
-Emotion Recognition" (Interspeech 2019), and those of Sahu et al. (Interspeech 2018) that it prints beside its own.
+"""Tables 2 and 3 of Bao, Neumann and Vu, "CycleGAN-Based Emotion Style Transfer as Data Augmentation for Speech Emotion
+Recognition" (Interspeech 2019), and the figures of Sahu et al. (Interspeech 2018) that it prints beside its own.
 
-Table 1: mean |difference| of min-max scaled features, source TED-LIUM 2, target IEMOCAP. Table 2: UAR in %, leave one
-session of IEMOCAP out. Table 3: UAR in %, trained on IEMOCAP, tested on 70 % of MSP-IMPROV. A figure with a deviation
-is (mean, standard deviation over five repeats); Sahu et al. have none. The real column of Tables 2 and 3 is printed
-between the rows of both weights of the classification loss: a classifier of real samples knows nothing of that weight.
+Table 2: UAR in %, leave one session of IEMOCAP out. Table 3: UAR in %, trained on IEMOCAP, tested on 70 % of
+MSP-IMPROV. A figure with a deviation is (mean, standard deviation over five repeats); Sahu et al. have none. The real
+column is printed between the rows of both weights of the classification loss: a classifier of real samples knows
+nothing of that weight.
 """
 
 LAMBDAS = (0.0, 2.0)
-
-# Table 1: target against source, and against synthetic samples by lambda_cls.
-DIFFERENCE_SOURCE = 0.084
-DIFFERENCE_SYNTHETIC = {0.0: 0.013, 2.0: 0.049}
 
 # Tables 2 and 3: training set -> (UAR, deviation) for "real", and by lambda_cls where samples are synthetic.
 UAR = {
@@ -35,22 +31,10 @@ SAHU = {
 
 CORPORA = {"within": "IEMOCAP", "cross": "IEMOCAP to MSP-IMPROV"}
 
-DIFFERENCE_NOTE = (
-    "Paper: Table 1, TED-LIUM 2 to IEMOCAP. It calls the figure the mean of absolute differences between all feature "
-    "values; here that is the mean over features of |difference of the two sets' means|."
-)
-UAR_NOTE = (
+NOTE = (
     "Paper: Tables 2 and 3 (IEMOCAP, tested on MSP-IMPROV across corpora), UAR in %, deviation over five repeats. Its "
     "real column is one figure for both rows of lambda. Sahu et al.: as printed there, without deviation."
 )
-
-
-def difference(weight):
-    """Table 1 for one lambda_cls, by the keys of results.json; without the synthetic figure for other weights."""
-    found = {"train/difference_source": DIFFERENCE_SOURCE}
-    if weight in DIFFERENCE_SYNTHETIC:
-        found["train/difference_synthetic"] = DIFFERENCE_SYNTHETIC[weight]
-    return found
 
 
 def uar(evaluation, training, weight=None):

@@ -1,21 +1,33 @@
 """results.json: written in one piece, read back with its schema checked, summarised over members.
 
 Members of one run that differ in more than fold and seed (a network, a learning rate, a fusion) are variants
-of its experiment: each variant has a summary of its own.
+of its experiment: each variant has a summary of its own. Images stand in it as compressed text.
 """
 
+import base64
+import binascii
 import json
 import math
 import statistics
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from sejax.core.files import plain, write_text
-from sejax.core.members import name_of
 from sejax.errors import InputError
 
 FILE = "results.json"
+REPEATS = ("fold", "seed")  # members that differ in these alone are repetitions of one variant, or of one trial
+OUTCOMES = ("failed", "epochs", "best_epoch", "utterances")  # what became of a member, which names nothing
+
+
+def name_of(member: Mapping[str, Any]) -> dict[str, Any]:
+    """The variant that a member belongs to: its fields that hold text or a number, but for REPEATS and OUTCOMES."""
+    named = {field: value for field, value in member.items() if field not in (*REPEATS, *OUTCOMES)}
+    return {field: value for field, value in named.items() if isinstance(value, str | int | float | np.generic)}
 
 
 def summarise(members):
@@ -152,3 +164,34 @@ def _check_summary(path, summary):
     for metric, entry in summary.items():
         if not isinstance(entry, dict) or "mean" not in entry:
             raise InputError(f"{path}: summary entry {metric!r} has no mean; rewrite the file by a run")
+
+
+def pack(array):
+    """An array of bytes as {"shape": [...], "zlib": base64 text}, for `unpack`.
+
+    Raises ValueError for an array that is not uint8.
+    """
+    array = np.asarray(array)
+    if array.dtype != np.uint8:
+        raise ValueError(f"only uint8 arrays are packed; this one is {array.dtype}")
+    stored = zlib.compress(np.ascontiguousarray(array).tobytes(), 9)
+    return {"shape": list(array.shape), "zlib": base64.b64encode(stored).decode("ascii")}
+
+
+def unpack(packed):
+    """The u8 array of the shape that `pack` was given.
+
+    Raises ValueError, saying what is wrong, for anything that `pack` did not make.
+    """
+    if not isinstance(packed, dict) or not {"shape", "zlib"} <= set(packed):
+        raise ValueError("a packed array is a mapping with a shape and its data")
+    shape = packed["shape"]
+    if not isinstance(shape, list | tuple) or not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError(f"the shape of a packed array is {shape!r}, not a list of sizes")
+    try:
+        data = zlib.decompress(base64.b64decode(packed["zlib"], validate=True))
+    except (binascii.Error, zlib.error, TypeError, ValueError) as error:
+        raise ValueError(f"the data of a packed array are broken: {error}") from None
+    if len(data) != math.prod(shape):
+        raise ValueError(f"a packed array has {len(data)} bytes for its shape {shape}")
+    return np.frombuffer(data, np.uint8).reshape(shape)

@@ -1,4 +1,4 @@
-"""Generated spectrograms: a grid over training, and the last ones above their nearest real neighbours."""
+"""What members of the four models learn by epoch, and the spectrograms that their generators make."""
 
 import functools
 import textwrap
@@ -6,11 +6,118 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sejax.core.packed import unpack
+from sejax.core.results import is_finite, unpack
 from sejax.errors import InputError
-from sejax.report.drawing import INK, MUTED, drawn, page, write_picture
-from sejax.report.results import is_finite
+from sejax.report.curves import draw_curves, wide_axis
+from sejax.report.drawing import BLUE, GREEN, INK, MUTED, ORANGE, VIOLET, drawn, subplots, write_picture
+from sejax.report.run import recorded_metrics
 from sejax.report.terms import setting
+
+COLLAPSE = 0.1  # diversity of generated crops, as a share of that of real ones, below which they are alike
+
+# A row of the curves: its name, and for each line the key of the history, its name and colour.
+CURVES = {
+    "classifiers' loss": (
+        ("train/loss_valence", "valence", BLUE),
+        ("train/loss_activation", "activation", ORANGE),
+        ("valid/loss", "valence, validation", GREEN),
+    ),
+    "GAN's loss": (
+        ("train/loss_generator", "generator", VIOLET),
+        ("train/loss_discriminator", "discriminator", INK),
+    ),
+    "D's probability": (("train/real", "real crops", BLUE), ("train/generated", "generated crops", ORANGE)),
+    "diversity": (("train/diversity", "generated / real", VIOLET),),
+    "validation": (("valid/accuracy", "accuracy", BLUE), ("valid/uar", "unweighted, 5 classes", ORANGE)),
+}
+GUIDES = {"D's probability": (0.5, "undecided"), "diversity": (COLLAPSE, f"collapse, {COLLAPSE:g}")}
+
+
+def collapsed(member):
+    """The epoch at which generated spectrograms became alike, or None."""
+    return (member.get("collapse") or {}).get("epoch")
+
+
+@drawn
+def training_curves(models):
+    """Losses, the discriminator's mean probabilities, diversity and validation by epoch, a column for each model.
+
+    `models` are Variants. Members are faint, their mean bold; a dot is the epoch whose weights a member
+    restored, a cross the one at which its generated spectrograms collapsed. Raises ValueError without a history.
+    """
+    recorded = recorded_metrics(member for model in models for member in model.members)
+    shown = {row: [line for line in lines if line[0] in recorded] for row, lines in CURVES.items()}
+    shown = {row: lines for row, lines in shown.items() if lines}
+    if not shown:
+        raise ValueError("no history of losses or scores in these results")
+    size = 1.9 + 1.75 * len(models), 0.7 + 1.35 * len(shown)
+    figure, grid = subplots(*size, len(shown), len(models), squeeze=False, sharex="col", sharey="row")
+    for (at, column), axes in np.ndenumerate(grid):
+        _panel(axes, models[column], list(shown)[at], list(shown.values())[at])
+    for axes, model in zip(grid[0], models, strict=True):
+        axes.set_title(model.label)
+    for axes, (row, lines) in zip(grid, shown.items(), strict=True):
+        axes[0].set_ylabel(row, color=INK, fontweight="bold", fontsize=8.5)
+        _row_axis(axes, row)
+        _row_legend(axes, row, lines)
+    for axes in grid[-1]:
+        axes.set_xlabel("epoch")
+        axes.locator_params(axis="x", integer=True, nbins=5)
+    return figure
+
+
+def _panel(axes, model, row, lines):
+    members = [{**member, "history": member.get("history") or []} for member in model.members]
+    names = {name for member in members for entry in member["history"] for name in entry if is_finite(entry[name])}
+    if not any(name in names for name, *_ in lines):
+        axes.text(0.5, 0.5, "none", transform=axes.transAxes, ha="center", va="center", color=MUTED)
+        return
+    for name, label, colour in lines:
+        if name in names:
+            draw_curves(axes, members, name, None, colour=colour, label=label)
+    if row in GUIDES:
+        axes.axhline(GUIDES[row][0], color=MUTED, linestyle="--", linewidth=1)
+    for member in members:
+        if row == "validation":
+            _mark(axes, member, member.get("best_epoch"), "valid/accuracy", marker="o", color=BLUE, markersize=4)
+        if row == "diversity":
+            style = {"marker": "x", "color": ORANGE, "markersize": 7, "markeredgewidth": 1.8}
+            _mark(axes, member, collapsed(member), "train/diversity", **style)
+
+
+def _mark(axes, member, epoch, name, **style):
+    """A mark on a member's line at an epoch."""
+    for entry in member["history"]:
+        if entry.get("epoch") == epoch and is_finite(entry.get(name)):
+            axes.plot(epoch, entry[name], linestyle="none", zorder=4, **style)
+
+
+def _row_axis(row_axes, row):
+    if row.endswith("loss"):
+        wide_axis(row_axes[0], [value for axes in row_axes for line in axes.lines for value in line.get_ydata()])
+    elif row == "D's probability":
+        row_axes[0].set_ylim(-0.03, 1.03)
+    else:
+        row_axes[0].set_ylim(bottom=0)
+
+
+def _row_legend(row_axes, row, lines):
+    """What a row's lines and marks are, to the right of its last panel."""
+    from matplotlib.lines import Line2D
+
+    handles = {label: Line2D([], [], color=colour, linewidth=2) for _, label, colour in lines}
+    if row in GUIDES:
+        handles[GUIDES[row][1]] = Line2D([], [], color=MUTED, linestyle="--", linewidth=1)
+    if row == "validation":
+        handles["restored epoch"] = Line2D([], [], color=BLUE, marker="o", markersize=4, linestyle="none")
+    if row == "diversity":
+        style = {"color": ORANGE, "marker": "x", "markersize": 7, "markeredgewidth": 1.8, "linestyle": "none"}
+        handles["collapsed"] = Line2D([], [], **style)
+    options = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5), "borderaxespad": 0}
+    row_axes[-1].legend(handles.values(), handles, **options)
+
+
+# Generated spectrograms.
 
 MOST = 8  # latent vectors drawn
 MAP = "magma"
@@ -110,7 +217,9 @@ def _middle(place):
 def _rows(gallery, rows, count, *, extra):
     """A figure of `rows` strips of `count` crops; `extra` inches for text below."""
     side = min(1.05, 8.4 / count)
-    figure, grid = page(0.9 + side * (1 + GAP) * count, 0.75 + (side * 0.92 + 0.1) * rows + extra, rows, squeeze=False)
+    figure, grid = subplots(
+        0.9 + side * (1 + GAP) * count, 0.75 + (side * 0.92 + 0.1) * rows + extra, rows, squeeze=False
+    )
     figure.supylabel(f"frequency upward, 0 to {gallery.kilohertz:g} kHz", fontsize=8.5, color=MUTED)
     grid[-1, 0].set_xlabel(f"time, {gallery.seconds:.3g} s each", loc="left", fontsize=8.5)
     return figure, grid[:, 0]
