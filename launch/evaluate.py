@@ -15,8 +15,7 @@ from sejax.core.results import read_results
 from sejax.engine.backend import run_settings, use_compilation_cache
 from sejax.engine.command import run_command
 from sejax.engine.run import evaluate
-from sejax.engine.variants import folder_of, stage_folder
-from sejax.engine.workdir import read_claim
+from sejax.engine.workdir import folder_of, read_claim, stage_folder
 from sejax.experiments import study
 from sejax.report import tables
 

@@ -23,8 +23,7 @@ from sejax.engine.backend import use_compilation_cache
 from sejax.engine.command import run_command
 from sejax.engine.run import Interrupted
 from sejax.engine.space import parse_space
-from sejax.engine.sweep import FILE, Sweep, run_sweep
-from sejax.engine.trials import SEARCHES, config_with, plan
+from sejax.engine.sweep import FILE, SEARCHES, Sweep, config_with, plan, run_sweep
 from sejax.engine.validation import check_metric
 from sejax.errors import InputError
 from sejax.experiments import study

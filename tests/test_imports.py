@@ -27,7 +27,7 @@ PURE = (
     *(f"sejax.experiments.audio_text.{name}" for name in ("algorithm", "networks", "batches", "explanation")),
 )
 WHOLE = (
-    *(f"sejax.engine.{name}" for name in ("run", "checkpoint", "workdir", "variants", "events", "backend", "command")),
+    *(f"sejax.engine.{name}" for name in ("run", "checkpoint", "workdir", "events", "backend", "command")),
     *(
         "sejax.experiments",
         "sejax.experiments.pseudo_labelling.assembly",

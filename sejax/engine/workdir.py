@@ -1,8 +1,12 @@
-"""A run's folder: which config it belongs to, on what it was computed, whether it is finished."""
+"""A run's folder: which config it belongs to, on what it was computed, and what in it is finished.
+
+Variants and stages of a run have a folder each inside it: what is finished is kept, whatever happens next.
+"""
 
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -95,3 +99,53 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
             yield from differences(old.get(name), new.get(name), f"{path}.{name}" if path else name)
     elif old != new:
         yield f"{path}: {old!r} -> {new!r}"
+
+
+FINISHED = "finished.json"
+
+
+def folder_of(workdir: Path, variant: str) -> Path:
+    """Where a variant keeps its checkpoints and events; the workdir itself for a run of one, whose name is ""."""
+    return Path(workdir) / "variants" / variant if variant else Path(workdir)
+
+
+def stage_folder(folder: Path, stage: str) -> Path:
+    """Where the stage ``stage`` of what is trained in ``folder`` keeps its checkpoints and events."""
+    return Path(folder) / "stages" / stage
+
+
+def write_finished(folder: Path, members: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
+    """Keeps the members of a finished variant (or stage) and what its assembly said about it."""
+    text = json.dumps(plain({"members": members, "about": about}), allow_nan=False)
+    write_text(Path(folder) / FINISHED, text + "\n")
+
+
+def read_finished(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]] | None:
+    """Members and about of a finished variant (or stage); None where it is not finished.
+
+    Raises:
+      InputError: the file is damaged.
+    """
+    path = Path(folder) / FINISHED
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found["members"], found["about"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged ({error!r}); delete it, and the same command writes it again") from None
+
+
+def merged(abouts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What all variants say: mappings are united, and the first that does not give an empty list has the last word."""
+
+    def unite(first, second):
+        both = dict(first) | {key: value for key, value in second.items() if key not in first}
+        for key in first.keys() & second.keys():
+            if isinstance(first[key], Mapping) and isinstance(second[key], Mapping):
+                both[key] = unite(first[key], second[key])
+            elif isinstance(first[key], list) and not first[key]:
+                both[key] = second[key]
+        return both
+
+    return reduce(unite, abouts)

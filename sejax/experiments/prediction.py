@@ -22,9 +22,8 @@ from sejax.data.utterance_frames import frames
 from sejax.data.utterance_settings import UtteranceSettings
 from sejax.data.voiced import spectrograms, voiced_blocks
 from sejax.engine.backend import run_settings
-from sejax.engine.trained import trained_states
-from sejax.engine.variants import folder_of, read_finished
-from sejax.engine.workdir import read_claim
+from sejax.engine.run import trained_states
+from sejax.engine.workdir import folder_of, read_claim, read_finished
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, study
 

@@ -12,8 +12,16 @@ from sejax.core.results import FILE, read_results, summaries, write_results
 from sejax.engine.backend import run_settings
 from sejax.engine.placement import place
 from sejax.engine.run import groups, run
-from sejax.engine.variants import folder_of, merged, read_finished, stage_folder, write_finished
-from sejax.engine.workdir import claim, environment, release
+from sejax.engine.workdir import (
+    claim,
+    environment,
+    folder_of,
+    merged,
+    read_finished,
+    release,
+    stage_folder,
+    write_finished,
+)
 from sejax.errors import InputError
 from sejax.experiments import study
 from sejax.report.html import write_report

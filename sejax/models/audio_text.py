@@ -14,10 +14,8 @@ import jax.numpy as jnp
 from sejax.core.rng import dropout, glorot_uniform, he_normal, uniform
 from sejax.errors import InputError
 from sejax.models.gru import GRU
-from sejax.models.masked_normalisation import MaskedBatchNorm, real_moments, scaled_where_real
-from sejax.models.masked_pooling import pool_of_sum
+from sejax.models.masked import MaskedBatchNorm, Shortcut, pool_of_sum, real_moments, scaled_where_real
 from sejax.models.normalisation import wide
-from sejax.models.shortcut import Shortcut
 from sejax.models.waveform_convolution import WaveformConvolution
 
 ATTENTIONS = ("att_s_1", "att_d_1", "att_s_n", "att_d1_n", "att_d2_n")

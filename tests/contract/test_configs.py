@@ -10,7 +10,7 @@ from sejax.core.rng import member_key, root_key
 from sejax.engine.backend import run_settings
 from sejax.engine.run import run
 from sejax.engine.segment import make_segment
-from sejax.engine.variants import stage_folder
+from sejax.engine.workdir import stage_folder
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 

@@ -8,7 +8,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from sejax.engine.space import parse_space
-from sejax.engine.trials import config_with, plan, trial_values
+from sejax.engine.sweep import config_with, plan, trial_values
 from sejax.errors import InputError
 
 CONFIG = ConfigDict(
@@ -31,7 +31,7 @@ def test_another_process_draws_the_same():
     code = (
         "from ml_collections import ConfigDict\n"
         "from sejax.engine.space import parse_space\n"
-        "from sejax.engine.trials import trial_values\n"
+        "from sejax.engine.sweep import trial_values\n"
         f"config = ConfigDict({CONFIG.to_dict()!r})\n"
         f"space = parse_space('dropout=0.1~0.5,{PUBLISHED}', config, {MEMBERS!r})\n"
         "print(trial_values(space, 'random', seed=3, count=12))"

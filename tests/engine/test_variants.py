@@ -2,7 +2,7 @@
 
 import pytest
 
-from sejax.engine.variants import FILE, folder_of, merged, read_finished, write_finished
+from sejax.engine.workdir import FINISHED, folder_of, merged, read_finished, write_finished
 from sejax.errors import InputError
 
 
@@ -19,8 +19,8 @@ def test_what_is_finished_is_read_back_and_what_is_not_is_none(tmp_path):
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"members": []}'])
 def test_a_damaged_file_is_named_with_the_remedy(tmp_path, content):
-    (tmp_path / FILE).write_text(content)
-    with pytest.raises(InputError, match=f"{FILE} is damaged.*delete it"):
+    (tmp_path / FINISHED).write_text(content)
+    with pytest.raises(InputError, match=f"{FINISHED} is damaged.*delete it"):
         read_finished(tmp_path)
 
 

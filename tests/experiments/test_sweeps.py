@@ -7,7 +7,7 @@ import pytest
 
 from sejax import experiments
 from sejax.engine.space import parse_space
-from sejax.engine.trials import config_with, plan, trial_values
+from sejax.engine.sweep import config_with, plan, trial_values
 from sejax.errors import InputError
 from sejax.experiments.sweeps import one_variant
 

@@ -16,7 +16,7 @@ from scripts import launch, results
 from sejax.core.results import unpack
 from sejax.data.catalogue import find_utterance_spectrograms
 from sejax.data.crops import crop_data, evaluation_starts, read_crops
-from sejax.engine.trained import trained_states
+from sejax.engine.run import trained_states
 from sejax.errors import InputError
 from sejax.experiments.dcgan.networks import make_networks
 from sejax.experiments.prediction import Predictor

@@ -10,7 +10,7 @@ import toy_vectors
 from scripts import launch
 
 from sejax.audio.opensmile import Extractor
-from sejax.engine.trained import trained_states
+from sejax.engine.run import trained_states
 from sejax.errors import InputError
 from sejax.experiments.prediction import Predictor, best_variant
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sejax.models.masked_normalisation import MaskedBatchNorm, real_moments, scaled_where_real
+from sejax.models.masked import MaskedBatchNorm, real_moments, scaled_where_real
 from sejax.models.normalisation import BatchNorm, settled
 
 LENGTH = np.array([16, 1, 0, 9], np.int32)

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from sejax.models.masked_pooling import adaptive_max_pool, pool_of_sum
+from sejax.models.masked import adaptive_max_pool, pool_of_sum
 
 CELLS = 7
 # All positions; a multiple of the cells; neither; fewer positions than cells; one; none.

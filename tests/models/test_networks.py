@@ -11,8 +11,7 @@ import pytest
 from sejax import models
 from sejax.errors import InputError
 from sejax.models.inception import CONVENTIONS as INCEPTIONS
-from sejax.models.inception import BasicUnit
-from sejax.models.inception_branches import Unit
+from sejax.models.inception import BasicUnit, Unit
 from sejax.models.resnet import CONVENTIONS as RESNETS
 from sejax.models.resnet import Bottleneck
 from sejax.pretrained.names import flatten

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sejax import models
-from sejax.models.inception_branches import MIXED, STEM, Fork
+from sejax.models.inception import MIXED, STEM, Fork
 from sejax.pretrained import names
 from sejax.pretrained.convert import read_original
 

@@ -16,7 +16,7 @@ from sejax.data.joined import emotional
 from sejax.data.vectors import Vectors
 from sejax.engine.backend import run_settings
 from sejax.engine.ensemble import stack_members
-from sejax.engine.trained import trained_states
+from sejax.engine.run import trained_states
 from sejax.errors import InputError
 from sejax.experiments import Study
 from sejax.experiments.classification import whole_source

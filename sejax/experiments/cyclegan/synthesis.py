@@ -18,7 +18,7 @@ from sejax.core.results import read_results
 from sejax.data import synthetic_vectors
 from sejax.data.vectors import Vectors
 from sejax.engine.backend import run_settings
-from sejax.engine.trained import trained_states
+from sejax.engine.run import trained_states
 from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
 from sejax.experiments.cyclegan.results import FIGURES
