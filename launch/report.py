@@ -13,10 +13,11 @@ import os
 import sys
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
 from sejax.core.files import write_text
 from sejax.core.results import FILE, read_results
+from sejax.engine.command import run_command
 from sejax.errors import InputError
 from sejax.experiments import report_of
 from sejax.report import page, tables
@@ -32,18 +33,14 @@ GROUP_BY = flags.DEFINE_list("group_by", [], "a table for each value of these fi
 
 
 def main(arguments):
-    """Report on one run, or compare several; bad input is one line on stderr and exit status 2."""
+    """Report on one run, or compare several."""
     workdirs = [Path(folder) for folder in [*WORKDIR.value, *arguments[1:]]]
-    try:
-        if not workdirs:
-            raise InputError("no run given; pass --workdir=RUN")
-        if len(workdirs) == 1:
-            report(workdirs[0])
-        else:
-            compare(workdirs)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    if not workdirs:
+        raise InputError("no run given; pass --workdir=RUN")
+    if len(workdirs) == 1:
+        report(workdirs[0])
+    else:
+        compare(workdirs)
 
 
 def report(workdir):
@@ -118,4 +115,4 @@ def draw(path, runs):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run_command(main)

@@ -11,10 +11,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sejax.audio.colour_maps import NAMES, colour_map
 from sejax.errors import InputError
 
 REFERENCES = ("max", "absolute")
+
+# Per channel (red, green, blue): positions in [0, 1], and the intensity there; linear in between.
+_COLOUR_MAPS = {
+    "jet": (
+        ((0.0, 0.35, 0.66, 0.89, 1.0), (0.0, 0.0, 1.0, 1.0, 0.5)),
+        ((0.0, 0.125, 0.375, 0.64, 0.91, 1.0), (0.0, 0.0, 1.0, 1.0, 0.0, 0.0)),
+        ((0.0, 0.11, 0.34, 0.65, 1.0), (0.5, 1.0, 1.0, 0.0, 0.0)),
+    ),
+    "hot": (
+        ((0.0, 0.365079, 1.0), (0.0416, 1.0, 1.0)),
+        ((0.0, 0.365079, 0.746032, 1.0), (0.0, 0.0, 1.0, 1.0)),
+        ((0.0, 0.746032, 1.0), (0.0, 0.0, 1.0)),
+    ),
+    "gray": (((0.0, 1.0), (0.0, 1.0)),) * 3,
+}
+COLOUR_MAPS = tuple(_COLOUR_MAPS)
 
 # Per weight source: colours are read in `channels` order, then (colour - mean) / deviation.
 _NORMALISATIONS = {
@@ -38,7 +53,7 @@ class ImageSettings:
 
     Attributes:
       size: height and width in pixels, the network's input.
-      colour_map: one of `colour_maps.NAMES`.
+      colour_map: one of `COLOUR_MAPS`.
       dynamic_range: dB between the colour map's lowest and highest colour.
       reference: what gets the highest colour: "max" = each spectrogram's own largest value, "absolute" = `level`,
         which keeps loudness visible.
@@ -61,7 +76,7 @@ class ImageSettings:
     normalise: str = "torchvision"
 
     def __post_init__(self):
-        known = {"colour_map": NAMES, "reference": REFERENCES, "normalise": tuple(_NORMALISATIONS)}
+        known = {"colour_map": COLOUR_MAPS, "reference": REFERENCES, "normalise": tuple(_NORMALISATIONS)}
         for field, choices in known.items():
             value = getattr(self, field)
             if value not in choices:
@@ -69,6 +84,22 @@ class ImageSettings:
         object.__setattr__(self, "size", _checked_size(self.size))
         if not self.dynamic_range > 0:
             raise InputError(f"image: dynamic_range is {self.dynamic_range} dB; it must be above zero")
+
+
+@functools.cache
+def colour_map(name: str) -> np.ndarray:
+    """Table of the colour map `name` (one of `COLOUR_MAPS`), dark to bright: read-only f32[256, 3], RGB in [0, 1].
+
+    Raises:
+      InputError: there is no such map.
+    """
+    if name not in COLOUR_MAPS:
+        raise InputError(f"colour map: {name!r} is unknown; choose one of {', '.join(COLOUR_MAPS)}")
+    positions = np.linspace(0.0, 1.0, 256)
+    channels = [np.interp(positions, *corners) for corners in _COLOUR_MAPS[name]]
+    table = np.stack(channels, axis=-1).astype(np.float32)
+    table.setflags(write=False)
+    return table
 
 
 def colour(values: jax.Array, name: str) -> jax.Array:

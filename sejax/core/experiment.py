@@ -100,15 +100,27 @@ class Restart(Protocol):
         ...
 
 
+def unchanged(state: State, metrics: Mapping[str, Metrics]) -> State:
+    """The `Refresh` of an experiment to which an epoch's end means nothing: every epoch is alike, none stops early."""
+    del metrics
+    return state
+
+
+def begin_again(state: State, data: PyTree) -> State:
+    """The `Restart` of an experiment that goes on with the state it has, or has one iteration only."""
+    del data
+    return state.replace(stopped=jnp.zeros((), bool))
+
+
 class Experiment(NamedTuple):
     """Pure functions of one member; see the module's docstring for the order of the calls."""
 
     init: Init
     step: Step
     evaluate: Evaluate
-    refresh: Refresh
     conclude: Conclude
-    restart: Restart
+    refresh: Refresh = unchanged
+    restart: Restart = begin_again
 
 
 class Plan(NamedTuple):

@@ -61,8 +61,8 @@ def streamed(config) -> bool:
     """
     if config.run.input == "tfdata" and not config.run.convolutions:
         raise InputError(
-            f"config: run.input='tfdata' reads spectrograms, and trainable={config.trainable!r} trains on features "
-            "computed once: use run.input='auto', or trainable='all'"
+            "config: run.input='tfdata' reads spectrograms as they are needed, and without run.convolutions the inputs "
+            "are features computed once: use run.input='auto', or train the convolutions too (trainable='all')"
         )
     if config.run.input != "auto":
         return config.run.input == "tfdata"

@@ -18,7 +18,10 @@ from sejax.core.experiment import PyTree
 from sejax.core.rng import KEY_IMPLEMENTATION
 from sejax.errors import InputError
 
-METRIC = "metric"
+
+def folder_of_members(folder: Path, start: int, stop: int) -> Path:
+    """Where the members ``start:stop`` of what is trained in ``folder`` keep their checkpoints."""
+    return Path(folder) / "checkpoints" / f"members_{start}-{stop - 1}"
 
 
 class Checkpoints:
@@ -26,34 +29,27 @@ class Checkpoints:
 
     Args:
       folder: where they lie; made when missing.
-      keep: how many of the latest are kept, beside the best one by the metric given to `save`.
+      keep: how many of the latest are kept.
     """
 
     def __init__(self, folder: Path, *, keep: int = 1):
-        policy = preservation_policy.AnyPreservationPolicy(
-            [
-                preservation_policy.LatestN(n=keep),
-                preservation_policy.BestN(get_metric_fn=_metric, n=1, keep_checkpoints_without_metrics=False),
-            ]
-        )
         self.folder = Path(folder).resolve()
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=policy,
-            best_fn=_metric,
+            preservation_policy=preservation_policy.LatestN(n=keep),
             enable_async_checkpointing=True,
             create=True,
             cleanup_tmp_directories=True,  # what a killed run was writing
         )
         self.manager = ocp.CheckpointManager(self.folder, options=options, item_names=("carry", "about"))
 
-    def save(self, step: int, carry: PyTree, about: dict[str, Any], *, metric: float) -> None:
+    def save(self, step: int, carry: PyTree, about: dict[str, Any]) -> None:
         """Starts writing; returns as soon as the arrays are copied. An existing step is left as it is."""
         if step in self.manager.all_steps():
             return
         # Copied to the host here: the next segment is given these buffers to write into.
         rows = {name: np.array(x) for name, x in _flat(carry).items()}
         items = ocp.args.Composite(carry=ocp.args.StandardSave(rows), about=ocp.args.JsonSave(about))
-        self.manager.save(step, args=items, metrics={METRIC: float(np.nan_to_num(metric, nan=-1.0))}, force=True)
+        self.manager.save(step, args=items, force=True)
 
     def latest(self) -> int | None:
         """The latest complete step, None when there is none."""
@@ -100,10 +96,6 @@ class Checkpoints:
         """Waits and releases the manager's threads."""
         self.wait()
         self.manager.close()
-
-
-def _metric(metrics: dict[str, float]) -> float:
-    return metrics[METRIC]
 
 
 def _is_key(x) -> bool:

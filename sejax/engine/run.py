@@ -14,7 +14,7 @@ from tqdm import tqdm
 from sejax.core.experiment import Assembly, PyTree
 from sejax.core.rng import member_key, root_key
 from sejax.engine import placement
-from sejax.engine.checkpoint import Checkpoints
+from sejax.engine.checkpoint import Checkpoints, folder_of_members
 from sejax.engine.ensemble import over_members, take_members
 from sejax.engine.events import TensorBoard, progress_bar
 from sejax.engine.segment import Carry, Segment, active_members, finished, make_segment
@@ -29,7 +29,7 @@ class RunSettings(NamedTuple):
       ensemble: ``"vmap"`` or ``"map"``, see `sejax.engine.ensemble`.
       members_at_once: members per group; groups train in turn. 0: all at once.
       save_seconds: about how long a segment takes; a kill loses no more than that.
-      keep: latest checkpoints kept, beside the best.
+      keep: latest checkpoints kept.
       tensorboard: write event files.
     """
 
@@ -118,8 +118,7 @@ def open_group(
             assembly, backend=settings.backend, how=settings.ensemble, constrain=place.constrain
         )
     segment = segments[stop - start]
-    folder = Path(workdir) / "checkpoints" / f"members_{start}-{stop - 1}"
-    checkpoints = Checkpoints(folder, keep=settings.keep)
+    checkpoints = Checkpoints(folder_of_members(workdir, start, stop), keep=settings.keep)
     if checkpoints.latest() is None:
         carry = segment.start(keys, members, data)
     else:
@@ -141,7 +140,8 @@ def _train(
             carry = jax.block_until_ready(group.segment.advance(group.data, carry, budget))
             seconds = time.monotonic() - began
             logged = _log(assembly, group, carry, logged, bar, board)
-            checkpoints.save(_counter(carry), carry, {"members": [group.start, group.stop]}, metric=_validation(carry))
+            # The loop may be left only after this: what a segment did is in a checkpoint before anything can end it.
+            checkpoints.save(_counter(carry), carry, {"members": [group.start, group.stop]})
             if signals.received:
                 checkpoints.close()
                 raise Interrupted(f"{signals.received} received")
@@ -158,13 +158,6 @@ def _counter(carry: Carry) -> int:
 
 def _epochs_done(carry: Carry, assembly: Assembly) -> int:
     return int(carry.iteration) * assembly.epochs + int(carry.epoch)
-
-
-def _validation(carry: Carry) -> float:
-    """Mean over members of their latest validation accuracy, what the "best" checkpoint is chosen by."""
-    rows = np.asarray(carry.history.get("valid/accuracy", np.full((1, 1, 1), np.nan)))
-    latest = np.concatenate([row[~np.isnan(row)][-1:] for row in rows.reshape(len(rows), -1)])
-    return float(latest.mean()) if len(latest) else -1.0
 
 
 def _log(assembly: Assembly, group: Group, carry: Carry, logged: int, bar: tqdm, board: TensorBoard | None) -> int:
@@ -282,7 +275,7 @@ def trained_states(
     for start, stop in groups(count, at_once):
         inside = {row for row in rows if start <= row < stop}
         if inside:
-            checkpoints = Checkpoints(folder / "checkpoints" / f"members_{start}-{stop - 1}")
+            checkpoints = Checkpoints(folder_of_members(folder, start, stop))
             arrays = checkpoints.read()
             checkpoints.close()
             kept = {k: v for k, v in arrays.items() if f"{k}/".startswith(tuple(f"state/{name}/" for name in subtrees))}

@@ -45,7 +45,7 @@ def _steps(checkpoints):
 
 def test_every_kind_of_array_comes_back_to_the_bit(checkpoints):
     tree = _everything()
-    checkpoints.save(3, tree, {"members": [0, 3]}, metric=0.5)
+    checkpoints.save(3, tree, {"members": [0, 3]})
     checkpoints.wait()
     found, about = checkpoints.restore(_shapes(tree))
     assert_same_bits(found, tree)
@@ -59,7 +59,7 @@ def test_a_restored_carry_goes_on_to_the_bit_and_compiles_nothing(checkpoints, s
     assembly, segment = toy_assembly(), segments("scan", "vmap")
     whole = train(segment, assembly)
     carry = train(segment, assembly, (5,))
-    checkpoints.save(5, carry, {}, metric=0.0)
+    checkpoints.save(5, carry, {})
     checkpoints.wait()
     restored, _ = checkpoints.restore(_shapes(start(segment, assembly)))
     with count_compilations() as events:
@@ -72,35 +72,28 @@ def test_what_is_saved_is_the_carry_of_that_moment_though_its_buffers_are_donate
     assembly, segment = toy_assembly(), segments("scan", "vmap")
     carry = train(segment, assembly, (3,))
     kept = jax.tree.map(jnp.copy, carry)
-    checkpoints.save(3, carry, {}, metric=0.0)
+    checkpoints.save(3, carry, {})
     segment.advance(assembly.data, carry, 8)  # while the files are being written
     checkpoints.wait()
     assert_same_bits(checkpoints.restore(_shapes(kept))[0], kept)
 
 
-def test_the_latest_and_the_best_are_kept(checkpoints):
-    tree = {"x": jnp.arange(3.0)}
-    for step, metric in enumerate([0.2, 0.9, 0.5, 0.4], start=1):
-        checkpoints.save(step, {"x": tree["x"] + step}, {}, metric=metric)
+@pytest.mark.parametrize(("keep", "steps"), [(1, [4]), (2, [3, 4])])
+def test_the_latest_are_kept(tmp_path, keep, steps):
+    tree, checkpoints = {"x": jnp.arange(3.0)}, Checkpoints(tmp_path, keep=keep)
+    for step in range(1, 5):
+        checkpoints.save(step, {"x": tree["x"] + step}, {})
         checkpoints.wait()
-    assert _steps(checkpoints) == [2, 4]
+    assert _steps(checkpoints) == steps
     assert checkpoints.latest() == 4
     np.testing.assert_array_equal(checkpoints.restore(_shapes(tree))[0]["x"], tree["x"] + 4)
-    np.testing.assert_array_equal(checkpoints.restore(_shapes(tree), step=2)[0]["x"], tree["x"] + 2)
-
-
-def test_more_of_the_latest_are_kept_on_demand_and_no_figure_ranks_last(tmp_path):
-    checkpoints = Checkpoints(tmp_path, keep=2)
-    for step, metric in enumerate([0.1, np.nan, 0.0, np.nan], start=1):
-        checkpoints.save(step, {"x": jnp.zeros(2)}, {}, metric=metric)
-        checkpoints.wait()
-    assert _steps(checkpoints) == [1, 3, 4]
+    np.testing.assert_array_equal(checkpoints.restore(_shapes(tree), step=steps[0])[0]["x"], tree["x"] + steps[0])
     checkpoints.close()
 
 
 def test_a_step_that_is_there_already_is_left_as_it_is(checkpoints):
     for value in (1.0, 2.0):
-        checkpoints.save(1, {"x": jnp.full(2, value)}, {}, metric=0.0)
+        checkpoints.save(1, {"x": jnp.full(2, value)}, {})
         checkpoints.wait()
     np.testing.assert_array_equal(checkpoints.read()["x"], [1.0, 1.0])
 
@@ -116,7 +109,7 @@ def test_a_step_that_is_there_already_is_left_as_it_is(checkpoints):
     ],
 )
 def test_a_checkpoint_that_does_not_fit_the_experiment_is_an_error_that_says_where(checkpoints, template, message):
-    checkpoints.save(8, {"x": jnp.zeros((3, 3)), "y": jnp.zeros(2)}, {}, metric=0.0)
+    checkpoints.save(8, {"x": jnp.zeros((3, 3)), "y": jnp.zeros(2)}, {})
     checkpoints.wait()
     with pytest.raises(InputError, match=f"step 8 .* does not fit .*: {message}.* new workdir"):
         checkpoints.restore(_shapes(template))
@@ -131,7 +124,7 @@ def test_no_checkpoint_is_an_error_that_names_the_folder(checkpoints):
 
 def test_reading_without_a_template_gives_arrays_by_path(checkpoints):
     tree = _everything()
-    checkpoints.save(1, {"state": tree}, {}, metric=0.0)
+    checkpoints.save(1, {"state": tree}, {})
     checkpoints.wait()
     found = checkpoints.read()
     assert "state/none" not in found
@@ -143,18 +136,17 @@ def test_what_a_killed_run_left_half_written_or_half_deleted_is_no_obstacle(tmp_
     tree = {"x": jnp.arange(4.0)}
     first = Checkpoints(tmp_path, keep=2)
     for step in (1, 2):
-        first.save(step, tree, {}, metric=0.0)
+        first.save(step, tree, {})
     first.close()
     # Step 3 was being written, step 1 was being deleted.
     shutil.copytree(tmp_path / "2", tmp_path / "3.orbax-checkpoint-tmp")
     (tmp_path / "3.orbax-checkpoint-tmp" / "commit_success.txt").unlink()
-    for name in ("metrics", "about"):
-        shutil.rmtree(tmp_path / "1" / name)
+    shutil.rmtree(tmp_path / "1" / "about")
     second = Checkpoints(tmp_path)
     assert second.latest() == 2
     assert_same_bits(second.restore(_shapes(tree))[0], tree)
     for step in (3, 4):
-        second.save(step, {"x": tree["x"] + step}, {}, metric=float(step))
+        second.save(step, {"x": tree["x"] + step}, {}, )
         second.wait()
     second.close()
     assert [path.name for path in tmp_path.iterdir()] == ["4"]

@@ -144,15 +144,6 @@ def test_only_the_last_checkpoint_is_left(uninterrupted):
     assert int(Checkpoints(folder).read()["iteration"]) == ITERATIONS
 
 
-def test_the_best_checkpoint_is_chosen_by_the_members_latest_validation_accuracy():
-    nan = np.nan
-    history = {"valid/accuracy": np.array([[[0.9, 0.5, nan], [nan] * 3], [[0.2, nan, nan], [0.6, 0.7, nan]]])}
-    assert driver._validation(SimpleNamespace(history=history)) == pytest.approx((0.5 + 0.7) / 2)
-    history["valid/accuracy"][1] = nan
-    assert driver._validation(SimpleNamespace(history=history)) == pytest.approx(0.5)
-    assert driver._validation(SimpleNamespace(history={})) == -1.0
-
-
 def test_progress_is_one_line_with_iteration_members_epochs_and_loss(tmp_path, budgets, capsys):
     run(toy_assembly(), RunSettings(save_seconds=1e6, tensorboard=False), tmp_path)
     last = capsys.readouterr().err.split("\r")[-1]

@@ -94,7 +94,7 @@ def toy_assembly(rates=(0.05, 0.1, 0.2), limits=(EPOCHS, 2, EPOCHS), *, stream_b
     x = np.linspace(-1, 1, POINTS, dtype=np.float32)
     whole = Source(_whole_plan, _gather, batches=POINTS // 4)
     return Assembly(
-        experiment=Experiment(_init, _step, _evaluate, _refresh, _conclude, _restart),
+        experiment=Experiment(_init, _step, _evaluate, _conclude, _refresh, _restart),
         train=Source(_train_plan, _gather, stream=stream_batches),
         valid=whole,
         whole=whole,

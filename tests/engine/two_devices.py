@@ -25,7 +25,7 @@ def trained(assembly, *, backend, how, checkpoints=None):
     carry = placed.members(start(segment, assembly))
     carry = segment.advance(assembly.data, carry, 5)
     if checkpoints is not None:
-        checkpoints.save(5, carry, {}, metric=0.0)
+        checkpoints.save(5, carry, {})
         checkpoints.wait()
         carry = placed.members(checkpoints.restore(jax.eval_shape(lambda: carry))[0])
     spread = len(carry.state.slope.sharding.device_set), carry.state.slope.sharding.is_fully_replicated

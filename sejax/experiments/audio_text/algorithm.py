@@ -181,11 +181,6 @@ class Method:
         record |= {f"explained/{name}": values for name, values in explained.items()} | {"example": state.example}
         return state, record
 
-    def restart(self, state: AudioTextState, data) -> AudioTextState:
-        """There is one iteration only: nothing to get ready."""
-        del data
-        return state.replace(stopped=jnp.zeros((), bool))
-
 
 def make_experiment(
     network: Network, settings: Settings, *, num_classes: int, batch_size: int, lengths: tuple[int, int, int]
@@ -203,4 +198,4 @@ def make_experiment(
       "example": i32[E], "learning_rate": f32[]}``; ``data`` is as `sejax.experiments.audio_text.batches` says.
     """
     method = Method(network, settings, num_classes, batch_size, lengths)
-    return Experiment(method.init, method.step, method.evaluate, method.refresh, method.conclude, method.restart)
+    return Experiment(method.init, method.step, method.evaluate, method.conclude, method.refresh)

@@ -180,11 +180,6 @@ class Method:
         del data
         return state, {f"confusion/{name}": metrics[name].counts for name in ("test", "valid")}
 
-    def restart(self, state: ClassifierState, data) -> ClassifierState:
-        """There is one iteration only: nothing to get ready."""
-        del data
-        return state.replace(stopped=jnp.zeros((), bool))
-
 
 def _normal(seed: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """Standard normal numbers of a shape from a u32[] seed."""
@@ -206,4 +201,4 @@ def make_experiment(settings: Settings) -> Experiment:
       `sejax.experiments.augmentation.batches`.
     """
     method = Method(settings)
-    return Experiment(method.init, method.step, method.evaluate, method.refresh, method.conclude, method.restart)
+    return Experiment(method.init, method.step, method.evaluate, method.conclude, method.refresh)

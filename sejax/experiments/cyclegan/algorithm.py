@@ -255,11 +255,6 @@ class Method:
         """How far source and synthetic vectors lie from the target's, and where they lie."""
         return state, compare(state, metrics, data) | {"stopped_at": state.stopped_at}
 
-    def restart(self, state: CycleGANState, data) -> CycleGANState:
-        """There is one iteration only: nothing to get ready."""
-        del data
-        return state.replace(stopped=jnp.zeros((), bool))
-
 
 def make_experiment(networks: Networks, settings: Settings) -> Experiment:
     """E parallel CycleGANs with their domain classifier.
@@ -270,4 +265,4 @@ def make_experiment(networks: Networks, settings: Settings) -> Experiment:
       the first stage}``, the last absent where there was no first stage.
     """
     method = Method(networks, settings)
-    return Experiment(method.init, method.step, method.evaluate, method.refresh, method.conclude, method.restart)
+    return Experiment(method.init, method.step, method.evaluate, method.conclude, method.refresh)

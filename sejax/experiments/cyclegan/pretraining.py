@@ -120,11 +120,6 @@ class Pretraining:
         errors = [metrics[f"cycle_source/{emotion}"].compute() for emotion in self.classes]
         return state, {"cycle_source": jnp.stack(errors), "stopped_at": state.stopped_at}
 
-    def restart(self, state: StageState, data) -> StageState:
-        """There is one iteration only: nothing to get ready."""
-        del data
-        return state.replace(stopped=jnp.zeros((), bool))
-
 
 def make_pretraining(
     networks: Networks,
@@ -143,4 +138,4 @@ def make_pretraining(
     if objective not in OBJECTIVES:
         raise InputError(f"config: pretraining.objective={objective!r}; choose one of {', '.join(OBJECTIVES)}")
     method = Pretraining(networks, schedule, classes, batch_size, objective)
-    return Experiment(method.init, method.step, method.evaluate, method.refresh, method.conclude, method.restart)
+    return Experiment(method.init, method.step, method.evaluate, method.conclude, method.refresh)

@@ -144,11 +144,6 @@ class Method(Rounds):
         }
         return state, record
 
-    def restart(self, state: DcganState, data) -> DcganState:
-        """There is one iteration only: nothing to get ready."""
-        del data
-        return state.replace(stopped=jnp.zeros((), bool))
-
 
 def _counts(metrics) -> dict[str, jax.Array]:
     """The sums behind some scores, as arrays that results are computed from."""
@@ -170,4 +165,4 @@ def make_experiment(networks: Networks, settings: Settings, *, batch_size: int, 
       "learning_rate": f32[]}``; ``data`` is as `sejax.experiments.dcgan.batches` says.
     """
     method = Method(networks, settings, batch_size, valid_length)
-    return Experiment(method.init, method.step, method.evaluate, method.refresh, method.conclude, method.restart)
+    return Experiment(method.init, method.step, method.evaluate, method.conclude, method.refresh)

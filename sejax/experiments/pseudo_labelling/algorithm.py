@@ -255,4 +255,4 @@ def make_experiment(network: Network, settings: Settings, *, order_length: int, 
       "utterance_label": i32[U], "pretrained": pytree}``.
     """
     method = Method(network, settings, order_length, valid_length)
-    return Experiment(method.init, method.step, method.evaluate, method.refresh, method.conclude, method.restart)
+    return Experiment(method.init, method.step, method.evaluate, method.conclude, method.refresh, method.restart)

@@ -159,11 +159,6 @@ class Method:
         record["confusion/valid"] = metrics["confusion"].counts
         return state, record
 
-    def restart(self, state: TransferState, data) -> TransferState:
-        """There is one iteration only: nothing to get ready."""
-        del data
-        return state.replace(stopped=jnp.zeros((), bool))
-
 
 def cross_entropy(logits: jax.Array, label: jax.Array, *, kind: str = "logits") -> jax.Array:
     """Categorical cross-entropy [B] of logits [B, C] and labels i32[B]; ``kind`` as `Settings.loss`.
@@ -194,4 +189,4 @@ def make_experiment(network: Network, settings: Settings, *, order_length: int, 
       "pretrained": pytree}``.
     """
     method = Method(network, settings, order_length, valid_length)
-    return Experiment(method.init, method.step, method.evaluate, method.refresh, method.conclude, method.restart)
+    return Experiment(method.init, method.step, method.evaluate, method.conclude, method.refresh)
