@@ -17,11 +17,11 @@ from ml_collections import ConfigDict
 from sejax import experiments
 from sejax.audio.opensmile import FEATURE_SETS, Extractor, version
 from sejax.core.members import REPEATS, name_of
+from sejax.data.blocks.load import BlockSettings as FeatureSettings
+from sejax.data.blocks.spectrograms import spectrograms, voiced_blocks
 from sejax.data.crops import evaluation_starts, read_crops
-from sejax.data.settings import Settings as FeatureSettings
-from sejax.data.utterance_frames import frames
-from sejax.data.utterance_settings import UtteranceSettings
-from sejax.data.voiced import spectrograms, voiced_blocks
+from sejax.data.utterances.frames import frames
+from sejax.data.utterances.load import UtteranceSettings
 from sejax.engine.backend import run_settings
 from sejax.engine.trained import trained_states
 from sejax.engine.variants import folder_of, read_finished

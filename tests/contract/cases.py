@@ -25,7 +25,7 @@ from sejax.core.experiment import Assembly, State
 from sejax.core.rng import member_key, root_key
 from sejax.data.crops import crop_data
 from sejax.data.folds import TEST, TRAIN, VALIDATION
-from sejax.data.joined import emotional
+from sejax.data.vectors.load import emotional
 from sejax.engine import placement
 from sejax.engine.backend import run_settings
 from sejax.engine.ensemble import take_members

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sejax.data import buckets as module
-from sejax.data.buckets import Buckets, choose_buckets, epoch_batches, padding, shapes
-from sejax.data.pieces import cut
+from sejax.data.buckets import Buckets, choose_buckets, cut, epoch_batches, padding, shapes
 from sejax.errors import InputError
 
 BUCKETS = Buckets((10, 20, 40), (1, 3, 5))

@@ -49,7 +49,7 @@ def test_batches_equal_those_gathered_on_the_device_bit_for_bit(parts):
         }
 
     plans = list(plans_of(parts))
-    batches = list(stream_crops(iter(plans), parts=parts, width=WIDTH))
+    batches = list(stream_crops(iter(plans), sets=parts, width=WIDTH))
     assert len(batches) == len(plans)
     for plan, batch in zip(plans, batches, strict=True):
         assert set(batch) == {"labelled", "unlabelled", "index", "valid"}
@@ -73,9 +73,9 @@ def test_only_the_frames_asked_for_are_read(parts):
 
     recorded = {name: data | {"frames": data["frames"].view(Recorded)} for name, data in parts.items()}
     plans = list(plans_of(parts, count=2))
-    assert len(list(stream_crops(plans, parts=recorded, width=WIDTH))) == 2
+    assert len(list(stream_crops(plans, sets=recorded, width=WIDTH))) == 2
     assert 0 < sum(read) <= 2 * 2 * (6 + 4) * WIDTH
 
 
 def test_no_plans_are_no_batches(parts):
-    assert list(stream_crops(iter(()), parts=parts, width=WIDTH)) == []
+    assert list(stream_crops(iter(()), sets=parts, width=WIDTH)) == []

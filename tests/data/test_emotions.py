@@ -7,7 +7,7 @@ import pytest
 import tones
 
 from sejax.corpora import PUBLISHED
-from sejax.data.emotions import FOUR, SPELLINGS, four_classes, relabel
+from sejax.data.labels import FOUR, SPELLINGS, four_classes, relabel
 from sejax.errors import InputError
 
 CORPORA = {

@@ -7,7 +7,7 @@ import pytest
 from emotional_vectors import make_vectors
 
 from sejax.data.folds import TEST, make_folds
-from sejax.data.joined import join, labelled_only
+from sejax.data.vectors.load import join, labelled_only
 from sejax.errors import InputError
 
 COUNTS = (6, 5, 4, 7)

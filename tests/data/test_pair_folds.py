@@ -9,8 +9,7 @@ import toy_speech
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION
-from sejax.data.pair_folds import pair_folds
+from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION, pair_folds
 from sejax.errors import InputError
 
 

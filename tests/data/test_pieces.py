@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sejax.data.pieces import cut
+from sejax.data.buckets import cut
 from sejax.errors import InputError
 
 

@@ -12,11 +12,13 @@ import soundfile
 import speech_like
 
 from sejax.audio.spectrogram import SpectrogramSettings, spectrogram
-from sejax.data import features
+from sejax.data.blocks.load import BlockSettings, Spectrograms
+from sejax.data.blocks.prepare import prepare_blocks
+from sejax.data.blocks.spectrograms import spectrograms, voiced_blocks
 from sejax.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
-EVERYTHING = features.Settings(voice_activity=None)
+EVERYTHING = BlockSettings(voice_activity=None)
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +28,12 @@ def source(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(source, tmp_path_factory):
-    return features.prepare("manifest", source, tmp_path_factory.mktemp("data"), name="small", settings=EVERYTHING)
+    return prepare_blocks("manifest", source, tmp_path_factory.mktemp("data"), name="small", settings=EVERYTHING)
 
 
 @pytest.fixture(scope="module")
 def prepared(folder):
-    return features.load(folder)
+    return Spectrograms.load(folder)
 
 
 def test_counts_follow_from_the_lengths(prepared):
@@ -73,7 +75,7 @@ def test_every_image_is_the_spectrogram_of_its_second(prepared, source):
 
 def test_blocks_of_the_voiced_part_know_where_they_lay(source):
     waveform, rate = soundfile.read(source.parent / "f3.wav", dtype="int16")
-    voiced = features.voiced_blocks(waveform, rate, features.Settings(voice_activity=3))
+    voiced = voiced_blocks(waveform, rate, BlockSettings(voice_activity=3))
     assert 0 < voiced.seconds_kept < 4.8
     first = np.round(voiced.start * rate).astype(int)
     for samples, begin, end in zip(voiced.samples, first, np.round(voiced.end * rate).astype(int), strict=True):
@@ -83,25 +85,25 @@ def test_blocks_of_the_voiced_part_know_where_they_lay(source):
 
 
 def test_prediction_and_preparation_give_the_same_images(source, tmp_path):
-    settings = features.Settings(scale="mel", voice_activity=1)
-    made = features.load(features.prepare("manifest", source, tmp_path, settings=settings))
+    settings = BlockSettings(scale="mel", voice_activity=1)
+    made = Spectrograms.load(prepare_blocks("manifest", source, tmp_path, settings=settings))
     waveform, rate = soundfile.read(source.parent / "f3.wav", dtype="int16")
-    again = features.Settings.from_dict(made.settings)
-    images = features.spectrograms(features.voiced_blocks(waveform, rate, again).samples, again)
+    again = BlockSettings.from_dict(made.settings)
+    images = spectrograms(voiced_blocks(waveform, rate, again).samples, again)
     kept = made.spectrogram[made.utterance == 3]
     np.testing.assert_allclose(images.reshape(kept.shape), kept, atol=1e-4)
 
 
 def test_no_block_gives_no_image():
-    assert features.spectrograms(np.empty((0, 16000), np.int16), EVERYTHING).shape == (0, 3, 64, 79)
+    assert spectrograms(np.empty((0, 16000), np.int16), EVERYTHING).shape == (0, 3, 64, 79)
 
 
 def test_a_second_run_does_nothing(source, folder, monkeypatch):
-    import sejax.data.prepare as module
+    import sejax.data.blocks.prepare as module
 
-    monkeypatch.setattr(module, "_compute", None)
+    monkeypatch.setattr(module, "write_array", None)
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    again = features.prepare("manifest", source, folder.parents[1], name="small", settings=EVERYTHING)
+    again = prepare_blocks("manifest", source, folder.parents[1], name="small", settings=EVERYTHING)
     assert again == folder
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
@@ -111,18 +113,18 @@ def test_a_second_run_does_nothing(source, folder, monkeypatch):
     [{"scale": "mel"}, {"voice_activity": 0}, {"fmax": (8000,)}, {"block_overlap": 0.5}, {"block_length": 2.0}],
 )
 def test_other_settings_make_another_set_of_the_same_utterances(source, folder, change):
-    settings = features.Settings(**{"voice_activity": None} | change)
-    other = features.prepare("manifest", source, folder.parents[1], name="small", settings=settings)
+    settings = BlockSettings(**{"voice_activity": None} | change)
+    other = prepare_blocks("manifest", source, folder.parents[1], name="small", settings=settings)
     assert other != folder and other.parent == folder.parent
     assert len(list(folder.parent.glob("utterances-*"))) == 1
-    assert features.load(other).settings == settings.as_dict()
+    assert Spectrograms.load(other).settings == settings.as_dict()
 
 
 def test_another_file_makes_another_set(tmp_path):
     path = speech_like.corpus(tmp_path / "source", (1.5, 1.2))
-    first = features.prepare("manifest", path, tmp_path / "data", settings=EVERYTHING)
+    first = prepare_blocks("manifest", path, tmp_path / "data", settings=EVERYTHING)
     soundfile.write(tmp_path / "source" / "f1.wav", speech_like.vowels(1.2, seed=99), 16000)
-    assert features.prepare("manifest", path, tmp_path / "data", settings=EVERYTHING) != first
+    assert prepare_blocks("manifest", path, tmp_path / "data", settings=EVERYTHING) != first
 
 
 def test_what_is_left_out_is_listed_in_the_set(tmp_path):
@@ -131,19 +133,19 @@ def test_what_is_left_out_is_listed_in_the_set(tmp_path):
     with open(path, "a") as file:
         file.write("gone.wav,joy,u9,s1,f,1\n")
     with pytest.raises(InputError, match=r"line 5: .*gone\.wav: no such file"):
-        features.prepare("manifest", path, tmp_path / "data", settings=EVERYTHING)
-    made = features.prepare("manifest", path, tmp_path / "data", settings=EVERYTHING, allow_partial=True)
-    assert features.load(made).utterance_ids == ("u0", "u2")
+        prepare_blocks("manifest", path, tmp_path / "data", settings=EVERYTHING)
+    made = prepare_blocks("manifest", path, tmp_path / "data", settings=EVERYTHING, allow_partial=True)
+    assert Spectrograms.load(made).utterance_ids == ("u0", "u2")
     rows = (made / "left_out.csv").read_text().splitlines()
     assert rows[0] == "where,what,remedy" and len(rows) == 3
     assert "gone.wav" in rows[1] and "f1.wav" in rows[2]
-    assert "2 inputs, listed in" in features.describe(made)
+    assert "2 inputs, listed in" in Spectrograms.load(made).describe()
 
 
 def test_reading_a_set_needs_numpy_alone(folder):
     script = (
-        "import sys\nfrom sejax.data import features\n"
-        f"made = features.load({str(folder)!r})\n"
+        "import sys\nfrom sejax.data.blocks.load import Spectrograms\n"
+        f"made = Spectrograms.load({str(folder)!r})\n"
         "print(made.spectrogram.shape, type(made.spectrogram).__name__)\n"
         "names = ('jax', 'tensorflow', 'tensorflow_datasets', 'librosa', 'soundfile', 'soxr', 'webrtcvad', 'grain')\n"
         "print([name for name in names if name in sys.modules])"
@@ -154,8 +156,8 @@ def test_reading_a_set_needs_numpy_alone(folder):
 
 def test_preparing_does_not_import_tensorflow(tmp_path, source):
     script = (
-        "import sys\nfrom sejax.data import features\n"
-        f"features.prepare('manifest', {str(source)!r}, {str(tmp_path)!r})\n"
+        "import sys\nfrom sejax.data.blocks.prepare import prepare_blocks\n"
+        f"prepare_blocks('manifest', {str(source)!r}, {str(tmp_path)!r})\n"
         "print('tensorflow' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -165,7 +167,7 @@ def test_preparing_does_not_import_tensorflow(tmp_path, source):
 @pytest.mark.parametrize("name", ["", "small", "small/spectrograms-0123456789.unfinished"])
 def test_a_folder_that_is_no_finished_set_is_refused(folder, name):
     with pytest.raises(InputError, match=r"not a finished set.*launch/prepare\.py"):
-        features.load(folder.parents[1] / name)
+        Spectrograms.load(folder.parents[1] / name)
 
 
 def test_a_damaged_set_is_refused(folder, tmp_path):
@@ -175,11 +177,11 @@ def test_a_damaged_set_is_refused(folder, tmp_path):
         (copy / path.name).write_bytes(path.read_bytes())
     np.save(copy / "label.npy", np.zeros(35, np.int32))
     with pytest.raises(InputError, match="36 spectrograms and 35 labels"):
-        features.load(copy)
+        Spectrograms.load(copy)
 
 
 def test_the_summary_names_what_the_set_holds(folder):
-    text = features.describe(folder)
+    text = Spectrograms.load(folder).describe()
     assert "utterances  5" in text and "2 (1 female, 1 male)" in text
     assert "anger 2, joy 2, unlabelled 1" in text
     assert "blocks      12" in text and "images      36" in text
@@ -187,8 +189,8 @@ def test_the_summary_names_what_the_set_holds(folder):
 
 
 def test_settings_survive_json():
-    settings = features.Settings(scale="mel", voice_activity=None, fmax=(4000, 8000))
-    assert features.Settings.from_dict(json.loads(json.dumps(settings.as_dict()))) == settings
+    settings = BlockSettings(scale="mel", voice_activity=None, fmax=(4000, 8000))
+    assert BlockSettings.from_dict(json.loads(json.dumps(settings.as_dict()))) == settings
 
 
 @pytest.mark.parametrize(("mode", "images"), [(0, 3477), (None, 3672)])
@@ -196,8 +198,8 @@ def test_the_real_berlin_database_gives_the_papers_images_within_two_per_cent(
     emodb_source, tmp_path_factory, mode, images
 ):
     data = tmp_path_factory.getbasetemp() / "emodb"  # one set of utterances for both
-    settings = features.Settings(voice_activity=mode)
-    made = features.load(features.prepare("emodb", emodb_source, data, settings=settings))
+    settings = BlockSettings(voice_activity=mode)
+    made = Spectrograms.load(prepare_blocks("emodb", emodb_source, data, settings=settings))
     assert len(made.label) == images
     if mode == 0:
         assert images == pytest.approx(3519, rel=0.02)
@@ -213,7 +215,7 @@ def test_the_command_takes_every_setting_and_prints_the_summary(source, tmp_path
     environment = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, env=environment)
     (made,) = tmp_path.glob("small/spectrograms-*")
-    prepared = features.load(made)
+    prepared = Spectrograms.load(made)
     assert prepared.settings == {
         "scale": "mel",
         "voice_activity": None,
@@ -226,5 +228,5 @@ def test_the_command_takes_every_setting_and_prints_the_summary(source, tmp_path
         "window_hop": 0.01,
     }
     assert prepared.classes == ("anger", "joy", "fear")
-    assert done.stdout.strip() == features.describe(made)
+    assert done.stdout.strip() == Spectrograms.load(made).describe()
     assert "spectrograms: 100%" in done.stderr

@@ -13,8 +13,9 @@ import speech_like
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import re, sys
-from sejax.data import features
-made = features.load(features.prepare("manifest", sys.argv[1], sys.argv[2]))
+from sejax.data.blocks.load import Spectrograms
+from sejax.data.blocks.prepare import prepare_blocks
+made = Spectrograms.load(prepare_blocks("manifest", sys.argv[1], sys.argv[2]))
 # Not getrusage: its maximum is inherited from the process that started this one.
 (peak,) = re.findall(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())
 print(made.counts["seconds"], made.counts["images"], peak)

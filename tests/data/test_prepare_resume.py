@@ -8,8 +8,10 @@ from kills import Preparation, interrupted
 
 from sejax import corpora
 from sejax.corpora import groups
-from sejax.data import features, prepared_set
-from sejax.data import prepare as module
+from sejax.data.blocks import prepare as module
+from sejax.data.blocks.load import Spectrograms
+from sejax.data.blocks.prepare import prepare_blocks
+from sejax.data.store import writing
 from sejax.errors import InputError
 
 LENGTHS = (1.5, 2.2, 1.3, 3.0, 1.1, 2.6, 1.9)
@@ -17,7 +19,8 @@ LENGTHS = (1.5, 2.2, 1.3, 3.0, 1.1, 2.6, 1.9)
 PREPARATION = Preparation(
     setup="""
 from sejax.corpora import builder, corpus, groups, shards
-from sejax.data import features, growing_array, index, journal, prepare, prepared_set
+from sejax.data.blocks import prepare
+from sejax.data.store import writing
 
 groups.LEAST = 2.0
 """,
@@ -26,12 +29,12 @@ groups.LEAST = 2.0
     "shard": (shards, "write_text"),
     "link": (builder.os, "link"),
     "block": (prepare, "voiced_blocks"),
-    "append": (growing_array.GrowingArray, "append"),
-    "journal": (journal.Journal, "append"),
-    "index": (index.np, "save"),
-    "rename": (prepared_set.os, "replace"),
+    "append": (writing.GrowingArray, "append"),
+    "journal": (writing.Journal, "append"),
+    "index": (writing.np, "save"),
+    "rename": (writing.os, "replace"),
 """,
-    call="""features.prepare("manifest", source, data)""",
+    call="""prepare.prepare_blocks("manifest", source, data)""",
 )
 
 
@@ -56,10 +59,10 @@ def test_utterances_of_finished_shards_are_not_decoded_again(tmp_path, small_gro
     source = speech_like.corpus(tmp_path / "source", LENGTHS)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupted(patch, corpora.corpus, "read", 5)
-        features.prepare("manifest", source, tmp_path / "data")
+        prepare_blocks("manifest", source, tmp_path / "data")
     with monkeypatch.context() as patch:
         seen = interrupted(patch, corpora.corpus, "read", 99)
-        features.prepare("manifest", source, tmp_path / "data")
+        prepare_blocks("manifest", source, tmp_path / "data")
     # Groups of at least 2 s: 1.5 + 2.2 | 1.3 + 3.0 | 1.1 + 2.6 | 1.9; the third was interrupted in its middle.
     assert [Path(path).stem for path in seen] == ["f4", "f5", "f6"]
 
@@ -68,26 +71,26 @@ def test_blocks_of_finished_groups_are_not_computed_again(tmp_path, small_groups
     source = speech_like.corpus(tmp_path / "source", LENGTHS)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupted(patch, module, "voiced_blocks", 3)
-        features.prepare("manifest", source, tmp_path / "data")
+        prepare_blocks("manifest", source, tmp_path / "data")
     with monkeypatch.context() as patch:
         seen = interrupted(patch, module, "voiced_blocks", 99)
-        made = features.prepare("manifest", source, tmp_path / "data")
+        made = prepare_blocks("manifest", source, tmp_path / "data")
     assert len(seen) == 5
-    assert features.load(made).utterance_ids == tuple(f"u{number}" for number in range(7))
+    assert Spectrograms.load(made).utterance_ids == tuple(f"u{number}" for number in range(7))
 
 
 def test_a_half_written_journal_line_is_cut_off(tmp_path, small_groups, monkeypatch):
     source = speech_like.corpus(tmp_path / "source", LENGTHS)
-    whole = features.load(features.prepare("manifest", source, tmp_path / "whole"))
+    whole = Spectrograms.load(prepare_blocks("manifest", source, tmp_path / "whole"))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupted(patch, module, "voiced_blocks", 3)
-        features.prepare("manifest", source, tmp_path / "data")
+        prepare_blocks("manifest", source, tmp_path / "data")
     (unfinished,) = (tmp_path / "data").glob("*/spectrograms-*.unfinished")
     with open(unfinished / "journal.jsonl", "a") as file:
         file.write('[{"id": "u2", "spea')
     with open(unfinished / "spectrogram.npy", "ab") as file:
         file.write(b"rows that no journal line vouches for")
-    made = features.load(features.prepare("manifest", source, tmp_path / "data"))
+    made = Spectrograms.load(prepare_blocks("manifest", source, tmp_path / "data"))
     assert (made.spectrogram == whole.spectrogram).all()
     assert made.utterance_ids == whole.utterance_ids
 
@@ -96,19 +99,19 @@ def test_images_that_the_journal_counts_but_the_disk_lost_are_an_error(tmp_path,
     source = speech_like.corpus(tmp_path / "source", LENGTHS)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupted(patch, module, "voiced_blocks", 3)
-        features.prepare("manifest", source, tmp_path / "data")
+        prepare_blocks("manifest", source, tmp_path / "data")
     (unfinished,) = (tmp_path / "data").glob("*/spectrograms-*.unfinished")
     with open(unfinished / "spectrogram.npy", "r+b") as file:
         file.truncate(5000)
     with pytest.raises(InputError, match=r"holds fewer than the \d+ rows its journal counts; delete"):
-        features.prepare("manifest", source, tmp_path / "data")
+        prepare_blocks("manifest", source, tmp_path / "data")
 
 
 def test_two_preparations_of_one_set_do_not_mix(tmp_path, monkeypatch):
     source = speech_like.corpus(tmp_path / "source", (1.5,))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupted(patch, module, "voiced_blocks", 0)
-        features.prepare("manifest", source, tmp_path / "data")
+        prepare_blocks("manifest", source, tmp_path / "data")
     (unfinished,) = (tmp_path / "data").glob("*/spectrograms-*.unfinished")
-    with prepared_set.only_one(unfinished / "lock"), pytest.raises(InputError, match="by another process"):
-        features.prepare("manifest", source, tmp_path / "data")
+    with writing.only_one(unfinished / "lock"), pytest.raises(InputError, match="by another process"):
+        prepare_blocks("manifest", source, tmp_path / "data")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sejax.data.spoken_files import read_table
+from sejax.data.text import read_table
 from sejax.errors import InputError
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import toy_vectors
 
-from sejax.data import synthetic_vectors
-from sejax.data.emotions import FOUR
+from sejax.data.labels import FOUR
+from sejax.data.vectors import synthetic
 from sejax.errors import InputError
 
 GENERATORS = [{"fold": fold, "seed": 0, "lambda_cls": weight} for weight in (0.0, 2.0) for fold in (0, -1)]
@@ -19,7 +19,7 @@ PARTS = [  # generator, label, source rows, vectors
 
 
 def write(folder, parts=PARTS):
-    synthetic_vectors.write(
+    synthetic.write(
         folder,
         ((g, label, np.array(source, np.int32), np.array(x, np.float32)) for g, label, source, x in parts),
         generators=GENERATORS,
@@ -32,7 +32,7 @@ def write(folder, parts=PARTS):
 
 def test_a_set_is_read_back_as_it_was_written(tmp_path):
     write(tmp_path / "set")
-    found = synthetic_vectors.load(tmp_path / "set")
+    found = synthetic.load(tmp_path / "set")
     expected = np.concatenate([np.array(x, np.float32) for *_, x in PARTS])
     np.testing.assert_array_equal(found.features, expected)
     assert found.features.dtype == np.float32
@@ -45,7 +45,7 @@ def test_a_set_is_read_back_as_it_was_written(tmp_path):
 
 def test_rows_are_found_by_the_generators_name(tmp_path):
     write(tmp_path / "set")
-    found = synthetic_vectors.load(tmp_path / "set")
+    found = synthetic.load(tmp_path / "set")
     assert found.rows_of(fold=0, seed=0, lambda_cls=0.0) == (0, 3)
     assert found.rows_of(fold=0, seed=0, lambda_cls=2) == (3, 5)
     with pytest.raises(InputError, match="2 generators with fold=0; there are fold=0, seed=0, lambda_cls=0.0; fold=-1"):
@@ -65,9 +65,9 @@ def test_an_interrupted_writing_leaves_no_set_and_hinders_no_second_one(tmp_path
         write(tmp_path / "set", breaking())
     assert not (tmp_path / "set").exists()
     with pytest.raises(InputError, match="launch/synthesise.py"):
-        synthetic_vectors.load(tmp_path / "set")
+        synthetic.load(tmp_path / "set")
     write(tmp_path / "set")
-    assert len(synthetic_vectors.load(tmp_path / "set").label) == 5
+    assert len(synthetic.load(tmp_path / "set").label) == 5
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
@@ -83,7 +83,7 @@ def test_files_that_do_not_fit_together_are_refused(tmp_path):
     write(tmp_path / "set")
     np.save(tmp_path / "set" / "label.npy", np.zeros(4, np.int32))
     with pytest.raises(InputError, match=r"features \[5, 2\], 4 labels"):
-        synthetic_vectors.load(tmp_path / "set")
+        synthetic.load(tmp_path / "set")
 
 
 def test_the_toy_set_of_other_tests_is_such_a_set(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sejax import corpora
-from sejax.data.transcripts import tokens, word_types
+from sejax.data.text import tokens, word_types
 
 
 @pytest.mark.parametrize(

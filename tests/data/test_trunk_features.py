@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sejax.data.trunk_features import BATCH, fingerprint, trunk_features
+from sejax.data.blocks.trunk_features import BATCH, fingerprint, trunk_features
 
 SETTINGS = {"layer": "last", "grid": (6, 4)}
 

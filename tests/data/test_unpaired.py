@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sejax.core.experiment import Plan
-from sejax.data.unpaired import stream_pairs, unpaired_batches
+from sejax.data.streams import stream_pairs, unpaired_batches
 from sejax.errors import InputError
 
 pytest.importorskip("grain")

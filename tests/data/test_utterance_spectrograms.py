@@ -17,12 +17,10 @@ import toy_speech
 from sejax.audio.spectrogram import spectrogram
 from sejax.audio.voice_activity import voiced_frames
 from sejax.corpora.utterance import Utterance, Word
-from sejax.data import catalogue, features, utterance_frames
-from sejax.data.prepare_utterances import prepare_utterances
-from sejax.data.spans import spans_of
-from sejax.data.utterance_frames import frame_batches, frames
-from sejax.data.utterance_settings import UtteranceSettings
-from sejax.data.utterance_spectrograms import load
+from sejax.data.utterances import frames as frames_module
+from sejax.data.utterances.frames import frame_batches, frames
+from sejax.data.utterances.load import UtteranceSettings, UtteranceSpectrograms, find_utterance_spectrograms
+from sejax.data.utterances.prepare import preparation, prepare_utterances, spans_of
 from sejax.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,7 +60,7 @@ def folder(source, data_dir, told):
 
 @pytest.fixture(scope="module")
 def prepared(folder):
-    return load(folder)
+    return UtteranceSpectrograms.load(folder)
 
 
 @functools.cache
@@ -122,7 +120,7 @@ def test_an_utterance_may_have_any_number_of_samples(count):
 
 
 def test_a_recording_longer_than_a_call_is_cut_and_its_frames_are_those_of_the_whole(monkeypatch):
-    monkeypatch.setattr(utterance_frames, "FRAMES", 64)
+    monkeypatch.setattr(frames_module, "FRAMES", 64)
     settings = UtteranceSettings(window_length=0.06, window_hop=0.01, bands=40)  # a window shorter than its transform
     waveforms = [speech_like.vowels(seconds, seed=number) for number, seconds in enumerate((3.0, 0.2, 0.9, 0.35))]
     parts = list(frame_batches(waveforms, settings))
@@ -160,7 +158,7 @@ def test_without_words_or_voice_the_span_is_the_whole_utterance():
 
 
 def test_the_summary_says_how_many_are_rated_and_have_word_times(folder):
-    lines = features.describe(folder).split("\n")
+    lines = UtteranceSpectrograms.load(folder).describe().split("\n")
     assert "frames      266 of 128 bands, log" in lines
     assert "rated       2 utterances: valence 1.5 to 4.5, activation 2 to 3.25" in lines
     assert any(line.endswith("voiced stretches instead for 3, the whole of 1") for line in lines)
@@ -184,8 +182,8 @@ def test_the_command_prepares_with_the_settings_in_its_flags_and_prints_the_summ
     environment = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, str(ROOT / "launch" / "prepare.py"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    found = catalogue.find_utterance_spectrograms(tmp_path, "small", scale="mel")
-    assert done.returncode == 0 and done.stdout.strip() == features.describe(found.folder)
+    found = find_utterance_spectrograms(tmp_path, "small", scale="mel")
+    assert done.returncode == 0 and done.stdout.strip() == UtteranceSpectrograms.load(found.folder).describe()
     assert "spectrograms: 100%" in done.stderr
     settings = UtteranceSettings(scale="mel", bands=40, fmax=7000.0, voice_activity=None)
     assert found.settings == settings.as_dict() and found.frames.shape == (266, 40)
@@ -193,15 +191,15 @@ def test_the_command_prepares_with_the_settings_in_its_flags_and_prints_the_summ
 
 
 def test_the_set_is_found_by_corpus_and_scale(folder, data_dir):
-    assert catalogue.find_utterance_spectrograms(data_dir, "small").folder == str(folder)
+    assert find_utterance_spectrograms(data_dir, "small").folder == str(folder)
     with pytest.raises(InputError, match="--corpus=small .*--features=utterance_spectrograms --scale=mel"):
-        catalogue.find_utterance_spectrograms(data_dir, "small", scale="mel")
+        find_utterance_spectrograms(data_dir, "small", scale="mel")
 
 
 def test_toy_sets_are_read_back_as_they_were_made(tmp_path):
     toy_speech.write_both(tmp_path)
     for made in (toy_speech.rated(), toy_speech.unlabelled()):
-        found = catalogue.find_utterance_spectrograms(tmp_path, made.corpus)
+        found = find_utterance_spectrograms(tmp_path, made.corpus)
         for name in (*("frames", "offset", "maximum", "valence", "label", "span_start"), "utterance_label"):
             np.testing.assert_array_equal(getattr(found, name), getattr(made, name))
         assert (found.classes, found.speakers, found.sex) == (made.classes, made.speakers, made.sex)
@@ -211,10 +209,10 @@ def test_a_damaged_set_is_an_error_that_says_what_to_do(tmp_path):
     folder = toy_speech.write_prepared_set(tmp_path, toy_speech.unlabelled())
     np.save(folder / "frames.npy", np.load(folder / "frames.npy")[:-1])
     with pytest.raises(InputError, match="delete the folder and prepare the set again"):
-        load(folder)
+        UtteranceSpectrograms.load(folder)
     (folder / "frames.npy").unlink()
     with pytest.raises(InputError, match="not a finished set of utterance spectrograms; .*--features=utterance_spec"):
-        load(folder)
+        UtteranceSpectrograms.load(folder)
 
 
 @pytest.mark.parametrize(
@@ -242,6 +240,7 @@ def test_bands_that_hold_no_bin_are_refused_before_any_file_is_read(tmp_path):
 def test_every_setting_makes_another_set():
     changes = {"scale": "mel", "bands": 64, "fmax": 7000.0, "window_length": 0.032, "window_hop": 0.008}
     changes |= {"voice_activity": None, "frame_ms": 10}
-    hashes = {UtteranceSettings(**{name: value}).hash("u") for name, value in changes.items()}
-    assert len(hashes | {DEFAULT.hash("u"), DEFAULT.hash("v")}) == len(changes) + 2
+    names = {preparation(UtteranceSettings(**{name: value})).folder_name("u") for name, value in changes.items()}
+    usual = preparation(DEFAULT)
+    assert len(names | {usual.folder_name("u"), usual.folder_name("v")}) == len(changes) + 2
     assert json.loads(json.dumps(DEFAULT.as_dict())) == DEFAULT.as_dict()

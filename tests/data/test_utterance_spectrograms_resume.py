@@ -8,10 +8,9 @@ import speech_like
 from kills import Preparation, interrupted
 
 from sejax.corpora import groups
-from sejax.data import prepare_utterances as module
-from sejax.data.utterance_frames import FRAMES, frame_batches
-from sejax.data.utterance_settings import UtteranceSettings
-from sejax.data.utterance_spectrograms import load
+from sejax.data.utterances import prepare as module
+from sejax.data.utterances.frames import FRAMES, frame_batches
+from sejax.data.utterances.load import UtteranceSettings, UtteranceSpectrograms
 
 SET = "*/utterance_spectrograms-*/*"
 LENGTHS = (1.5, 2.2, 1.3, 3.0, 1.1, 2.6, 1.9)
@@ -19,18 +18,19 @@ LENGTHS = (1.5, 2.2, 1.3, 3.0, 1.1, 2.6, 1.9)
 PREPARATION = Preparation(
     setup="""
 from sejax.corpora import groups
-from sejax.data import growing_array, index, journal, prepare_utterances, prepared_set
+from sejax.data.store import writing
+from sejax.data.utterances import prepare
 
 groups.LEAST = 2.0
 """,
     places="""
-    "frames": (prepare_utterances, "spans_of"),
-    "append": (growing_array.GrowingArray, "append"),
-    "journal": (journal.Journal, "append"),
-    "finish": (growing_array.GrowingArray, "finish"),
-    "column": (index.np, "save"),
+    "frames": (prepare, "spans_of"),
+    "append": (writing.GrowingArray, "append"),
+    "journal": (writing.Journal, "append"),
+    "finish": (writing.GrowingArray, "finish"),
+    "column": (writing.np, "save"),
 """,
-    call="""prepare_utterances.prepare_utterances("manifest", source, data)""",
+    call="""prepare.prepare_utterances("manifest", source, data)""",
 )
 
 
@@ -54,7 +54,7 @@ def test_utterances_of_noted_groups_are_not_computed_again(tmp_path, monkeypatch
         made = module.prepare_utterances("manifest", source, tmp_path / "data")
     # Groups of at least 2 s: 1.5 + 2.2 | 1.3 + 3.0 | 1.1 + 2.6 | 1.9; the second was interrupted in its middle.
     assert [utterance.id for utterance in seen] == ["u2", "u3", "u4", "u5", "u6"]
-    assert load(made).utterance_ids == tuple(f"u{number}" for number in range(7))
+    assert UtteranceSpectrograms.load(made).utterance_ids == tuple(f"u{number}" for number in range(7))
 
 
 def test_half_an_hour_passes_in_pieces_of_bounded_size():

@@ -12,9 +12,8 @@ import pytest
 import toy_dialogue
 
 from sejax.core.experiment import Plan
-from sejax.data.buckets import choose_buckets
-from sejax.data.pieces import cut
-from sejax.data.utterances import read_batch, stream_utterances, utterance_batches
+from sejax.data.buckets import choose_buckets, cut
+from sejax.data.streams import read_batch, stream_utterances, utterance_batches
 from sejax.errors import InputError
 
 pytest.importorskip("grain")

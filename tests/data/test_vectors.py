@@ -13,8 +13,9 @@ import soundfile
 import speech_like
 
 from sejax.audio.opensmile import Extractor
-from sejax.data import catalogue, features, folds, vectors
-from sejax.data.prepare_vectors import prepare_vectors
+from sejax.data import folds
+from sejax.data.vectors.load import Vectors, find_vectors
+from sejax.data.vectors.prepare import prepare_vectors
 from sejax.errors import InputError
 
 pytest.importorskip("opensmile")
@@ -34,7 +35,7 @@ def folder(source, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def prepared(folder):
-    return vectors.load(folder)
+    return Vectors.load(folder)
 
 
 def contents(folder):
@@ -81,12 +82,12 @@ def test_the_other_set_lies_beside_it(source, folder, prepared):
     other = prepare_vectors("manifest", source, folder.parents[1], name="small", features="is10", workers=1)
     assert other.parent == folder.parent and other.name.startswith("is10-")
     assert len(list(folder.parent.glob("utterances-*"))) == 1
-    assert catalogue.find_vectors(folder.parents[1], "small", "is10").names[21] == "mfcc_sma[0]_maxPos"
-    assert catalogue.find_vectors(folder.parents[1], "small").names == prepared.names
+    assert find_vectors(folder.parents[1], "small", "is10").names[21] == "mfcc_sma[0]_maxPos"
+    assert find_vectors(folder.parents[1], "small").names == prepared.names
 
 
 def test_a_second_run_does_nothing(source, folder, monkeypatch):
-    import sejax.data.prepare_vectors as module
+    import sejax.data.vectors.prepare as module
 
     monkeypatch.setattr(module, "_compute", None)
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
@@ -110,13 +111,13 @@ def test_unusable_files_are_named_and_can_be_left_out(damaged, tmp_path):
     with pytest.raises(InputError, match=r"f4\.wav: truncated"):
         prepare_vectors("manifest", damaged, data, workers=1)
     made = prepare_vectors("manifest", damaged, data, workers=1, allow_partial=True)
-    assert vectors.load(made).utterance_ids == ("u0", "u5")
+    assert Vectors.load(made).utterance_ids == ("u0", "u5")
     rows = (made / "left_out.csv").read_text().splitlines()
     assert rows[0] == "where,what,remedy" and len(rows) == 5
     found = [("f4", "truncated"), ("f1", "silent"), ("f3", "silent"), ("f2", "too short for openSMILE")]
     for row, (name, what) in zip(rows[1:], found, strict=True):
         assert re.search(rf"{name}\.wav.*{what}", row)
-    assert "4 inputs, listed in" in features.describe(made)
+    assert "4 inputs, listed in" in Vectors.load(made).describe()
 
 
 def test_what_opensmile_cannot_use_is_named_and_the_rest_is_kept(tmp_path, monkeypatch):
@@ -127,7 +128,7 @@ def test_what_opensmile_cannot_use_is_named_and_the_rest_is_kept(tmp_path, monke
     monkeypatch.setattr(Extractor, "__call__", lambda *arguments: calls.append(arguments))
     made = prepare_vectors("manifest", path, tmp_path / "data", workers=1, allow_partial=True)
     assert calls == []  # nothing was extracted twice
-    assert vectors.load(made).utterance_ids == ("u0", "u2")
+    assert Vectors.load(made).utterance_ids == ("u0", "u2")
     assert not list(made.parent.glob("*.unfinished"))
     with pytest.raises(InputError, match="made without the recordings that its left_out.csv lists"):
         prepare_vectors("manifest", path, tmp_path / "data", workers=1)
@@ -140,7 +141,7 @@ def test_a_corpus_without_one_usable_file_is_refused(tmp_path):
 
 
 def test_the_summary_names_what_the_set_holds(folder):
-    text = features.describe(folder)
+    text = Vectors.load(folder).describe()
     assert "utterances  5" in text and "2 (1 female, 1 male)" in text and "audio       4.1 s" in text
     assert "anger 2, joy 2, unlabelled 1" in text and "features    1582 (emobase2010, opensmile" in text
 
@@ -148,7 +149,7 @@ def test_the_summary_names_what_the_set_holds(folder):
 @pytest.mark.parametrize("name", ["", "small", "small/emobase2010-0123456789.unfinished"])
 def test_a_folder_that_is_no_finished_set_is_refused(folder, name):
     with pytest.raises(InputError, match=r"not a finished set of feature vectors.*launch/prepare\.py"):
-        vectors.load(folder.parents[1] / name)
+        Vectors.load(folder.parents[1] / name)
 
 
 def test_a_damaged_set_is_refused(folder, tmp_path):
@@ -158,12 +159,12 @@ def test_a_damaged_set_is_refused(folder, tmp_path):
         (copy / name).write_bytes(data)
     np.save(copy / "label.npy", np.zeros(4, np.int32))
     with pytest.raises(InputError, match=r"features \[5, 1582\] and 4 labels"):
-        vectors.load(copy)
+        Vectors.load(copy)
 
 
 def test_a_missing_set_names_the_command_that_makes_it(tmp_path):
     with pytest.raises(InputError, match=r"launch/prepare.py --corpus=emodb --source=DIR --features=is10 --data_dir="):
-        catalogue.find_vectors(tmp_path, "emodb", "is10")
+        find_vectors(tmp_path, "emodb", "is10")
 
 
 def test_an_unfinished_set_is_not_found_and_two_are_both_named(tmp_path):
@@ -171,14 +172,14 @@ def test_an_unfinished_set_is_not_found_and_two_are_both_named(tmp_path):
         (tmp_path / "emodb" / name).mkdir(parents=True)
         (tmp_path / "emodb" / name / "settings.json").write_text("{}")
     with pytest.raises(InputError, match="no prepared emobase2010"):
-        catalogue.find_vectors(tmp_path, "emodb")
+        find_vectors(tmp_path, "emodb")
     with pytest.raises(InputError, match="2 prepared sets.*is10-a.*is10-b"):
-        catalogue.find_vectors(tmp_path, "emodb", "is10")
+        find_vectors(tmp_path, "emodb", "is10")
 
 
 def test_an_unknown_set_of_features_is_refused(tmp_path):
     for call in (
-        lambda: catalogue.find_vectors(tmp_path, "emodb", "egemaps"),
+        lambda: find_vectors(tmp_path, "emodb", "egemaps"),
         lambda: prepare_vectors("emodb", features="x"),
     ):
         with pytest.raises(InputError, match="unknown feature set; use one of emobase2010, is10"):
@@ -192,8 +193,8 @@ def test_no_workers_are_refused(source, tmp_path):
 
 def test_reading_a_set_needs_numpy_alone(folder):
     script = (
-        "import sys\nfrom sejax.data import vectors\n"
-        f"print(vectors.load({str(folder)!r}).features.shape)\n"
+        "import sys\nfrom sejax.data.vectors.load import Vectors\n"
+        f"print(Vectors.load({str(folder)!r}).features.shape)\n"
         "print([name for name in ('jax', 'tensorflow', 'opensmile', 'pandas', 'grain') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -212,7 +213,7 @@ def test_the_command_prepares_on_all_cores_and_prints_the_summary(source, folder
     )
     (made,) = tmp_path.glob("small/emobase2010-*")
     assert done.returncode == 0 and contents(made) == contents(folder)
-    assert done.stdout.strip() == features.describe(made)
+    assert done.stdout.strip() == Vectors.load(made).describe()
     assert "emobase2010: 100%" in done.stderr
     assert json.loads((made / "settings.json").read_text())["settings"]["features"] == "emobase2010"
 

@@ -16,9 +16,11 @@ from kills import Preparation
 from sejax.audio.opensmile import SIZE, Extractor
 from sejax.corpora.problems import Problem
 from sejax.corpora.utterance import Utterance
-from sejax.data import functionals, journal, prepare_vectors, vectors
-from sejax.data.functionals import Outcome
-from sejax.data.rows import Row
+from sejax.data.store import writing
+from sejax.data.store.writing import UtteranceRow
+from sejax.data.vectors import extraction, prepare
+from sejax.data.vectors.extraction import Outcome
+from sejax.data.vectors.load import Vectors
 from sejax.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,20 +29,21 @@ LENGTHS = (0.6, 0.7, 0.03, 0.6, 0.5, 0.7, 0.6)
 
 PREPARATION = Preparation(
     setup="""
-from sejax.data import functionals, growing_array, index, journal, prepare_vectors
+from sejax.data.store import writing
+from sejax.data.vectors import extraction, prepare
 
-prepare_vectors.GROUP = 2
+prepare.GROUP = 2
 """,
     places="""
-    "extract": (functionals, "_functionals"),
-    "append": (growing_array.GrowingArray, "append"),
-    "journal": (journal.Journal, "append"),
-    "finish": (growing_array.GrowingArray, "finish"),
-    "column": (index.np, "save"),
-    "index": (index, "write_text"),
-    "left out": (prepare_vectors, "write_text"),
+    "extract": (extraction, "_functionals"),
+    "append": (writing.GrowingArray, "append"),
+    "journal": (writing.Journal, "append"),
+    "finish": (writing.GrowingArray, "finish"),
+    "column": (writing.np, "save"),
+    "index": (writing, "write_text"),
+    "left out": (prepare, "write_text"),
 """,
-    call="""prepare_vectors.prepare_vectors("manifest", source, data, workers=1, allow_partial=True)""",
+    call="""prepare.prepare_vectors("manifest", source, data, workers=1, allow_partial=True)""",
 )
 
 
@@ -57,12 +60,12 @@ def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path, opensm
     finished = "*/emobase2010-*[!d]/features.npy"
     killed, whole = PREPARATION.killed_and_whole(source, tmp_path, places, finished=finished, pattern=SET)
     assert len(whole) == 8 and killed == whole
-    assert vectors.load(next((tmp_path / "whole").glob("*/emo*"))).utterance_ids == ("u0", "u1", "u3", "u4", "u5", "u6")
+    assert Vectors.load(next((tmp_path / "whole").glob("*/emo*"))).utterance_ids == ("u0", "u1", "u3", "u4", "u5", "u6")
 
 
 def test_what_was_noted_is_not_extracted_again(tmp_path, opensmile, monkeypatch):
     source = speech_like.corpus(tmp_path / "source", LENGTHS)
-    monkeypatch.setattr(prepare_vectors, "GROUP", 2)
+    monkeypatch.setattr(prepare, "GROUP", 2)
     original, calls = Extractor.__call__, []
 
     def counted(extractor, *arguments):
@@ -74,18 +77,18 @@ def test_what_was_noted_is_not_extracted_again(tmp_path, opensmile, monkeypatch)
     monkeypatch.setattr(Extractor, "__call__", counted)
     limit = 5
     with pytest.raises(KeyboardInterrupt):
-        prepare_vectors.prepare_vectors("manifest", source, tmp_path / "data", workers=1, allow_partial=True)
+        prepare.prepare_vectors("manifest", source, tmp_path / "data", workers=1, allow_partial=True)
     limit, calls = 99, []
-    made = prepare_vectors.prepare_vectors("manifest", source, tmp_path / "data", workers=1, allow_partial=True)
+    made = prepare.prepare_vectors("manifest", source, tmp_path / "data", workers=1, allow_partial=True)
     assert len(calls) == len(LENGTHS) - 4
-    whole = prepare_vectors.prepare_vectors("manifest", source, tmp_path / "whole", workers=1, allow_partial=True)
-    np.testing.assert_array_equal(vectors.load(made).features, vectors.load(whole).features)
+    whole = prepare.prepare_vectors("manifest", source, tmp_path / "whole", workers=1, allow_partial=True)
+    np.testing.assert_array_equal(Vectors.load(made).features, Vectors.load(whole).features)
 
 
 def test_the_progress_goes_on_where_it_was_and_ends_at_the_whole(tmp_path, opensmile):
     source = speech_like.corpus(tmp_path / "source", (0.6, 0.7, 0.6))
     told = []
-    prepare_vectors.prepare_vectors(
+    prepare.prepare_vectors(
         "manifest", source, tmp_path, workers=1, progress=lambda *values: told.append(values)
     )
     of_vectors = [(done, total) for stage, done, total in told if stage == "emobase2010"]
@@ -96,7 +99,7 @@ ORPHANS = """
 import multiprocessing, sys
 import numpy as np
 from sejax.corpora.utterance import Utterance
-from sejax.data.functionals import extract
+from sejax.data.vectors.extraction import extract
 
 def utterances():
     while True:
@@ -137,7 +140,7 @@ def noise(count, seconds=0.3):
 
 
 def test_a_worker_that_dies_is_an_error_that_says_how_to_go_on(opensmile):
-    outcomes = functionals.extract(noise(100), features="is10", workers=2)
+    outcomes = extraction.extract(noise(100), features="is10", workers=2)
     next(outcomes)
     import multiprocessing
 
@@ -155,14 +158,14 @@ def test_utterances_are_read_a_few_ahead_and_no_more(opensmile, monkeypatch):
             read.append(utterance)
             yield utterance
 
-    outcomes = functionals.extract(counted(), features="is10", workers=2)
+    outcomes = extraction.extract(counted(), features="is10", workers=2)
     for done, found in enumerate(outcomes):
         assert found.row.id == f"u{done}"
-        assert len(read) <= done + 1 + 2 * functionals._AHEAD
+        assert len(read) <= done + 1 + 2 * extraction._AHEAD
     assert len(read) == 60
-    monkeypatch.setattr(functionals, "_AHEAD_BYTES", 1000)  # an utterance has 6400
+    monkeypatch.setattr(extraction, "_AHEAD_BYTES", 1000)  # an utterance has 6400
     read.clear()
-    for done, _ in enumerate(functionals.extract(counted(), features="is10", workers=2)):
+    for done, _ in enumerate(extraction.extract(counted(), features="is10", workers=2)):
         assert len(read) <= done + 2
 
 
@@ -176,7 +179,7 @@ def outcomes_of(count, sizes):
     for number in range(count):
         if number % 1000 == 0:
             sizes.append(tracemalloc.get_traced_memory()[0])
-        row = Row(f"utterance-{number:06}", f"s{number % 7}", "", "", "", 3.0)
+        row = UtteranceRow(f"utterance-{number:06}", f"s{number % 7}", "", "", "", 3.0)
         problem = Problem("file", "is bad", "mend it") if number % 100 == 99 else None
         yield Outcome(row, None if problem else values, problem)
 
@@ -185,10 +188,10 @@ def test_memory_stays_flat_however_long_the_corpus_is(tmp_path):
     sizes = []
     tracemalloc.start()
     through = lambda utterances, first, folder: outcomes_of(5001, sizes)  # noqa: E731
-    prepare_vectors._compute(Corpus(), tmp_path, through, lambda done: None)
+    prepare._compute(Corpus(), tmp_path, through, lambda done: None)
     tracemalloc.stop()
     assert len(sizes) == 6
     assert max(sizes[2:]) - sizes[1] < 200_000  # bytes; the rows of 4000 utterances would be millions
     array = np.load(tmp_path / "features.npy", mmap_mode="r")
     assert array.shape == (4951, SIZE)
-    assert sum(len(group["left_out"]) for group in journal.read(tmp_path / "journal.jsonl")) == 50
+    assert sum(len(group["left_out"]) for group in writing.read_journal(tmp_path / "journal.jsonl")) == 50

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sejax.data.vocabulary import drop_probability, subsampled, vocabulary
+from sejax.data.text import drop_probability, subsampled, vocabulary
 from sejax.errors import InputError
 
 dropped = jax.jit(subsampled)  # one operation at a time would compile each of them

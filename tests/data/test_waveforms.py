@@ -17,9 +17,10 @@ from kills import Preparation, contents, interrupted
 from sejax import corpora
 from sejax.corpora import groups
 from sejax.corpora.utterance import Word
-from sejax.data import catalogue, features, index, prepare_waveforms, prepared_set
 from sejax.data.folds import make_folds
-from sejax.data.waveforms import load, statistics
+from sejax.data.store import writing
+from sejax.data.waveforms import prepare
+from sejax.data.waveforms.load import Waveforms, find_waveforms, statistics
 from sejax.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,8 +62,8 @@ def folder(source, tmp_path_factory, told):
         return dataclasses.replace(opened, recordings=tuple(timed))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prepared_set.corpora, "open_corpus", with_times)
-        return prepare_waveforms.prepare_waveforms(
+        patch.setattr(writing.corpora, "open_corpus", with_times)
+        return prepare.prepare_waveforms(
             "manifest",
             source,
             tmp_path_factory.mktemp("data"),
@@ -73,7 +74,7 @@ def folder(source, tmp_path_factory, told):
 
 @pytest.fixture(scope="module")
 def prepared(folder):
-    return load(folder)
+    return Waveforms.load(folder)
 
 
 def test_samples_are_those_of_the_files_one_utterance_after_the_other(prepared, source):
@@ -119,7 +120,7 @@ def test_statistics_of_any_number_of_samples(count):
 
 
 def test_the_summary_counts_transcripts_words_and_words_with_times(folder):
-    lines = features.describe(folder).split("\n")
+    lines = Waveforms.load(folder).describe().split("\n")
     assert "audio       4.2 s" in lines
     assert "transcripts 3 utterances, 7 words" in lines
     assert "word times  2 utterances, 4 words" in lines
@@ -132,10 +133,10 @@ def test_progress_is_told_in_seconds_of_audio(folder, told):
 
 def test_what_is_left_to_do_after_an_interruption_is_told_too(source, tmp_path, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        interrupted(patch, index, "write_text", 0)  # all samples are written
-        prepare_waveforms.prepare_waveforms("manifest", source, tmp_path)
+        interrupted(patch, writing, "write_text", 0)  # all samples are written
+        prepare.prepare_waveforms("manifest", source, tmp_path)
     told = []
-    prepare_waveforms.prepare_waveforms("manifest", source, tmp_path, progress=lambda *values: told.append(values))
+    prepare.prepare_waveforms("manifest", source, tmp_path, progress=lambda *values: told.append(values))
     assert told[-1] == ("waveforms", pytest.approx(sum(LENGTHS)), pytest.approx(sum(LENGTHS)))
 
 
@@ -144,21 +145,21 @@ def test_the_command_prepares_and_the_set_is_found_by_its_corpus(source, tmp_pat
     command = [sys.executable, str(ROOT / "launch" / "prepare.py"), *arguments, "--features=waveforms"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    found = catalogue.find_waveforms(tmp_path, "small")
-    assert done.returncode == 0 and done.stdout.strip() == features.describe(found.folder)
+    found = find_waveforms(tmp_path, "small")
+    assert done.returncode == 0 and done.stdout.strip() == Waveforms.load(found.folder).describe()
     assert found.transcripts == SAID and len(found.word_start) == 0 and not found.word_offset.any()
     with pytest.raises(InputError, match="--corpus=other --source=DIR --features=waveforms --data_dir="):
-        catalogue.find_waveforms(tmp_path, "other")
+        find_waveforms(tmp_path, "other")
     Path(found.folder).rename(Path(found.folder).with_name("waveforms-1"))
     (tmp_path / "small" / "waveforms-2.unfinished").mkdir()
     (tmp_path / "small" / "waveforms-2.unfinished" / "settings.json").touch()
-    assert catalogue.find_waveforms(tmp_path, "small").folder.endswith("waveforms-1")
+    assert find_waveforms(tmp_path, "small").folder.endswith("waveforms-1")
 
 
 def test_toy_dialogues_are_read_back_as_they_were_made_and_can_be_split(tmp_path):
     made = toy_dialogue.spoken()
     toy_dialogue.write_prepared_set(tmp_path, made)
-    found = catalogue.find_waveforms(tmp_path, "spoken")
+    found = find_waveforms(tmp_path, "spoken")
     for field in dataclasses.fields(made):
         if field.name not in ("folder", "waveform"):
             np.testing.assert_array_equal(getattr(found, field.name), getattr(made, field.name))
@@ -186,28 +187,29 @@ def test_a_damaged_set_is_an_error_that_says_what_to_do(tmp_path, name, change, 
         index = json.loads((folder / "index.json").read_text())
         (folder / "index.json").write_text(json.dumps(index | {name: change(index[name])}))
     with pytest.raises(InputError, match=f"{message}.*; delete the folder and prepare the set again"):
-        load(folder)
+        Waveforms.load(folder)
 
 
 def test_a_folder_without_samples_is_no_set(tmp_path):
     with pytest.raises(InputError, match="not a finished set of waveforms; .*launch/prepare.py --features=waveforms"):
-        load(tmp_path)
+        Waveforms.load(tmp_path)
 
 
 PREPARATION = Preparation(
     setup="""
 from sejax.corpora import groups
-from sejax.data import growing_array, index, journal, prepare_waveforms, prepared_set
+from sejax.data.store import writing
+from sejax.data.waveforms import prepare
 
 groups.LEAST = 2.0
 """,
     places="""
-    "utterance": (prepare_waveforms, "words_inside"),
-    "append": (growing_array.GrowingArray, "append"),
-    "journal": (journal.Journal, "append"),
-    "index": (index, "write_text"),
+    "utterance": (prepare, "words_inside"),
+    "append": (writing.GrowingArray, "append"),
+    "journal": (writing.Journal, "append"),
+    "index": (writing, "write_text"),
 """,
-    call="""prepare_waveforms.prepare_waveforms("manifest", source, data, allow_partial=True)""",
+    call="""prepare.prepare_waveforms("manifest", source, data, allow_partial=True)""",
 )
 LONGER = (1.5, 2.2, 1.3, 3.0, 1.1, 2.6, 1.9)
 TEXTS = ("one", "two words", "", "four", "five", "six", "seven")
@@ -220,8 +222,8 @@ def broken(folder):
     return path
 
 
-def prepare(source, data):
-    return prepare_waveforms.prepare_waveforms("manifest", source, data, allow_partial=True)
+def prepare_partial(source, data):
+    return prepare.prepare_waveforms("manifest", source, data, allow_partial=True)
 
 
 @pytest.fixture
@@ -236,18 +238,18 @@ def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path, small_
     finished = "*/waveforms-*[!d]/settings.json"
     killed, whole = PREPARATION.killed_and_whole(source, tmp_path, places, finished=finished, pattern="*/waveforms-*/*")
     assert len(whole) == 14 and killed == whole
-    assert load(next((tmp_path / "killed").glob("*/waveforms-*"))).transcripts == (*TEXTS[:3], *TEXTS[4:])
+    assert Waveforms.load(next((tmp_path / "killed").glob("*/waveforms-*"))).transcripts == (*TEXTS[:3], *TEXTS[4:])
 
 
 def test_utterances_of_noted_groups_are_not_read_again(tmp_path, small_groups, monkeypatch):
     source = broken(tmp_path / "source")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        interrupted(patch, prepare_waveforms, "words_inside", 4)
-        prepare(source, tmp_path / "data")
+        interrupted(patch, prepare, "words_inside", 4)
+        prepare_partial(source, tmp_path / "data")
     with monkeypatch.context() as patch:
-        seen = interrupted(patch, prepare_waveforms, "words_inside", 99)
-        made = prepare(source, tmp_path / "data")
+        seen = interrupted(patch, prepare, "words_inside", 99)
+        made = prepare_partial(source, tmp_path / "data")
     # Groups of at least 2 s: 1.5 + 2.2 | 1.3 + 1.1 | 2.6 | 1.9; the third was interrupted.
     assert [utterance.id for utterance in seen] == ["u5", "u6"]
-    assert contents(made) == contents(prepare(source, tmp_path / "whole")) and "left_out.csv" in contents(made)
+    assert contents(made) == contents(prepare_partial(source, tmp_path / "whole")) and "left_out.csv" in contents(made)
     assert not {"journal.jsonl", "lock"} & contents(made).keys()

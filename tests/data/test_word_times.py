@@ -1,6 +1,6 @@
 """Times of a transcript's words where the alignment has fewer words, or spells them otherwise."""
 
-from sejax.data.word_times import word_times
+from sejax.data.text import word_times
 
 
 def test_aligned_words_keep_their_times_whatever_their_spelling():

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from sejax.core.files import write_text
-from sejax.data.growing_array import GrowingArray
 from sejax.errors import InputError
 
 _COLUMNS = ("label", "source", "generator")
@@ -93,7 +92,7 @@ def load(folder: str | Path) -> SyntheticVectors:
 
 def write(
     folder: Path,
-    parts: Iterable[tuple[int, int, np.ndarray, np.ndarray]],
+    batches: Iterable[tuple[int, int, np.ndarray, np.ndarray]],
     *,
     generators: Sequence[Mapping[str, Any]],
     names: Sequence[str],
@@ -101,16 +100,18 @@ def write(
     source_ids: Sequence[str],
     about: Mapping[str, Any],
 ) -> None:
-    """Write a set part by part; the folder appears when it is complete.
+    """Write a set batch by batch; the folder appears when it is complete.
 
     Args:
       folder: must not exist yet.
-      parts: (generator, label, source rows i32[n], vectors f32[n, F]) in the set's order.
+      batches: (generator, label, source rows i32[n], vectors f32[n, F]) in the set's order.
       generators, names, classes, source_ids, about: see `SyntheticVectors`.
 
     Raises:
       InputError: the folder exists.
     """
+    from sejax.data.store.writing import GrowingArray  # imports the corpora's side, which reading does without
+
     if folder.exists():
         raise InputError(f"{folder} exists already; delete it, or give another folder")
     unfinished = folder.with_name(folder.name + ".unfinished")
@@ -118,7 +119,7 @@ def write(
     unfinished.mkdir(parents=True)
     columns: dict[str, list[np.ndarray]] = {name: [] for name in _COLUMNS}
     features = GrowingArray(unfinished / "features.npy", (len(names),))
-    for generator, label, source, vectors in parts:
+    for generator, label, source, vectors in batches:
         features.append(vectors)
         for name, values in zip(_COLUMNS, (label, source, generator), strict=True):
             columns[name].append(np.broadcast_to(np.asarray(values, np.int32), (len(vectors),)))

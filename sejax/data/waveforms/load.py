@@ -1,12 +1,14 @@
-"""Prepared sets of waveforms with transcripts and word times; `load` needs numpy alone."""
+"""Prepared sets of waveforms with transcripts and word times: how one is read or found, which needs numpy alone."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from sejax.data.prepared_set import damaged
-from sejax.data.utterance_set import UtteranceSet, read_utterances
+from sejax.data.store.sets import RATE, UtteranceSet, find_set
+
+SETTINGS = {"rate": RATE}  # Hz
 
 FULL_SCALE = 32768  # int16 samples lie in [-1, 1) after the division by it
 _PIECE = 1 << 16  # samples summed at once
@@ -28,6 +30,10 @@ class Waveforms(UtteranceSet):
       deviation: f32[U], standard deviation of the samples in [-1, 1) (Table 8).
     """
 
+    KIND: ClassVar[str] = "waveforms"
+    LARGE: ClassVar[str] = "waveform"
+    FEATURES: ClassVar[str] = "waveforms"
+
     waveform: np.ndarray
     offset: np.ndarray
     transcripts: tuple[str, ...]
@@ -38,27 +44,48 @@ class Waveforms(UtteranceSet):
     mean_absolute: np.ndarray
     deviation: np.ndarray
 
+    def _damage(self) -> str:
+        utterances = len(self.label)
+        for name, array, edges in (
+            ("waveform", self.waveform, self.offset),
+            ("word_start", self.word_start, self.word_offset),
+        ):
+            if len(edges) != utterances + 1 or edges[-1] != len(array):
+                return f"{len(array)} rows of {name} of {utterances} utterances, which should have {edges[-1]}"
+        if len(self.transcripts) != utterances or len(self.word_text) != len(self.word_start):
+            return f"{len(self.transcripts)} transcripts of {utterances} utterances, or words amiss"
+        return ""
 
-_COLUMNS = ("offset", "word_start", "word_end", "word_offset", "mean_absolute", "deviation")
-_NAMES = ("transcripts", "word_text")
+    def _content(self) -> list[str]:
+        """Transcripts and words."""
+        counts = self.counts
+        return [
+            f"audio       {counts['seconds']:.1f} s",
+            f"transcripts {counts['transcripts']} utterances, {counts['words']} words",
+            f"word times  {counts['timed']} utterances, {counts['timed_words']} words",
+        ]
 
 
-def load(folder: str | Path) -> Waveforms:
-    """Read a prepared set; the samples stay on the disk until they are asked for.
+def find_waveforms(data_dir: str | Path, corpus: str) -> Waveforms:
+    """The finished set of waveforms with transcripts of a corpus.
 
-    Raises InputError when the folder is not a finished set of waveforms, or its files do not fit together.
+    Args:
+      data_dir: as given to launch/prepare.py.
+      corpus: its name.
+
+    Raises:
+      InputError: no such set (the command that makes it is named), or several (of other files).
     """
-    fields = read_utterances(
-        folder, array="waveform", columns=_COLUMNS, names=_NAMES, kind="waveforms", features="waveforms"
+    return find_set(
+        Waveforms,
+        data_dir,
+        corpus,
+        features="waveforms",
+        wanted={},
+        flags="--features=waveforms",
+        missing=f"no prepared waveforms of {corpus} under {data_dir}; make them",
+        several=f"of waveforms of {corpus}",
     )
-    utterances = len(fields["label"])
-    for array, offset in (("waveform", "offset"), ("word_start", "word_offset")):
-        edges, count = fields[offset], len(fields[array])
-        if len(edges) != utterances + 1 or edges[-1] != count:
-            raise damaged(folder, f"{count} rows of {array} of {utterances} utterances, which should have {edges[-1]}")
-    if len(fields["transcripts"]) != utterances or len(fields["word_text"]) != len(fields["word_start"]):
-        raise damaged(folder, f"{len(fields['transcripts'])} transcripts of {utterances} utterances, or words amiss")
-    return Waveforms(**fields)
 
 
 def statistics(samples: np.ndarray) -> tuple[float, float]:

@@ -8,7 +8,8 @@ import numpy as np
 
 from sejax.audio.blocks import block_starts, blocks
 from sejax.audio.voice_activity import join, original_position, voiced_frames
-from sejax.data.settings import RATE, Settings
+from sejax.data.blocks.load import BlockSettings
+from sejax.data.store.sets import RATE
 from sejax.errors import InputError
 
 BATCH = 32  # blocks in one call of the jitted spectrogram
@@ -32,7 +33,7 @@ class VoicedBlocks:
     seconds_kept: float
 
 
-def voiced_blocks(waveform: np.ndarray, rate: int, settings: Settings) -> VoicedBlocks:
+def voiced_blocks(waveform: np.ndarray, rate: int, settings: BlockSettings) -> VoicedBlocks:
     """Cut an int16 waveform [T] at 16 kHz into blocks of its voiced frames (of everything where the mode is None)."""
     if rate != RATE or waveform.dtype != np.int16 or waveform.ndim != 1:
         raise InputError(
@@ -56,13 +57,13 @@ def voiced_blocks(waveform: np.ndarray, rate: int, settings: Settings) -> Voiced
     )
 
 
-def spectrograms(samples: np.ndarray, settings: Settings) -> np.ndarray:
+def spectrograms(samples: np.ndarray, settings: BlockSettings) -> np.ndarray:
     """Spectrograms of int16 blocks [n, block_length] in dB: f32[n, len(fmax), bands, frames]."""
-    found = list(spectrogram_batches([samples], settings))
-    return np.concatenate(found) if found else np.empty((0, len(settings.fmax), *image_shape(settings)), np.float32)
+    batches = list(spectrogram_batches([samples], settings))
+    return np.concatenate(batches) if batches else np.empty((0, len(settings.fmax), *image_shape(settings)), np.float32)
 
 
-def spectrogram_batches(pieces, settings: Settings) -> Iterator[np.ndarray]:
+def spectrogram_batches(pieces, settings: BlockSettings) -> Iterator[np.ndarray]:
     """Spectrograms of several runs of blocks, f32[at most 32, len(fmax), bands, frames] at a time.
 
     The runs (int16[n, block_length] each) are filled one after the other into batches of one fixed shape: one
@@ -83,7 +84,7 @@ def spectrogram_batches(pieces, settings: Settings) -> Iterator[np.ndarray]:
 
 
 @functools.cache
-def _jitted(settings: Settings):
+def _jitted(settings: BlockSettings):
     """int16[32, block_length] -> f32[32, len(fmax), bands, frames] in dB, compiled once."""
     import jax
     import jax.numpy as jnp
@@ -97,7 +98,7 @@ def _jitted(settings: Settings):
     return jax.jit(images)
 
 
-def image_shape(settings: Settings) -> tuple[int, int]:
+def image_shape(settings: BlockSettings) -> tuple[int, int]:
     """Bands and frames of one image."""
     import jax
 

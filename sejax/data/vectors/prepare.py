@@ -14,20 +14,23 @@ from sejax.audio.opensmile import SIZE, Extractor, check_features, version
 from sejax.core.files import write_text
 from sejax.corpora import records
 from sejax.corpora.builder import LEFT_OUT, SPLIT
-from sejax.corpora.corpus import Progress
+from sejax.corpora.corpus import Corpus
 from sejax.corpora.problems import Problem, Problems, as_csv
-from sejax.data import journal
-from sejax.data.functionals import Outcome, extract
-from sejax.data.growing_array import GrowingArray
-from sejax.data.index import write_utterance_index
-from sejax.data.prepared_set import left_out_of, prepare_set, reporter, short_hash
-from sejax.data.rows import Row
+from sejax.data.store.writing import (
+    JOURNAL,
+    Contents,
+    GrowingArray,
+    Journal,
+    Preparation,
+    UtteranceRow,
+    left_out_of,
+    prepare_set,
+    read_journal,
+)
+from sejax.data.vectors.extraction import BEAM_FOLDER, Outcome, extract
 from sejax.errors import InputError
 
-FORMAT = 1  # raise it when the same settings begin to give other values
-GROUP = 64  # utterances that are written and noted at once: a kill loses a few seconds of work
-
-PARTS = "parts"  # folder for what another way of extraction keeps until the set is finished
+GROUP = 64  # outcomes that are written and noted at once: a kill loses a few seconds of work
 
 # (utterance set's builder, first utterance, folder) -> the outcomes of it and all after it, in order.
 Extract = Callable[[object, int, Path], Iterator[Outcome]]
@@ -42,41 +45,30 @@ def prepare_vectors(
     workers: int | None = None,
     through: Extract | None = None,
     allow_partial: bool = False,
-    progress: Progress | None = None,
-    **options,
+    **how,
 ) -> Path:
     """Prepare a corpus; returns the folder of its set of vectors, DATA_DIR/<corpus>/<features>-<hash>.
 
-    A set that exists is returned as it is; a preparation that was killed goes on where it was. The bytes of the set do
-    not depend on the number of processes, on interruptions, or on `through`.
+    The bytes of the set do not depend on the number of processes, on interruptions, or on `through`.
 
     Args:
-      corpus, source, options: as `sejax.corpora.open_corpus` takes them.
-      data_dir: folder that holds the prepared sets.
+      corpus, source, data_dir, allow_partial, how: as `sejax.data.store.writing.prepare_set` takes them.
       features: "emobase2010" or "is10".
       workers: processes that extract; None: one for each core.
-      through: another way to the outcomes than processes of this machine, `sejax.data.beam.through` for example.
-      allow_partial: go without recordings that cannot be used; the set's left_out.csv lists them.
-      progress: `progress(stage, done, total)`, seconds of audio.
+      through: another way to the outcomes than processes of this machine, `extraction.through_beam` for example.
 
     Raises InputError for bad input: unusable recordings are all named, after the last of them was tried. What has been
     extracted is kept, so that the same call with `allow_partial` has nothing left to do.
     """
     check_features(features)
-    settings = {"features": features, "opensmile": version()}
     through = through or functools.partial(_here, features=features, workers=workers)
-    return prepare_set(
-        corpus,
-        source,
-        data_dir,
-        name=lambda utterances: f"{features}-{short_hash(FORMAT, settings, utterances)}",
-        write=functools.partial(
-            _write, settings=settings, through=through, allow_partial=allow_partial, progress=progress
-        ),
-        allow_partial=allow_partial,
-        progress=progress,
-        options=options,
+    preparation = Preparation(
+        features=features,
+        stage=features,
+        decides={"settings": {"features": features, "opensmile": version()}},
+        write=functools.partial(_write, features=features, through=through, allow_partial=allow_partial),
     )
+    return prepare_set(preparation, corpus, source, data_dir, allow_partial=allow_partial, **how)
 
 
 def _here(utterances, first: int, folder: Path, *, features: str, workers: int | None) -> Iterator[Outcome]:
@@ -86,50 +78,51 @@ def _here(utterances, first: int, folder: Path, *, features: str, workers: int |
     return extract(remaining, features=features, workers=workers)
 
 
-def _write(corpus, utterances, folder, *, settings, through, allow_partial, progress) -> None:
-    """Fill the set's folder, and settle what to do about the recordings without a vector."""
-    names = Extractor(settings["features"]).names
-    _compute(utterances, folder, through, reporter(settings["features"], corpus, progress))
+def _write(
+    corpus: Corpus,
+    utterances,
+    folder: Path,
+    report: Callable[[float], None],
+    *,
+    features: str,
+    through: Extract,
+    allow_partial: bool,
+) -> Contents:
+    """Write features.npy, and settle what to do about the recordings without a vector."""
+    names = Extractor(features).names
+    _compute(utterances, folder, through, report)
     problems = Problems(corpus.name)
     rows = []
-    for group in journal.read(folder / journal.JOURNAL):
-        rows += [Row(**row) for row in group["rows"]]
+    for group in read_journal(folder / JOURNAL):
+        rows += [UtteranceRow(**row) for row in group["rows"]]
         problems.found += [Problem(*problem) for problem in group["left_out"]]
     left_out = problems.settle(allow_partial=allow_partial)
     if not rows:
         raise InputError(f"corpora/{corpus.name}: none of {len(corpus)} recordings has features; mend the files")
-    write_utterance_index(
-        folder,
-        corpus,
-        settings,
-        rows,
-        names={"names": names},
-        counts={"features": len(names)},
-        utterances=Path(utterances.data_dir).parent.name,
-    )
     if left_out:
         write_text(folder / LEFT_OUT, as_csv((*_problems_in(left_out_of(utterances)), *left_out)))
-    shutil.rmtree(folder / PARTS, ignore_errors=True)
+    shutil.rmtree(folder / BEAM_FOLDER, ignore_errors=True)
+    return Contents(rows, index={"names": names}, counts={"features": len(names)})
 
 
 def _compute(utterances, folder: Path, through: Extract, report: Callable[[float], None]) -> None:
     """Write features.npy and the journal, one group of utterances after the other."""
-    notes = journal.Journal(folder / journal.JOURNAL, keep=False)
+    journal = Journal(folder / JOURNAL, keep=False)
     rows = tried = done = 0
-    for group in journal.read(folder / journal.JOURNAL):
+    for group in read_journal(folder / JOURNAL):
         rows += len(group["rows"])
         tried += len(group["rows"]) + len(group["left_out"])
         done += group["seconds"]
     report(done)
     array = GrowingArray(folder / "features.npy", (SIZE,), rows=rows)
-    with contextlib.closing(notes), contextlib.closing(through(utterances, tried, folder)) as outcomes:
+    with contextlib.closing(journal), contextlib.closing(through(utterances, tried, folder)) as outcomes:
         while group := list(itertools.islice(outcomes, GROUP)):
-            done += _note(group, array, notes)
+            done += _note(group, array, journal)
             report(done)
     array.finish()
 
 
-def _note(group: list[Outcome], array: GrowingArray, notes: journal.Journal) -> float:
+def _note(group: list[Outcome], array: GrowingArray, journal: Journal) -> float:
     """Write a group's vectors, then its line of the journal; returns its seconds."""
     good = [outcome for outcome in group if outcome.problem is None]
     if good:
@@ -137,7 +130,7 @@ def _note(group: list[Outcome], array: GrowingArray, notes: journal.Journal) -> 
         array.flush()
     bad = [outcome.problem for outcome in group if outcome.problem is not None]
     lasted = sum(outcome.row.seconds for outcome in group)
-    notes.append(
+    journal.append(
         {
             "rows": [outcome.row.as_dict() for outcome in good],
             "left_out": [(problem.where, problem.what, problem.remedy) for problem in bad],

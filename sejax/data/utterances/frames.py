@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from sejax.data.settings import RATE
-from sejax.data.utterance_settings import UtteranceSettings
+from sejax.data.store.sets import RATE
+from sejax.data.utterances.load import UtteranceSettings
 from sejax.errors import InputError
 
 FRAMES = 4096  # of one call: 65 s of audio at the default hop
@@ -14,7 +14,7 @@ FRAMES = 4096  # of one call: 65 s of audio at the default hop
 
 def frames(waveform: np.ndarray, settings: UtteranceSettings) -> np.ndarray:
     """The spectrogram of an int16 waveform [T], T >= 1, at 16 kHz in dB: f16[1 + T // hop, bands], time first."""
-    return np.concatenate([part for part, _ in frame_batches([waveform], settings)])
+    return np.concatenate([batch for batch, _ in frame_batches([waveform], settings)])
 
 
 def frame_count(samples: int, settings: UtteranceSettings) -> int:
@@ -48,13 +48,13 @@ def frame_batches(
             if filled + 2 * margin >= FRAMES:
                 yield _computed(buffer, wanted, settings)
                 filled = 0
-            part = min(count - first, FRAMES - filled - 2 * margin)
+            room = min(count - first, FRAMES - filled - 2 * margin)
             begin = (first - margin) * hop
-            samples = waveform[max(begin, 0) : begin + (part + 2 * margin) * hop]
+            samples = waveform[max(begin, 0) : begin + (room + 2 * margin) * hop]
             place = filled * hop + max(-begin, 0)
             buffer[place : place + len(samples)] = samples
-            wanted[filled + margin : filled + margin + part] = True
-            filled, first = filled + part + 2 * margin, first + part
+            wanted[filled + margin : filled + margin + room] = True
+            filled, first = filled + room + 2 * margin, first + room
     if filled:
         yield _computed(buffer, wanted, settings)
 
@@ -62,9 +62,9 @@ def frame_batches(
 def _computed(buffer, wanted, settings) -> tuple[np.ndarray, np.ndarray]:
     """The wanted frames of a buffer and their highest dB; the buffer is empty afterwards."""
     decibels, highest = _jitted(settings)(buffer)
-    found = np.asarray(decibels)[wanted], np.asarray(highest)[wanted]
+    chosen = np.asarray(decibels)[wanted], np.asarray(highest)[wanted]
     buffer[:], wanted[:] = 0, False
-    return found
+    return chosen
 
 
 @functools.cache
