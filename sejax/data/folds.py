@@ -19,7 +19,6 @@ in a fold in which their speaker or block tests or validates they are left out.
 import itertools
 import math
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
@@ -32,26 +31,6 @@ SEXES = ("male", "female")
 SEX_WEIGHT = 4.0  # against 1 for the number of images and 1 for all classes together
 DEALS = 4000  # speakers dealt in search of the most even folds, over all attempts
 CHOICES = 3000  # sets of validation speakers looked at for a fold
-
-
-class Images(Protocol):
-    """What folds are made from: the index arrays of prepared features, I images.
-
-    label i32[I] (index into `classes`, -1 unlabelled), block i32[I] (near-copies share it), utterance i32[I]
-    (asked for by the protocol of that name alone), speaker i32[I] (index into `speakers`), session i32[I]
-    (index into `sessions`), sex: per speaker "male", "female" or "",
-    corpus: the name that errors give. Names may be "" where unknown.
-    """
-
-    label: np.ndarray
-    block: np.ndarray
-    speaker: np.ndarray
-    session: np.ndarray
-    classes: tuple[str, ...]
-    speakers: tuple[str, ...]
-    sex: tuple[str, ...]
-    sessions: tuple[str, ...]
-    corpus: str
 
 
 @dataclass(frozen=True)
@@ -78,12 +57,14 @@ class Folds:
 
 
 def make_folds(
-    images: Images, *, protocol: str = "speaker", folds: int = 5, validation: float = 0.1, seed: int = 0
+    images, *, protocol: str = "speaker", folds: int = 5, validation: float = 0.1, seed: int = 0
 ) -> Folds:
     """Split images into training, validation and test parts, `folds` times.
 
     Args:
-      images: see `Images`.
+      images: a prepared set, or what else has these of a `sejax.data.store.sets.ExampleSet`: label, block, speaker and
+        session i32[I]; utterance i32[I] for the protocol of that name; classes, speakers, sessions, sex, of which
+        names may be "" where unknown; corpus, the name that errors give.
       protocol: "speaker", "utterance", "block" or "image", see the module.
       folds: number of folds F >= 2.
       validation: share of what does not test that validates: of each class in all others than `speaker` (at

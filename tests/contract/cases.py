@@ -333,10 +333,10 @@ def _write_speech(data_dir: Path) -> None:
 # Per config file: the prepared set that ``get_config("runlocal")`` reads, written under a data folder.
 CONFIGS = {
     "transfer": functools.partial(
-        tones.write_prepared_set, corpus="emodb", settings=tones.Settings.chunks(), names={"boredom": "fear"}
+        tones.write_prepared_set, corpus="emodb", settings=tones.BlockSettings.chunks(), names={"boredom": "fear"}
     ),
     "pseudo_labelling": functools.partial(
-        tones.write_prepared_set, corpus="emodb", settings=tones.Settings(voice_activity=0, fmax=(8000.0,))
+        tones.write_prepared_set, corpus="emodb", settings=tones.BlockSettings(voice_activity=0, fmax=(8000.0,))
     ),
     "cyclegan": toy_vectors.write_both,
     "augmentation": toy_vectors.write_both,

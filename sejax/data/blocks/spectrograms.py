@@ -73,9 +73,9 @@ def spectrogram_batches(pieces, settings: BlockSettings) -> Iterator[np.ndarray]
     for samples in pieces:
         done = 0
         while done < len(samples):
-            part = samples[done : done + BATCH - filled]
-            batch[filled : filled + len(part)] = part
-            filled, done = filled + len(part), done + len(part)
+            run = samples[done : done + BATCH - filled]
+            batch[filled : filled + len(run)] = run
+            filled, done = filled + len(run), done + len(run)
             if filled == BATCH:
                 yield np.asarray(_jitted(settings)(batch))
                 filled = 0

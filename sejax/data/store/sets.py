@@ -22,7 +22,7 @@ SCALES = ("log", "mel")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ExampleSet:
-    """N examples of U utterances of a corpus. Fits the `Images` of `sejax.data.folds`.
+    """N examples of U utterances of a corpus.
 
     Attributes:
       label: i32[N], index into `classes`, -1 = unlabelled.

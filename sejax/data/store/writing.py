@@ -32,38 +32,30 @@ JOURNAL = "journal.jsonl"  # of an unfinished set
 
 
 class Journal:
-    """Append-only list of JSON values, one a line, that survives a kill: a half-written last line is cut off.
+    """Append-only list of JSON values, one a line, that survives a kill: a half-written last line is cut off."""
 
-    With `keep` the entries are in memory too, as `entries`; without, `read_journal` goes through them one at a time.
-    """
-
-    def __init__(self, path: Path, *, keep: bool = True):
-        self.entries: list | None = None
+    def __init__(self, path: Path):
+        self._path = path
         data = path.read_bytes() if path.exists() else b""
         whole = data.rfind(b"\n") + 1
-        if keep:
-            self.entries = [json.loads(line) for line in data[:whole].splitlines()]
         self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115
         self._file.truncate(whole)
         self._file.seek(whole)
+
+    def __iter__(self) -> Iterator:
+        """The entries, one at a time, as they are on the disk."""
+        with open(self._path, "rb") as file:
+            yield from map(json.loads, file)
 
     def append(self, entry) -> None:
         """Write one entry; it is on the disk when this returns."""
         self._file.write(json.dumps(entry).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
-        if self.entries is not None:
-            self.entries.append(entry)
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-def read_journal(path: Path) -> Iterator:
-    """Entries of a journal's file, one after the other."""
-    with open(path, "rb") as file:
-        yield from map(json.loads, file)
 
 
 class GrowingArray:
@@ -255,8 +247,9 @@ def write_array(
     """
     source = utterances.as_data_source(split=SPLIT)
     journal = Journal(folder / JOURNAL)
-    rows = [row(**values) for entry in journal.entries for values in entry]
-    shards = utterances.info.splits[SPLIT].shard_lengths[len(journal.entries) :]
+    noted = list(journal)
+    rows = [row(**values) for entry in noted for values in entry]
+    shards = utterances.info.splits[SPLIT].shard_lengths[len(noted) :]
     done = sum(each.seconds for each in rows)
     large = GrowingArray(folder / f"{array}.npy", shape, rows=sum(map(length, rows)), dtype=dtype)
     with contextlib.closing(journal):

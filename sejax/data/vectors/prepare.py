@@ -25,7 +25,6 @@ from sejax.data.store.writing import (
     UtteranceRow,
     left_out_of,
     prepare_set,
-    read_journal,
 )
 from sejax.data.vectors.extraction import BEAM_FOLDER, Outcome, extract
 from sejax.errors import InputError
@@ -90,10 +89,9 @@ def _write(
 ) -> Contents:
     """Write features.npy, and settle what to do about the recordings without a vector."""
     names = Extractor(features).names
-    _compute(utterances, folder, through, report)
     problems = Problems(corpus.name)
     rows = []
-    for group in read_journal(folder / JOURNAL):
+    for group in _compute(utterances, folder, through, report):
         rows += [UtteranceRow(**row) for row in group["rows"]]
         problems.found += [Problem(*problem) for problem in group["left_out"]]
     left_out = problems.settle(allow_partial=allow_partial)
@@ -105,11 +103,11 @@ def _write(
     return Contents(rows, index={"names": names}, counts={"features": len(names)})
 
 
-def _compute(utterances, folder: Path, through: Extract, report: Callable[[float], None]) -> None:
-    """Write features.npy and the journal, one group of utterances after the other."""
-    journal = Journal(folder / JOURNAL, keep=False)
+def _compute(utterances, folder: Path, through: Extract, report: Callable[[float], None]) -> Journal:
+    """Write features.npy and the journal, one group of utterances after the other; returns the journal, closed."""
+    journal = Journal(folder / JOURNAL)
     rows = tried = done = 0
-    for group in read_journal(folder / JOURNAL):
+    for group in journal:
         rows += len(group["rows"])
         tried += len(group["rows"]) + len(group["left_out"])
         done += group["seconds"]
@@ -120,6 +118,7 @@ def _compute(utterances, folder: Path, through: Extract, report: Callable[[float
             done += _note(group, array, journal)
             report(done)
     array.finish()
+    return journal
 
 
 def _note(group: list[Outcome], array: GrowingArray, journal: Journal) -> float:

@@ -17,7 +17,7 @@ from sejax.data.blocks.prepare import prepare_blocks
 from sejax.data.blocks.spectrograms import spectrograms, voiced_blocks
 from sejax.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EVERYTHING = BlockSettings(voice_activity=None)
 
 

@@ -23,7 +23,7 @@ from sejax.data.vectors.extraction import Outcome
 from sejax.data.vectors.load import Vectors
 from sejax.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SET = "*/emo*/*"
 LENGTHS = (0.6, 0.7, 0.03, 0.6, 0.5, 0.7, 0.6)
 
@@ -194,4 +194,4 @@ def test_memory_stays_flat_however_long_the_corpus_is(tmp_path):
     assert max(sizes[2:]) - sizes[1] < 200_000  # bytes; the rows of 4000 utterances would be millions
     array = np.load(tmp_path / "features.npy", mmap_mode="r")
     assert array.shape == (4951, SIZE)
-    assert sum(len(group["left_out"]) for group in writing.read_journal(tmp_path / "journal.jsonl")) == 50
+    assert sum(len(group["left_out"]) for group in writing.Journal(tmp_path / "journal.jsonl")) == 50

@@ -23,7 +23,7 @@ from sejax.data.utterances.load import UtteranceSettings, UtteranceSpectrograms,
 from sejax.data.utterances.prepare import preparation, prepare_utterances, spans_of
 from sejax.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 LENGTHS = (1.3, 0.02, 2.2, 0.7)
 DEFAULT = UtteranceSettings()
 STEP = 0.0625  # dB, of f16 between 64 and 128

@@ -167,7 +167,7 @@ def test_a_fresh_iterator_goes_on_in_the_middle_of_an_epoch_from_its_state():
 def test_a_fresh_process_gives_the_same_batch():
     script = (
         "import sys; sys.path[:0] = ['tests', 'tests/data']\n"
-        "from test_utterances import batches_of\n"
+        "from test_streams_utterances import batches_of\n"
         "batch = batches_of(seed=5)[77]\n"
         "print(batch['index'].tolist(), batch['waveform'].sum(), batch['words'].tolist())"
     )

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import speech_like
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = """
 import re, sys
 from sejax.data.blocks.load import Spectrograms

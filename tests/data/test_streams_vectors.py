@@ -101,7 +101,7 @@ def test_seeds_differ_and_steps_can_be_asked_for_in_any_order():
 def test_a_fresh_process_gives_the_same_batch():
     script = (
         "import sys; sys.path.insert(0, 'tests/data')\n"
-        "from test_unpaired import SOURCE, TARGETS, unpaired_batches\n"
+        "from test_streams_vectors import SOURCE, TARGETS, unpaired_batches\n"
         "batch = unpaired_batches(SOURCE, TARGETS, batch_size=8, seed=5)[77]\n"
         "print(batch['source'][..., 0].astype(int).tolist(), batch['target'][..., 0].astype(int).tolist())"
     )

@@ -19,7 +19,7 @@ from sejax.data.vectors.prepare import prepare_vectors
 from sejax.errors import InputError
 
 pytest.importorskip("opensmile")
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 LENGTHS = (0.9, 0.7, 1.1, 0.6, 0.8)
 
 

@@ -23,7 +23,7 @@ from sejax.data.waveforms import prepare
 from sejax.data.waveforms.load import Waveforms, find_waveforms, statistics
 from sejax.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 LENGTHS = (1.3, 0.02, 2.2, 0.7)
 SAID = ("Oh, it's you!", "", "[LAUGHTER] No.", "Ça va")
 TIMES = {
