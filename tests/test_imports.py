@@ -101,8 +101,8 @@ def test_loading_a_prepared_set_imports_no_reader_of_a_corpus_and_no_preparation
     rooms = ("blocks", "utterances", "vectors", "waveforms")
     imports = "; ".join(f"import sejax.data.{room}.load" for room in rooms)
     code = f"import sys; {imports}; import sejax.data.vectors.synthetic; print(*sorted(sys.modules))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent, check=True)
-    own = {name for name in loaded.stdout.split() if name.partition(".")[0] in ("sejax", "jax", *HEAVY)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent, check=True)
+    own = {name for name in done.stdout.split() if name.partition(".")[0] in ("sejax", "jax", *HEAVY)}
     assert {f"sejax.data.{room}.load" for room in rooms} <= own
     assert not [name for name in own if name.startswith("sejax.corpora") or name.endswith((".prepare", ".writing"))]
     assert {name.partition(".")[0] for name in own} == {"sejax"}

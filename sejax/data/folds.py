@@ -56,9 +56,7 @@ class Folds:
         return self.part == TEST
 
 
-def make_folds(
-    images, *, protocol: str = "speaker", folds: int = 5, validation: float = 0.1, seed: int = 0
-) -> Folds:
+def make_folds(images, *, protocol: str = "speaker", folds: int = 5, validation: float = 0.1, seed: int = 0) -> Folds:
     """Split images into training, validation and test parts, `folds` times.
 
     Args:
@@ -408,8 +406,7 @@ def _check_rated(spectrograms, rated, folds):
             f"{spectrograms.corpus}: no utterance is rated, so there is nothing to split; use a corpus with ratings or "
             "with emotions to derive them from"
         )
-    named = np.array([*map(bool, spectrograms.speakers), False])  # the last for an index of -1
-    nameless = np.flatnonzero(rated & ~named[np.asarray(spectrograms.speaker)])
+    nameless = np.flatnonzero(rated & ~_named(spectrograms.speakers, np.asarray(spectrograms.speaker)))
     if len(nameless):
         raise InputError(
             f"{spectrograms.corpus}: {len(nameless)} rated utterances have no speaker (the first is "

@@ -50,10 +50,10 @@ class ExampleSet:
     counts: dict
     folder: str
 
-    # Of each kind: its name in the plural, the field of its large array, and what launch/prepare.py calls it.
+    # Of each kind: its name in the plural, the field of its large array, and its name for launch/prepare.py --features.
     KIND: ClassVar[str]
     LARGE: ClassVar[str]
-    FEATURES: ClassVar[str]
+    MADE_AS: ClassVar[str]
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -109,7 +109,7 @@ class ExampleSet:
     @classmethod
     def _hint(cls, folder: Path) -> str:
         """What to add to launch/prepare.py to make such a set."""
-        return f" --features={cls.FEATURES}"
+        return f" --features={cls.MADE_AS}"
 
     @classmethod
     def _implied(cls, label: np.ndarray) -> dict[str, np.ndarray]:
@@ -181,6 +181,23 @@ def find_set(
             f"{len(fitting)} prepared sets {several}: {', '.join(map(str, fitting))}; delete or move all but one"
         )
     return kind.load(fitting[0])
+
+
+def find_utterances(
+    kind: type[Prepared], data_dir: str | Path, corpus: str, *, features: str, called: str, **wanted: str
+) -> Prepared:
+    """As `find_set`, for sets whose settings are flags of the same names; called: what sets of such features are."""
+    given = "".join(f" with {name}={value}" for name, value in wanted.items())
+    return find_set(
+        kind,
+        data_dir,
+        corpus,
+        features=features,
+        wanted=wanted,
+        flags=" ".join([f"--features={features}", *(f"--{name}={value}" for name, value in wanted.items())]),
+        missing=f"no prepared {called} of {corpus}{given} under {data_dir}; make them",
+        several=f"of {called} of {corpus}",
+    )
 
 
 def check_settings(*rules: tuple[str, Any, bool, str, str]) -> None:

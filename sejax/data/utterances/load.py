@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sejax.data.store.sets import RATE, SCALES, UtteranceSet, check_settings, find_set
+from sejax.data.store.sets import RATE, SCALES, UtteranceSet, check_settings, find_utterances
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class UtteranceSpectrograms(UtteranceSet):
 
     KIND: ClassVar[str] = "utterance spectrograms"
     LARGE: ClassVar[str] = "frames"
-    FEATURES: ClassVar[str] = "utterance_spectrograms"
+    MADE_AS: ClassVar[str] = "utterance_spectrograms"
 
     frames: np.ndarray
     offset: np.ndarray
@@ -136,13 +136,11 @@ def find_utterance_spectrograms(data_dir: str | Path, corpus: str, *, scale: str
     Raises:
       InputError: no such set (the command that makes it is named), or several that differ in other settings.
     """
-    return find_set(
+    return find_utterances(
         UtteranceSpectrograms,
         data_dir,
         corpus,
         features="utterance_spectrograms",
-        wanted={"scale": scale},
-        flags=f"--features=utterance_spectrograms --scale={scale}",
-        missing=f"no prepared utterance spectrograms of {corpus} with scale={scale} under {data_dir}; make them",
-        several=f"of utterance spectrograms of {corpus}",
+        called="utterance spectrograms",
+        scale=scale,
     )

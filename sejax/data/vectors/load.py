@@ -12,7 +12,7 @@ import numpy as np
 
 from sejax.audio.opensmile import check_features
 from sejax.data.labels import FOUR, four_classes, relabel
-from sejax.data.store.sets import UtteranceSet, find_set
+from sejax.data.store.sets import UtteranceSet, find_utterances
 from sejax.errors import InputError
 
 
@@ -27,7 +27,7 @@ class Vectors(UtteranceSet):
 
     KIND: ClassVar[str] = "feature vectors"
     LARGE: ClassVar[str] = "features"
-    FEATURES: ClassVar[str] = "emobase2010"
+    MADE_AS: ClassVar[str] = "emobase2010"
 
     features: np.ndarray
     names: tuple[str, ...]
@@ -60,16 +60,7 @@ def find_vectors(data_dir: str | Path, corpus: str, features: str = "emobase2010
         other files or another openSMILE).
     """
     check_features(features)
-    return find_set(
-        Vectors,
-        data_dir,
-        corpus,
-        features=features,
-        wanted={},
-        flags=f"--features={features}",
-        missing=f"no prepared {features} vectors of {corpus} under {data_dir}; make them",
-        several=f"of {features} vectors of {corpus}",
-    )
+    return find_utterances(Vectors, data_dir, corpus, features=features, called=f"{features} vectors")
 
 
 def emotional(sets: Sequence[Vectors]) -> Vectors:

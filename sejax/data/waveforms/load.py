@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sejax.data.store.sets import RATE, UtteranceSet, find_set
+from sejax.data.store.sets import RATE, UtteranceSet, find_utterances
 
 SETTINGS = {"rate": RATE}  # Hz
 
@@ -32,7 +32,7 @@ class Waveforms(UtteranceSet):
 
     KIND: ClassVar[str] = "waveforms"
     LARGE: ClassVar[str] = "waveform"
-    FEATURES: ClassVar[str] = "waveforms"
+    MADE_AS: ClassVar[str] = "waveforms"
 
     waveform: np.ndarray
     offset: np.ndarray
@@ -76,16 +76,7 @@ def find_waveforms(data_dir: str | Path, corpus: str) -> Waveforms:
     Raises:
       InputError: no such set (the command that makes it is named), or several (of other files).
     """
-    return find_set(
-        Waveforms,
-        data_dir,
-        corpus,
-        features="waveforms",
-        wanted={},
-        flags="--features=waveforms",
-        missing=f"no prepared waveforms of {corpus} under {data_dir}; make them",
-        several=f"of waveforms of {corpus}",
-    )
+    return find_utterances(Waveforms, data_dir, corpus, features="waveforms", called="waveforms")
 
 
 def statistics(samples: np.ndarray) -> tuple[float, float]:

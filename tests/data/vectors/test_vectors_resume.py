@@ -88,9 +88,7 @@ def test_what_was_noted_is_not_extracted_again(tmp_path, opensmile, monkeypatch)
 def test_the_progress_goes_on_where_it_was_and_ends_at_the_whole(tmp_path, opensmile):
     source = speech_like.corpus(tmp_path / "source", (0.6, 0.7, 0.6))
     told = []
-    prepare.prepare_vectors(
-        "manifest", source, tmp_path, workers=1, progress=lambda *values: told.append(values)
-    )
+    prepare.prepare_vectors("manifest", source, tmp_path, workers=1, progress=lambda *values: told.append(values))
     of_vectors = [(done, total) for stage, done, total in told if stage == "emobase2010"]
     assert of_vectors[0] == (0, pytest.approx(1.9)) and of_vectors[-1] == (pytest.approx(1.9), pytest.approx(1.9))
 
