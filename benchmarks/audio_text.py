@@ -33,7 +33,7 @@ LEARNING_RATE, L2 = 3e-3, 6e-3
 
 def turns(number, vocabulary):
     """(samples int16[T] of all turns, `Pieces`): noise, and words drawn by Zipf's law."""
-    from sejax.data.pieces import Pieces
+    from sejax.data.buckets import Pieces
 
     random = np.random.default_rng(0)
     length = (RATE * np.exp(random.uniform(0, np.log(15), number))).astype(np.int32)
@@ -47,9 +47,9 @@ def turns(number, vocabulary):
 
 
 def epoch(options):
-    """(batches of an epoch, as `sejax.data.utterances` reads them; their padding)."""
+    """(batches of an epoch, as `sejax.data.streams` reads them; their padding)."""
     from sejax.data.buckets import choose_buckets, epoch_batches, padding
-    from sejax.data.utterances import read_batch
+    from sejax.data.streams import read_batch
 
     samples, pieces = turns(options.turns, options.vocabulary)
     buckets = choose_buckets(pieces.length, pieces.word_count, shapes=options.shapes, batch_size=BATCH)

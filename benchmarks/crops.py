@@ -17,8 +17,8 @@ from absl import flags
 
 from sejax.core.experiment import Plan
 from sejax.core.shuffle import shuffled
-from sejax.data.catalogue import find_utterance_spectrograms
 from sejax.data.crops import crop_data, crop_starts, read_crops, stream_crops
+from sejax.data.utterances.load import find_utterance_spectrograms
 from sejax.engine.command import run_command
 
 DATA_DIR = flags.DEFINE_string("data_dir", "data", "where launch/prepare.py put the prepared sets")
@@ -40,7 +40,7 @@ def main(argv):
     resident = jax.device_put(parts)
     for width, size in SHAPES:
         made = plans(parts, width=width, size=size, count=BATCHES.value + FILLING)
-        batch = next(stream_crops(made[:1], parts=parts, width=width))
+        batch = next(stream_crops(made[:1], sets=parts, width=width))
         ways = {
             "tf.data": functools.partial(stream, made, parts, width),
             "device": functools.partial(gather, made, resident, width),
@@ -72,7 +72,7 @@ def plans(parts, *, width, size, count):
 
 def stream(made, parts, width) -> float:
     """Seconds that tf.data takes for all batches but the first five, when nothing else runs."""
-    return after_filling(stream_crops(made, parts=parts, width=width))
+    return after_filling(stream_crops(made, sets=parts, width=width))
 
 
 def gather(made, resident, width) -> float:

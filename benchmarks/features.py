@@ -22,8 +22,8 @@ from sejax import corpora
 from sejax.audio.opensmile import Extractor
 from sejax.corpora import records
 from sejax.corpora.builder import SPLIT, build
-from sejax.data.functionals import extract
-from sejax.data.prepare_vectors import _compute
+from sejax.data.vectors.extraction import extract
+from sejax.data.vectors.prepare import _compute
 from sejax.engine.command import run_command
 
 CORPUS = flags.DEFINE_string("corpus", "emodb", "a corpus as in launch/prepare.py")

@@ -22,7 +22,7 @@ from sejax.audio.spectrogram import spectrogram
 from sejax.core.files import write_text
 from sejax.corpora.waveform import RATE, BadRecording, read
 from sejax.data.ratings import expected
-from sejax.data.spoken_files import read_table
+from sejax.data.text import read_table
 from sejax.engine.command import run_command
 from sejax.errors import InputError
 from sejax.experiments.prediction import Prediction, Predictor

@@ -79,15 +79,13 @@ def main(argv):
     """Prepare the set and print what is in it."""
     if len(argv) > 1:
         raise InputError(f"unknown argument {argv[1]!r}; options are written --name=value")
-    from sejax.data import features
-
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)  # TFDS and JAX announce what they look for
     options = {"subset": SUBSET, "name": NAME, "download": DOWNLOAD, "seed": SEED, "repeats": REPEATS, "part": PART}
     given = {name: flag.value for name, flag in options.items() if flag.value is not None}
     if CLASSES.value:
         given["classes"] = tuple(CLASSES.value)
-    prepare = _prepare()
+    kind, prepare = _prepare()
     with _progress() as progress:
         folder = prepare(
             CORPUS.value,
@@ -97,11 +95,11 @@ def main(argv):
             progress=progress,
             **given,
         )
-    print(features.describe(folder))
+    print(kind.load(folder).describe())
 
 
 def _prepare():
-    """The function that prepares the features asked for, with the settings in the flags."""
+    """The kind of set asked for, and the function that prepares it with the settings in the flags."""
     if FEATURES.value in FEATURE_SETS:
         return _vectors()
     kinds = {"utterance_spectrograms": _utterances, "waveforms": _waveforms}
@@ -109,8 +107,9 @@ def _prepare():
 
 
 def _vectors():
-    """The function that prepares feature vectors, with the settings in the flags."""
-    from sejax.data.prepare_vectors import prepare_vectors
+    """Sets of feature vectors and the function that prepares them, with the settings in the flags."""
+    from sejax.data.vectors.load import Vectors
+    from sejax.data.vectors.prepare import prepare_vectors
 
     _refuse_flags_of_spectrograms()
     if BEAM_OPTION.value and not BEAM_RUNNER.value:
@@ -119,34 +118,36 @@ def _vectors():
         raise InputError("--workers are processes of this machine; a Beam runner has options of its own, --beam_option")
     through = None
     if BEAM_RUNNER.value:
-        from sejax.data import beam
+        from sejax.data.vectors.extraction import through_beam
 
-        through = beam.through(FEATURES.value, runner=BEAM_RUNNER.value, options=BEAM_OPTION.value)
-    return functools.partial(prepare_vectors, features=FEATURES.value, workers=WORKERS.value, through=through)
+        through = through_beam(FEATURES.value, runner=BEAM_RUNNER.value, options=BEAM_OPTION.value)
+    return Vectors, functools.partial(prepare_vectors, features=FEATURES.value, workers=WORKERS.value, through=through)
 
 
 def _waveforms():
-    """The function that prepares waveforms."""
-    from sejax.data.prepare_waveforms import prepare_waveforms
+    """Sets of waveforms and the function that prepares them."""
+    from sejax.data.waveforms.load import Waveforms
+    from sejax.data.waveforms.prepare import prepare_waveforms
 
     _refuse_flags_of_spectrograms()
     _refuse_flags_of_vectors()
-    return prepare_waveforms
+    return Waveforms, prepare_waveforms
 
 
 def _spectrograms():
-    """The function that prepares spectrograms of blocks, with the settings in the flags."""
-    from sejax.data import features
-    from sejax.data.settings import FEATURES as KNOWN
+    """Sets of spectrograms of blocks and the function that prepares them, with the settings in the flags."""
+    from sejax.data.blocks.load import FEATURES as KNOWN
+    from sejax.data.blocks.load import Spectrograms
+    from sejax.data.blocks.prepare import prepare_blocks
 
     _refuse_flags_of_vectors()
-    return functools.partial(features.prepare, settings=KNOWN[FEATURES.value](**_settings()))
+    return Spectrograms, functools.partial(prepare_blocks, settings=KNOWN[FEATURES.value](**_settings()))
 
 
 def _utterances():
-    """The function that prepares spectrograms of whole utterances, with the settings in the flags."""
-    from sejax.data.prepare_utterances import prepare_utterances
-    from sejax.data.utterance_settings import UtteranceSettings
+    """Sets of spectrograms of whole utterances and the function that prepares them, with the settings in the flags."""
+    from sejax.data.utterances.load import UtteranceSettings, UtteranceSpectrograms
+    from sejax.data.utterances.prepare import prepare_utterances
 
     _refuse_flags_of_vectors()
     for name in _OF_BLOCKS:
@@ -155,7 +156,8 @@ def _utterances():
     given = _settings()
     if len(fmax := given.pop("fmax", (UtteranceSettings.fmax,))) != 1:
         raise InputError(f"--fmax={','.join(map(str, fmax))}; give one frequency with --features={FEATURES.value}")
-    return functools.partial(prepare_utterances, settings=UtteranceSettings(fmax=fmax[0], **given))
+    prepare = functools.partial(prepare_utterances, settings=UtteranceSettings(fmax=fmax[0], **given))
+    return UtteranceSpectrograms, prepare
 
 
 def _refuse_flags_of_spectrograms() -> None:

@@ -23,8 +23,8 @@ OUTPUT = flags.DEFINE_string("output", "", "folder of the set (default: WORKDIR/
 def main(argv):
     """Write the set and print what is in it."""
     del argv
-    from sejax.data import synthetic_vectors
-    from sejax.data.catalogue import find_vectors
+    from sejax.data.vectors import synthetic
+    from sejax.data.vectors.load import find_vectors
     from sejax.experiments.cyclegan.synthesis import synthesise
 
     config = read_results(WORKDIR.value)["config"]
@@ -32,7 +32,7 @@ def main(argv):
     source = find_vectors(Path(DATA_DIR.value), corpus, features=config.get("features", "emobase2010"))
     folder = Path(OUTPUT.value or Path(WORKDIR.value) / "synthetic")
     generators = synthesise(Path(WORKDIR.value), source, folder)
-    made = synthetic_vectors.load(folder)
+    made = synthetic.load(folder)
     print(
         f"{folder}: {len(made.label)} vectors of {len(made.names)} features, from {len(made.source_ids)} of {corpus} "
         f"by {len(generators)} sets of generators, for {', '.join(made.classes)}"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sejax.data.emotions import FOUR
-from sejax.data.vectors import Vectors
+from sejax.data.labels import FOUR
+from sejax.data.vectors.load import Vectors
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "cyclegan.py"
 

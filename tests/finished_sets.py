@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sejax.data.utterance_set import UtteranceSet
+from sejax.data.store.sets import UtteranceSet
 
 _DERIVED = ("utterance", "block", "utterance_label")
 

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "sejax"
 HEAVY = (
     *("tensorflow", "tensorflow_datasets", "grain", "librosa", "soundfile", "soxr", "webrtcvad", "matplotlib"),
-    *("torch", "sklearn", "pandas", "ndf", "audb", "espeakng_loader", "opensmile", "apache_beam", "gensim"),
+    *("torch", "sklearn", "pandas", "ndf", "audb", "espeakng_loader", "opensmile", "apache_beam"),
 )
 # What the training loop installs and a project that borrows the pure functions does not need.
 LOOP = ("tensorboardX", "ml_collections", "tqdm")
@@ -34,13 +34,13 @@ WHOLE = (
         "sejax.experiments.transfer.assembly",
         "sejax.experiments.dcgan.assembly",
         "sejax.experiments.audio_text.assembly",
-        "sejax.data.features",
-        "sejax.data.catalogue",
-        *(f"sejax.data.{name}" for name in ("vectors", "prepare_vectors", "beam", "unpaired")),
-        *(f"sejax.data.{name}" for name in ("ratings", "pair_folds", "crops")),
-        *(f"sejax.data.{name}" for name in ("waveforms", "prepare_waveforms", "pieces", "buckets", "utterances")),
-        *(f"sejax.data.{name}" for name in ("transcripts", "vocabulary", "word_vectors")),
-        *(f"sejax.data.{name}" for name in ("utterance_spectrograms", "utterance_frames", "prepare_utterances")),
+        *(f"sejax.data.{name}" for name in ("store.sets", "store.writing")),
+        *(f"sejax.data.blocks.{name}" for name in ("load", "prepare", "spectrograms", "trunk_features")),
+        *(f"sejax.data.utterances.{name}" for name in ("load", "prepare", "frames")),
+        *(f"sejax.data.vectors.{name}" for name in ("load", "prepare", "extraction", "synthetic")),
+        *(f"sejax.data.waveforms.{name}" for name in ("load", "prepare")),
+        *(f"sejax.data.{name}" for name in ("folds", "labels", "ratings", "crops", "buckets", "streams")),
+        *(f"sejax.data.{name}" for name in ("text", "word_vectors")),
     ),
     *("sejax.corpora", "sejax.report", "sejax.experiments.prediction"),
     *("sejax.engine.sweep", "sejax.experiments.sweeps", "sejax.experiments.training"),
@@ -95,6 +95,17 @@ def test_the_pure_functions_need_only_jax_flax_optax_and_numpy():
 
 def test_training_from_prepared_features_needs_no_tensorflow_grain_or_librosa():
     assert "orbax" in _modules_after_importing((*PURE, *WHOLE), HEAVY)
+
+
+def test_loading_a_prepared_set_imports_no_reader_of_a_corpus_and_no_preparation():
+    rooms = ("blocks", "utterances", "vectors", "waveforms")
+    imports = "; ".join(f"import sejax.data.{room}.load" for room in rooms)
+    code = f"import sys; {imports}; import sejax.data.vectors.synthetic; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent, check=True)
+    own = {name for name in done.stdout.split() if name.partition(".")[0] in ("sejax", "jax", *HEAVY)}
+    assert {f"sejax.data.{room}.load" for room in rooms} <= own
+    assert not [name for name in own if name.startswith("sejax.corpora") or name.endswith((".prepare", ".writing"))]
+    assert {name.partition(".")[0] for name in own} == {"sejax"}
 
 
 @pytest.mark.parametrize("package", sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()))

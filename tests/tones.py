@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from sejax.data.features import Spectrograms
-from sejax.data.settings import RATE, Settings
-from sejax.data.voiced import spectrograms as spectrograms_of
+from sejax.data.blocks.load import BlockSettings, Spectrograms
+from sejax.data.blocks.spectrograms import spectrograms as spectrograms_of
+from sejax.data.store.sets import RATE
 
 CLASSES = ("anger", "boredom", "neutral")
 TONES = (500.0, 2000.0, 5000.0)  # Hz
 SPEAKERS, BLOCKS_PER_UTTERANCE = 10, 2
-SETTINGS = Settings(voice_activity=None, fmax=(8000.0,))
+SETTINGS = BlockSettings(voice_activity=None, fmax=(8000.0,))
 
 
 def tone(label: int, *, speaker: int, seconds: float, random: np.random.Generator) -> np.ndarray:
@@ -65,11 +65,11 @@ def write_prepared_set(
     data_dir: Path,
     *,
     corpus: str = "tones",
-    settings: Settings = SETTINGS,
+    settings: BlockSettings = SETTINGS,
     blocks: int = 60,
     names: dict[str, str] | None = None,
 ) -> Path:
-    """The same as a prepared set under ``data_dir/corpus``, as ``sejax.data.features.load`` reads it.
+    """The same as a prepared set under ``data_dir/corpus``, as ``Spectrograms.load`` reads it.
 
     ``names`` calls classes otherwise. The spectrograms are those of blocks, whatever the settings say.
     """

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from finished_sets import write_finished_set
 
-from sejax.data.waveforms import Waveforms, statistics
+from sejax.data.waveforms.load import Waveforms, statistics
 
 SESSIONS = 5  # of a woman and a man
 OF_SPEAKER = 8  # utterances
@@ -81,5 +81,5 @@ def spoken(corpus: str = "spoken", *, seed: int = 0) -> Waveforms:
 
 
 def write_prepared_set(data_dir: Path, made: Waveforms) -> Path:
-    """The same as a finished set under ``data_dir/corpus``, as ``sejax.data.waveforms.load`` reads it."""
+    """The same as a finished set under ``data_dir/corpus``, as ``Waveforms.load`` reads it."""
     return write_finished_set(data_dir, made, "waveforms")

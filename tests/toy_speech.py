@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from finished_sets import write_finished_set
 
-from sejax.data.utterance_settings import UtteranceSettings
-from sejax.data.utterance_spectrograms import UtteranceSpectrograms
+from sejax.data.utterances.load import UtteranceSettings, UtteranceSpectrograms
 
 BANDS = 128
 SESSIONS = 5  # of a woman and a man
@@ -116,7 +115,7 @@ def unlabelled(corpus: str = "plain", *, seed: int = 1) -> UtteranceSpectrograms
 
 
 def write_prepared_set(data_dir: Path, made: UtteranceSpectrograms) -> Path:
-    """The same as a finished set under ``data_dir/corpus``, as ``sejax.data.utterance_spectrograms.load`` reads it."""
+    """The same as a finished set under ``data_dir/corpus``, as ``UtteranceSpectrograms.load`` reads it."""
     return write_finished_set(data_dir, made, "utterance_spectrograms")
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from finished_sets import write_finished_set
 
-from sejax.data import synthetic_vectors
-from sejax.data.emotions import FOUR
-from sejax.data.synthetic_vectors import SyntheticVectors
-from sejax.data.vectors import Vectors
+from sejax.data.labels import FOUR
+from sejax.data.vectors import synthetic as synthetic_vectors
+from sejax.data.vectors.load import Vectors
+from sejax.data.vectors.synthetic import SyntheticVectors
 
 LABELS = ("anger", "boredom", "disgust", "fear", "joy", "neutral", "sadness")
 SPEAKERS, FEATURES = 10, 12
@@ -98,7 +98,7 @@ def synthetic(folder: Path, *, of_folds=(0, 1), seeds=1, lambdas=(2.0,), each=8,
 
 
 def write_prepared_set(data_dir: Path, made: Vectors) -> Path:
-    """The same as a prepared set under ``data_dir/corpus``, as ``sejax.data.vectors.load`` reads it."""
+    """The same as a prepared set under ``data_dir/corpus``, as ``Vectors.load`` reads it."""
     return write_finished_set(data_dir, made, made.settings["features"])
 
 

@@ -26,7 +26,7 @@ def crop_data(spectrograms, rows=None) -> dict[str, np.ndarray]:
     """The arrays that crops are read from, of a set's U utterances or of the chosen ones.
 
     Args:
-      spectrograms: `sejax.data.utterance_spectrograms.UtteranceSpectrograms`.
+      spectrograms: `sejax.data.utterances.load.UtteranceSpectrograms`.
       rows: i[N], utterances to copy, in the order wanted; None: all of them, their frames where they are (on the disk).
 
     Returns:
@@ -187,7 +187,7 @@ def _cut(data, utterance, start, width) -> tuple[np.ndarray, np.ndarray]:
 def stream_crops(
     plans: Iterable[Plan],
     *,
-    parts: Mapping[str, Mapping],
+    sets: Mapping[str, Mapping],
     width: int,
     dynamic_range: float = 80.0,
     prefetch: int = 4,
@@ -195,14 +195,15 @@ def stream_crops(
     """Batches of crops for host-side plans, read by tf.data; equal to `read_crops` on the device bit for bit.
 
     Args:
-      plans: index {part: {"utterance": i32[..., B], "start": i32[..., B], ...}, ...}, valid as the caller likes; of one
-        structure and one shape. Parts may be of different sizes and sets: labelled and unlabelled speech, say.
-      parts: the data of each part, as from `crop_data`; its frames may be memory-mapped, only rows asked for are read.
+      plans: index {name: {"utterance": i32[..., B], "start": i32[..., B], ...}, ...}, valid as the caller likes; of one
+        structure and one shape. Sets may be of different sizes: labelled and unlabelled speech, say.
+      sets: the data of each by its name, as from `crop_data`; its frames may be memory-mapped, only rows asked for are
+        read.
       width, dynamic_range: as in `read_crops`.
       prefetch: batches read ahead while the device computes.
 
     Yields:
-      {part: f32[..., B, bands, width] of every part, "index": as given, "valid": as given} in the plans' order.
+      {name: f32[..., B, bands, width] of every set, "index": as given, "valid": as given} in the plans' order.
     """
     import tensorflow as tf
 
@@ -214,7 +215,7 @@ def stream_crops(
     def fetch(plan):
         # Python copies slices; what costs more (conversion, transposition) is done by TensorFlow's own threads.
         batch = dict(plan)
-        for name, data in parts.items():
+        for name, data in sets.items():
             at = plan["index"][name]
             cut = partial(_cut, data, width=width)
             types = (tf.as_dtype(data["frames"].dtype), tf.float32)

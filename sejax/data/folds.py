@@ -12,39 +12,25 @@
 `utterance`, `block` and `image` are stratified by class. Every labelled image is in the test part of exactly one
 fold, and a validation part is cut out of the rest. Unlabelled images only ever train (as a pool for pseudo-labels), and
 in a fold in which their speaker or block tests or validates they are left out.
+
+`pair_folds` is for ratings: folds that hold out two speakers (or two groups of them), one validates, the other tests.
 """
 
+import itertools
 import math
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sejax.data.speaker_folds import speaker_parts, speaker_units
 from sejax.errors import InputError
 
 TRAIN, VALIDATION, TEST, LEFT_OUT = 0, 1, 2, -1
 PROTOCOLS = ("speaker", "utterance", "block", "image")
 
-
-class Images(Protocol):
-    """What folds are made from: the index arrays of prepared features, I images.
-
-    label i32[I] (index into `classes`, -1 unlabelled), block i32[I] (near-copies share it), utterance i32[I]
-    (asked for by the protocol of that name alone), speaker i32[I] (index into `speakers`), session i32[I]
-    (index into `sessions`), sex: per speaker "male", "female" or "",
-    corpus: the name that errors give. Names may be "" where unknown.
-    """
-
-    label: np.ndarray
-    block: np.ndarray
-    speaker: np.ndarray
-    session: np.ndarray
-    classes: tuple[str, ...]
-    speakers: tuple[str, ...]
-    sex: tuple[str, ...]
-    sessions: tuple[str, ...]
-    corpus: str
+SEXES = ("male", "female")
+SEX_WEIGHT = 4.0  # against 1 for the number of images and 1 for all classes together
+DEALS = 4000  # speakers dealt in search of the most even folds, over all attempts
+CHOICES = 3000  # sets of validation speakers looked at for a fold
 
 
 @dataclass(frozen=True)
@@ -70,13 +56,13 @@ class Folds:
         return self.part == TEST
 
 
-def make_folds(
-    images: Images, *, protocol: str = "speaker", folds: int = 5, validation: float = 0.1, seed: int = 0
-) -> Folds:
+def make_folds(images, *, protocol: str = "speaker", folds: int = 5, validation: float = 0.1, seed: int = 0) -> Folds:
     """Split images into training, validation and test parts, `folds` times.
 
     Args:
-      images: see `Images`.
+      images: a prepared set, or what else has these of a `sejax.data.store.sets.ExampleSet`: label, block, speaker and
+        session i32[I]; utterance i32[I] for the protocol of that name; classes, speakers, sessions, sex, of which
+        names may be "" where unknown; corpus, the name that errors give.
       protocol: "speaker", "utterance", "block" or "image", see the module.
       folds: number of folds F >= 2.
       validation: share of what does not test that validates: of each class in all others than `speaker` (at
@@ -181,3 +167,262 @@ def near_copies_in_training(part, block, *, labelled=None) -> np.ndarray:
         in_training = np.bincount(block[train], minlength=block.max() + 1) > 0
         shares.append(in_training[block[test]].mean() if test.any() else np.nan)
     return np.array(shares).reshape(part.shape[:-1])
+
+
+def speaker_units(images) -> np.ndarray:
+    """The indivisible unit of each image, i32[I] from 0: its speaker, or what its speaker's sessions link.
+
+    Sessions count where labelled images have two or more different, named ones. A speaker of two sessions joins
+    them, so that neither a speaker nor a session is ever in two units. Images whose speaker is unknown (only
+    unlabelled ones may be) belong to their session, else each to itself.
+
+    Raises InputError for a labelled image without a speaker.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    speaker, session = np.asarray(images.speaker), np.asarray(images.session)
+    labelled = np.asarray(images.label) >= 0
+    known = _named(images.speakers, speaker)
+    nameless = np.flatnonzero(~known & labelled)
+    if len(nameless):
+        raise InputError(
+            f"{images.corpus}: {len(nameless)} labelled images have no speaker (the first is image "
+            f"{nameless[0]}), and protocol=speaker needs each one's: add the speakers, or use protocol=block"
+        )
+    met = _named(images.sessions, session)
+    met &= len(np.unique(session[met & labelled])) > 1
+    people, number = len(images.speakers), len(speaker)
+    nodes = people + len(images.sessions) + number  # speakers, sessions, and images that have neither
+    own = nodes - number + np.arange(number)
+    node = np.where(known, speaker, np.where(met, people + session, own))
+    ends = (speaker[known & met], people + session[known & met])
+    links = coo_matrix((np.ones(len(ends[0])), ends), shape=(nodes, nodes))
+    unit = connected_components(links, directed=False)[1][node]
+    return np.unique(unit, return_inverse=True)[1]
+
+
+def _named(names, index):
+    """bool[I]: has a name that is not empty."""
+    named = np.array([*map(bool, names), False])  # the last for an index of -1
+    return named[index]
+
+
+def speaker_parts(images, unit, *, folds: int, validation: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which units test and which validate, two bool[F, units]; those without a labelled image do neither.
+
+    Raises InputError when the units are too few, or a class cannot be trained in some fold.
+    """
+    units, counts, sexes = _census(images, unit)
+    _check_speakers(images, len(units), folds=folds, validation=validation)
+    random = np.random.default_rng(seed)
+    fold = _deal_speakers(counts, sexes, folds=folds, random=random)
+    tests = np.zeros((folds, unit.max() + 1), bool)
+    validates = np.zeros_like(tests)
+    validated = np.zeros(len(units), int)
+    for f in range(folds):
+        _check_training(images, counts, fold != f, fold=f)
+        tests[f, units[fold == f]] = True
+        if validation:
+            chosen = _choose_validation(images, counts, sexes, fold, f, validated, validation, random)
+            validates[f, units[chosen]] = True
+            validated[chosen] += 1
+    return tests, validates
+
+
+def _census(images, unit):
+    """The G units with labelled images, their images of each class [G, C], their speakers by sex [G, 2]."""
+    label, speaker = np.asarray(images.label), np.asarray(images.speaker)
+    labelled = label >= 0
+    units = np.unique(unit[labelled])
+    row = np.full(unit.max() + 1, -1)
+    row[units] = np.arange(len(units))
+    counts = np.zeros((len(units), len(images.classes)))
+    np.add.at(counts, (row[unit[labelled]], label[labelled]), 1)
+    sexes = np.zeros((len(units), len(SEXES)))
+    for person, where in zip(*np.unique(speaker[labelled], return_index=True), strict=True):
+        if images.sex[person] in SEXES:
+            sexes[row[unit[labelled][where]], SEXES.index(images.sex[person])] += 1
+    return units, counts, sexes
+
+
+def _check_speakers(images, number, *, folds, validation):
+    """Every fold needs a unit that tests, one that trains, and one that validates if any should."""
+    needed = max(folds, 3 if validation else 2)
+    if number < needed:
+        speakers = len(np.unique(np.asarray(images.speaker)[np.asarray(images.label) >= 0]))
+        held = f"{speakers} speakers" + (f" in {number} separate sessions" if number < speakers else "")
+        raise InputError(
+            f"{images.corpus}: {held}, but folds={folds} with validation={validation} under protocol=speaker "
+            f"need at least {needed}; use fewer folds, validation=0, or protocol=block"
+        )
+
+
+def _check_training(images, counts, trains, *, fold, beside="the test part"):
+    """Every class has an image among the units that train."""
+    lacking = np.flatnonzero(counts[trains].sum(0) == 0)
+    if len(lacking):
+        holders = int((counts[:, lacking[0]] > 0).sum())
+        raise InputError(
+            f"{images.corpus}: class {images.classes[lacking[0]]!r} has no speaker left for the training part "
+            f"of fold {fold} beside {beside} (it has {holders} in all, counting those who share a session as "
+            f"one); use protocol=block, or leave the class out"
+        )
+
+
+def _deal_speakers(counts, sexes, *, folds, random):
+    """Fold of each unit, i32[G]: dealt greedily in many random orders, the most even outcome kept."""
+    number, classes = counts.shape
+    size = counts.sum(1, keepdims=True)
+    features = np.concatenate([counts, size, np.ones_like(size), sexes], 1)  # [G, K]
+    weight = np.array([1 / classes] * classes + [1.0, 1.0] + [SEX_WEIGHT] * sexes.shape[1])
+    features = features * folds / np.maximum(features.sum(0), 1e-9)  # 1 is a fold's fair share
+    best, least = None, np.inf
+    for _ in range(max(1, DEALS // number)):
+        order = random.permutation(number)
+        # The largest first: they are the hardest to even out later. The random order breaks near ties.
+        order = order[np.argsort(-np.round(2 * size[order, 0] / size.mean()), kind="stable")]
+        fold = np.empty(number, int)
+        fill = np.zeros((folds, features.shape[1]))
+        for unit in order:
+            after = fill + features[unit]
+            rise = (((after - 1) ** 2 - (fill - 1) ** 2) * weight).sum(1)  # [F]
+            # A fold that holds all of a class leaves none of it to train on.
+            rise += 1e3 * (after[:, :classes] > folds - 1e-6).any(1)
+            fold[unit] = np.argmin(np.round(rise, 9))  # so that every machine breaks ties alike
+            fill[fold[unit]] += features[unit]
+        cost = ((fill - 1) ** 2 * weight).sum() + 1e3 * (fill[:, :classes] > folds - 1e-6).sum()
+        if cost < least - 1e-9:
+            best, least = fold, cost
+    return best
+
+
+def _choose_validation(images, counts, sexes, fold, f, validated, validation, random):
+    """Units that validate in fold f.
+
+    Every class must still train. Then, the most important first: as many men as women, every class validates,
+    all speakers validate about equally often, classes keep their shares.
+    """
+    rest = np.flatnonzero(fold != f)
+    number = max(1, math.floor(validation * len(rest) + 0.5))
+    one_sex = (sexes[rest] > 0).sum(1) == 1
+    if number == 1 and one_sex.all() and (sexes[rest].sum(0) > 0).all() and len(rest) > 2:
+        number = 2
+    number = min(number, len(rest) - 1)
+    if math.comb(len(rest), number) <= CHOICES:
+        sets = np.array(list(itertools.combinations(rest, number)))
+    else:
+        sets = np.array([random.permutation(rest)[:number] for _ in range(CHOICES)])
+    sets = random.permutation(sets)  # [S, number]; of equals the first is chosen
+    held = counts[sets].sum(1)  # [S, C]
+    total = counts[rest].sum(0)
+    trains_all = (held < total).all(1)
+    if not trains_all.any():
+        trains = np.isin(np.arange(len(counts)), rest) & ~np.isin(np.arange(len(counts)), sets[0])
+        _check_training(images, counts, trains, fold=f, beside="the test and validation parts")
+    share = number / len(rest)
+    uneven = np.round(((held / total - share) ** 2).sum(1), 9)
+    people = sexes[sets].sum(1)  # [S, 2]
+    one_sided, absent = abs(people[:, 0] - people[:, 1]), (held == 0).sum(1)
+    keys = (uneven, validated[sets].sum(1), absent, one_sided, ~trains_all)  # the last counts most
+    return sets[np.lexsort(keys)[0]]
+
+
+def pair_folds(spectrograms, rated: np.ndarray, *, folds: int, seed: int, swap: bool = False) -> np.ndarray:
+    """Part of each utterance in each fold; no speaker in two parts, no session in training and beside it.
+
+    Chang and Scherer (2017, section 5) leave out one session of two speakers at a time. Where a corpus has no sessions
+    its speakers are dealt into groups, a man and a woman in each where they can be had, and a group's speakers are
+    dealt to validation and test.
+
+    Args:
+      spectrograms: a prepared set: label, speaker, session i32[U], speakers, sessions, sex per speaker, corpus.
+        Speakers who share a session (of two or more named ones) are held out together.
+      rated: bool[U], the utterances with ratings.
+      folds: F >= 2; every rated speaker is held out in exactly one fold.
+      seed: of the deal: which speakers share a fold, and who of them tests.
+      swap: append every fold with validation and test exchanged, so that each rated utterance tests once.
+
+    Returns:
+      i8[F, U], or [2 F, U] with `swap`: 0 training, 1 validation, 2 test, -1 unused. Utterances without ratings are -1
+      in every fold, a training speaker's too: they can serve as unlabelled speech alone.
+
+    Raises:
+      InputError: nothing rated, a rated utterance without a speaker, or too few speakers or sessions for the folds.
+    """
+    rated = np.asarray(rated, bool)
+    speaker = np.asarray(spectrograms.speaker)
+    _check_rated(spectrograms, rated, folds)
+    # Sessions count where rated utterances have several: only those are labelled here.
+    seen = replace(spectrograms, label=np.where(rated, 0, -1).astype(np.int32))
+    unit = speaker_units(seen)
+    units = [np.unique(speaker[rated & (unit == number)]) for number in np.unique(unit[rated])]
+    _check_pairs(spectrograms, units, folds)
+    random = np.random.default_rng(seed)
+    count = np.bincount(speaker[rated], minlength=len(spectrograms.speakers))
+    part = np.where(rated, TRAIN, LEFT_OUT).astype(np.int8)[None].repeat(folds, 0)
+    first = random.integers(2)
+    for fold, held in enumerate(_deal_units(units, folds, spectrograms.sex, count, random)):
+        people = np.concatenate(held)
+        halves = _deal_units([people[i : i + 1] for i in range(len(people))], 2, spectrograms.sex, count, random)
+        # In turn, so that men do not test in all folds and women validate.
+        tests, validates = (np.concatenate(halves[(fold + first + k) % 2]) for k in range(2))
+        part[fold, rated & np.isin(speaker, validates)] = VALIDATION
+        part[fold, rated & np.isin(speaker, tests)] = TEST
+    if swap:
+        exchanged = np.where(part == TEST, VALIDATION, np.where(part == VALIDATION, TEST, part))
+        part = np.concatenate([part, exchanged.astype(np.int8)])
+    return part
+
+
+def _deal_units(units, groups, sexes, count, random) -> list[list[np.ndarray]]:
+    """Units (the speakers of each) dealt to groups of as many speakers as each other, of both sexes, of like size.
+
+    The largest units first, then by sex: each goes to the group of the fewest speakers, of these to the one with the
+    fewest of its sex, of these to the one with the fewest utterances.
+    """
+    order = random.permutation(len(units))
+    order = sorted(order, key=lambda i: (-len(units[i]), sorted(sexes[person] for person in units[i])))
+    dealt = [[] for _ in range(groups)]
+    speakers, utterances = np.zeros(groups), np.zeros(groups)
+    of_sex = {sex: np.zeros(groups) for sex in set(sexes)}
+    for index in order:
+        alike = sum(of_sex[sexes[person]] for person in units[index])
+        group = np.lexsort((utterances, alike, speakers))[0]  # the last key counts most
+        dealt[group].append(units[index])
+        speakers[group] += len(units[index])
+        utterances[group] += count[units[index]].sum()
+        for person in units[index]:
+            of_sex[sexes[person]][group] += 1
+    return dealt
+
+
+def _check_rated(spectrograms, rated, folds):
+    """Folds of rated utterances whose speakers are known."""
+    if folds < 2:
+        raise InputError(f"folds={folds}: speakers are held out of at least 2 folds")
+    if not rated.any():
+        raise InputError(
+            f"{spectrograms.corpus}: no utterance is rated, so there is nothing to split; use a corpus with ratings or "
+            "with emotions to derive them from"
+        )
+    nameless = np.flatnonzero(rated & ~_named(spectrograms.speakers, np.asarray(spectrograms.speaker)))
+    if len(nameless):
+        raise InputError(
+            f"{spectrograms.corpus}: {len(nameless)} rated utterances have no speaker (the first is "
+            f"{spectrograms.utterance_ids[nameless[0]]}), and folds hold out speakers: add the speakers, or leave "
+            "these utterances out"
+        )
+
+
+def _check_pairs(spectrograms, units, folds):
+    """Every fold can have a unit, and two speakers."""
+    speakers = sum(map(len, units))
+    alone = sum(len(people) == 1 for people in units)
+    most = len(units) - alone + alone // 2
+    if most < folds:
+        held = f"{speakers} rated speakers" + (f" in {len(units)} separate sessions" if len(units) < speakers else "")
+        remedy = f"folds={most}" if most > 1 else "a corpus of more speakers or sessions"
+        raise InputError(
+            f"{spectrograms.corpus}: {held}, and folds={folds} each hold out two speakers or more: use {remedy}"
+        )

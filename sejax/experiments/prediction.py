@@ -16,11 +16,11 @@ from ml_collections import ConfigDict
 
 from sejax.audio.opensmile import FEATURE_SETS, Extractor, version
 from sejax.core.results import REPEATS, name_of, read_results
+from sejax.data.blocks.load import BlockSettings as FeatureSettings
+from sejax.data.blocks.spectrograms import spectrograms, voiced_blocks
 from sejax.data.crops import evaluation_starts, read_crops
-from sejax.data.settings import Settings as FeatureSettings
-from sejax.data.utterance_frames import frames
-from sejax.data.utterance_settings import UtteranceSettings
-from sejax.data.voiced import spectrograms, voiced_blocks
+from sejax.data.utterances.frames import frames
+from sejax.data.utterances.load import UtteranceSettings
 from sejax.engine.backend import run_settings
 from sejax.engine.run import trained_states
 from sejax.engine.workdir import folder_of, read_claim, read_finished

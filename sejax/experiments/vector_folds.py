@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sejax.data.folds import TRAIN, make_folds
-from sejax.data.vectors import Vectors
+from sejax.data.vectors.load import Vectors
 from sejax.errors import InputError
 
 NORMALISATIONS = ("leak_free", "as_published")

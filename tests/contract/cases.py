@@ -25,7 +25,7 @@ from sejax.core.experiment import Assembly, State
 from sejax.core.rng import member_key, root_key
 from sejax.data.crops import crop_data
 from sejax.data.folds import TEST, TRAIN, VALIDATION
-from sejax.data.joined import emotional
+from sejax.data.vectors.load import emotional
 from sejax.engine import placement
 from sejax.engine.backend import run_settings
 from sejax.engine.ensemble import take_members
@@ -333,10 +333,10 @@ def _write_speech(data_dir: Path) -> None:
 # Per config file: the prepared set that ``get_config("runlocal")`` reads, written under a data folder.
 CONFIGS = {
     "transfer": functools.partial(
-        tones.write_prepared_set, corpus="emodb", settings=tones.Settings.chunks(), names={"boredom": "fear"}
+        tones.write_prepared_set, corpus="emodb", settings=tones.BlockSettings.chunks(), names={"boredom": "fear"}
     ),
     "pseudo_labelling": functools.partial(
-        tones.write_prepared_set, corpus="emodb", settings=tones.Settings(voice_activity=0, fmax=(8000.0,))
+        tones.write_prepared_set, corpus="emodb", settings=tones.BlockSettings(voice_activity=0, fmax=(8000.0,))
     ),
     "cyclegan": toy_vectors.write_both,
     "augmentation": toy_vectors.write_both,

@@ -11,7 +11,7 @@ from trees import write_wav
 from sejax import corpora
 from sejax.corpora import Rating, Word, iemocap, records
 from sejax.corpora.builder import build
-from sejax.data.emotions import FOUR, four_classes
+from sejax.data.labels import FOUR, four_classes
 from sejax.errors import InputError
 from sejax.experiments.transfer.split import class_mapping
 

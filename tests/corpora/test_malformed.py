@@ -10,7 +10,8 @@ from malformed_cases import EMODB, MANIFEST, RATED, RAVDESS, SOURCES
 from malformed_originals import ORIGINALS
 from trees import copy_tree, manifest
 
-from sejax.data import features
+from sejax.data.blocks.load import BlockSettings
+from sejax.data.blocks.prepare import prepare_blocks
 from sejax.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,8 +68,8 @@ def test_a_source_without_a_corpuss_folders_gets_one_clear_error(name, corpus, t
 def assert_one_clear_error(corpus, source, data_dir, options, culprit, remedy):
     options = dict(options)
     with pytest.raises(InputError) as caught:
-        settings = features.Settings(**options.pop("settings", {}))
-        features.prepare(corpus, source, data_dir, settings=settings, **options)
+        settings = BlockSettings(**options.pop("settings", {}))
+        prepare_blocks(corpus, source, data_dir, settings=settings, **options)
     message = str(caught.value)
     assert culprit in message
     assert remedy in message
@@ -78,20 +79,20 @@ def assert_one_clear_error(corpus, source, data_dir, options, culprit, remedy):
 
 def test_an_unknown_corpus_lists_the_known_ones(tmp_path):
     with pytest.raises(InputError, match=r"unknown corpus 'emo'.*emodb, enterface, iemocap"):
-        features.prepare("emo", tmp_path, tmp_path / "data")
+        prepare_blocks("emo", tmp_path, tmp_path / "data")
 
 
 def test_a_data_folder_that_is_a_file_is_refused(tmp_path):
     path = manifest(tmp_path / "source", "a0.wav,x")
     with pytest.raises(InputError, match=r"manifest\.csv cannot be used as a folder.*--data_dir"):
-        features.prepare("manifest", path, path)
+        prepare_blocks("manifest", path, path)
 
 
 def test_all_bad_rows_are_reported_at_once_with_their_lines(tmp_path):
     rows = ["a0.wav,x,", "a9.wav,x,", "a1.wav,x,high", ",x,", "a2.wav,x,2.5"]
     path = manifest(tmp_path / "source", *rows, header=RATED)
     with pytest.raises(InputError) as caught:
-        features.prepare("manifest", path, tmp_path / "data")
+        prepare_blocks("manifest", path, tmp_path / "data")
     message = str(caught.value)
     assert "3 inputs cannot be used" in message
     assert all(f"line {line}:" in message for line in (3, 4, 5))

@@ -5,9 +5,8 @@ import pytest
 from corpus_trees import IEMOCAP_TIMES, write_text
 from trees import noise, write_wav
 
-from sejax.data import features
-from sejax.data.prepare_utterances import prepare_utterances
-from sejax.data.utterance_spectrograms import load
+from sejax.data.utterances.load import UtteranceSpectrograms
+from sejax.data.utterances.prepare import prepare_utterances
 
 WAV = "Session1/sentences/wav/Ses01F_impro01"
 
@@ -32,7 +31,7 @@ def spans(prepared, name):
 
 def test_iemocap_brings_ratings_sessions_and_word_times(iemocap, tmp_path):
     folder = prepare_utterances("iemocap", iemocap, tmp_path / "data")
-    prepared = load(folder)
+    prepared = UtteranceSpectrograms.load(folder)
     assert len(prepared.utterance_ids) == 12 and prepared.aligned.sum() == 1
     first, second = (prepared.utterance_ids.index(f"Ses01F_impro01_{turn}") for turn in ("F000", "M002"))
     for name, values in {"valence": (2.5, 1.5), "activation": (2.5, 3.5), "dominance": (2.5, 4.0)}.items():
@@ -47,28 +46,29 @@ def test_iemocap_brings_ratings_sessions_and_word_times(iemocap, tmp_path):
     np.testing.assert_allclose(seconds, [(0.25, 0.5), (0.6, 0.8)], atol=1e-6)
     assert (
         "rated       12 utterances: valence 1.5 to 4.5, activation 2.5 to 4, dominance 2.5 to 4"
-        in features.describe(folder)
+        in UtteranceSpectrograms.load(folder).describe()
     )
 
 
 def test_a_turn_of_iemocap_without_an_alignment_has_its_voiced_stretches(iemocap, tmp_path):
-    prepared = load(prepare_utterances("iemocap", iemocap, tmp_path / "data"))
+    prepared = UtteranceSpectrograms.load(prepare_utterances("iemocap", iemocap, tmp_path / "data"))
     seconds, aligned = spans(prepared, "Ses01F_impro01_M002")
     assert not aligned and len(seconds) == 1
     np.testing.assert_allclose(seconds[0], (0.3, 0.9), atol=0.2)
     assert seconds[0, 0] > 0.2
     path = iemocap / "Session1/sentences/ForcedAlignment/Ses01F_impro01/Ses01F_impro01_M002.wdseg"
     write_text(path, IEMOCAP_TIMES)
-    seconds, aligned = spans(load(prepare_utterances("iemocap", iemocap, tmp_path / "data")), "Ses01F_impro01_M002")
+    folder = prepare_utterances("iemocap", iemocap, tmp_path / "data")
+    seconds, aligned = spans(UtteranceSpectrograms.load(folder), "Ses01F_impro01_M002")
     assert aligned and len(seconds) == 2
 
 
 def test_ami_brings_words_inside_their_segments_and_no_ratings(whole, tmp_path):
     folder = prepare_utterances("ami", whole("ami"), tmp_path / "data")
-    prepared = load(folder)
+    prepared = UtteranceSpectrograms.load(folder)
     np.testing.assert_array_equal(prepared.aligned, [True, True, False, True])
     seconds, _ = spans(prepared, "ES2002a-A-000015-000170")
     np.testing.assert_allclose(seconds, [(0.35, 0.65), (0.7, 0.95), (1.0, 1.45)], atol=1e-6)
     assert np.isnan(prepared.valence).all() and (prepared.label == -1).all() and prepared.classes == ()
     assert prepared.speakers == ("FEE005", "MEE006", "MIO020") and prepared.sex == ("female", "male", "female")
-    assert "rated       0 utterances" in features.describe(folder)
+    assert "rated       0 utterances" in UtteranceSpectrograms.load(folder).describe()

@@ -1,12 +1,14 @@
 """Pretrained word vectors: the three formats, plain and gzipped, spellings, broken files."""
 
 import gzip
+import struct
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from sejax.data.word_vectors import coverage, read_vectors
+from sejax.data.word_vectors import coverage, read_word_vectors
 from sejax.errors import InputError
 
 WORDS = ("the", "Agnes", "don't", "für", "LOL", "laughter", "żółć", "the_end")
@@ -20,35 +22,36 @@ GLOVE = "".join(
 TEXT = b"8 7\n" + GLOVE
 
 
-def gensims(folder, *, binary):
-    """What gensim itself writes."""
-    from gensim.models import KeyedVectors
-
-    vectors = KeyedVectors(7)
-    vectors.add_vectors(list(WORDS), VALUES)
-    vectors.save_word2vec_format(str(folder / "gensim"), binary=binary)
-    return (folder / "gensim").read_bytes()
+# As word2vec's own C code writes them: a blank and a newline end each row, text has six decimals.
+WORD2VEC_BINARY = b"8 7\n" + b"".join(
+    word.encode() + b" " + b"".join(struct.pack("<f", value) for value in row) + b"\n"
+    for word, row in zip(WORDS, VALUES.tolist(), strict=True)
+)
+SHORT_TEXT = "8 7\n" + "".join(
+    f"{word} {''.join(f'{value:f} ' for value in row)}\n" for word, row in zip(WORDS, VALUES.tolist(), strict=True)
+)
 
 
 MADE = {
-    "word2vec binary": lambda folder: gensims(folder, binary=True),
-    "word2vec binary with newlines": lambda _: BINARY.replace(
+    "word2vec binary": BINARY,
+    "word2vec binary with newlines": WORD2VEC_BINARY,
+    "word2vec binary with some newlines": BINARY.replace(
         b" " + VALUES[0].tobytes(), b" " + VALUES[0].tobytes() + b"\n"
     ),
-    "word2vec text": lambda folder: gensims(folder, binary=False),
-    "text with blanks at the ends of lines": lambda _: TEXT.replace(b"\n", b" \r\n"),
-    "GloVe": lambda _: GLOVE,
-    "GloVe with words that hold blanks": lambda _: GLOVE + b"the name@domain.com " + b" ".join([b"0.5"] * 7) + b"\n",
-    "word2vec binary, gzip": lambda _: gzip.compress(BINARY),
-    "GloVe, gzip": lambda _: gzip.compress(GLOVE),
+    "word2vec text": TEXT,
+    "text with blanks at the ends of lines": TEXT.replace(b"\n", b" \r\n"),
+    "GloVe": GLOVE,
+    "GloVe with words that hold blanks": GLOVE + b"the name@domain.com " + b" ".join([b"0.5"] * 7) + b"\n",
+    "word2vec binary, gzip": gzip.compress(BINARY),
+    "GloVe, gzip": gzip.compress(GLOVE),
 }
 
 
 @pytest.mark.parametrize("form", MADE)
 def test_every_format_gives_the_same_vectors(tmp_path, form):
     path = tmp_path / "vectors"
-    path.write_bytes(MADE[form](tmp_path))
-    found = read_vectors(path, TYPES)
+    path.write_bytes(MADE[form])
+    found = read_word_vectors(path, TYPES)
     assert found.values.shape == (7, 7) and found.values.dtype == np.float32
     assert found.found.tolist() == [place is not None for place in HERE]
     for row, place in zip(found.values, HERE, strict=True):
@@ -59,12 +62,12 @@ def test_every_format_gives_the_same_vectors(tmp_path, form):
 def test_words_that_the_file_lacks_are_random_by_seed(tmp_path):
     path = tmp_path / "glove.txt"
     path.write_bytes(GLOVE)
-    first, again, other = (read_vectors(path, TYPES, seed=seed).values for seed in (0, 0, 1))
+    first, again, other = (read_word_vectors(path, TYPES, seed=seed).values for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert [bool((one != two).any()) for one, two in zip(first, other, strict=True)] == [
         place is None for place in HERE
     ]
-    many = read_vectors(path, [f"not{number}" for number in range(500)])
+    many = read_word_vectors(path, [f"not{number}" for number in range(500)])
     assert not many.found.any() and np.abs(many.values).max() <= 0.25
     assert many.values.std() == pytest.approx(0.25 / np.sqrt(3), rel=0.05)
 
@@ -72,7 +75,7 @@ def test_words_that_the_file_lacks_are_random_by_seed(tmp_path):
 def test_the_lower_case_spelling_comes_first_and_the_first_row_of_a_word(tmp_path):
     path = tmp_path / "glove.txt"
     path.write_text("May 1.5\nMAY 2.5\nmay 3.5\nmay 4.5\nUS 5.5\nUs 6.5\n[x] 7.5\nx 8.5\n")
-    found = read_vectors(path, ("[x]", "may", "us"))
+    found = read_word_vectors(path, ("[x]", "may", "us"))
     assert found.values.tolist() == [[7.5], [3.5], [6.5]]
 
 
@@ -80,10 +83,10 @@ def test_the_lower_case_spelling_comes_first_and_the_first_row_of_a_word(tmp_pat
 def test_a_limit_looks_at_the_first_rows_alone(tmp_path, data):
     path = tmp_path / "vectors"
     path.write_bytes(data)
-    assert read_vectors(path, TYPES, limit=3).found.tolist() == [place is not None and place < 3 for place in HERE]
-    assert read_vectors(path, TYPES, limit=99).found.sum() == 6
+    assert read_word_vectors(path, TYPES, limit=3).found.tolist() == [place is not None and place < 3 for place in HERE]
+    assert read_word_vectors(path, TYPES, limit=99).found.sum() == 6
     with pytest.raises(InputError, match="limit=0"):
-        read_vectors(path, TYPES, limit=0)
+        read_word_vectors(path, TYPES, limit=0)
 
 
 def lines(data, number, row):
@@ -122,22 +125,36 @@ def test_a_broken_file_is_one_clear_error(tmp_path, kind):
     path = tmp_path / "vectors.bin"
     path.write_bytes(data)
     with pytest.raises(InputError, match=told) as error:
-        read_vectors(path, TYPES)
+        read_word_vectors(path, TYPES)
     assert str(path) in str(error.value) and "\n" not in str(error.value) and ";" in str(error.value)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="there is no file .*gone.txt; name a file in word2vec's"):
-        read_vectors(tmp_path / "gone.txt", TYPES)
+        read_word_vectors(tmp_path / "gone.txt", TYPES)
     with pytest.raises(InputError, match="there is no file"):
-        read_vectors(tmp_path, TYPES)
+        read_word_vectors(tmp_path, TYPES)
 
 
-def test_without_gensim_the_error_says_how_to_get_it(tmp_path, monkeypatch):
+def test_the_decimals_of_word2vecs_own_text_are_read_as_they_stand(tmp_path):
+    (tmp_path / "vectors.txt").write_text(SHORT_TEXT, encoding="utf-8")
+    read = read_word_vectors(tmp_path / "vectors.txt", TYPES)
+    for row, place in zip(read.values, HERE, strict=True):
+        if place is not None:
+            stored = [round(value, 6) for value in VALUES[place].tolist()]
+            assert row.tobytes() == struct.pack("<7f", *stored)
+
+
+def test_reading_word_vectors_needs_numpy_alone(tmp_path):
     (tmp_path / "glove.txt").write_bytes(GLOVE)
-    monkeypatch.setitem(sys.modules, "gensim.models", None)
-    with pytest.raises(InputError, match=r"pip install sejax\[text\]"):
-        read_vectors(tmp_path / "glove.txt", TYPES)
+    script = (
+        "import sys; sys.modules['gensim'] = None\n"
+        "from sejax.data.word_vectors import read_word_vectors\n"
+        f"print(read_word_vectors({str(tmp_path / 'glove.txt')!r}, ('the', 'never')).found.tolist())\n"
+        "print('jax' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[True, False]", "False"]
 
 
 def test_coverage_counts_types_and_running_words():

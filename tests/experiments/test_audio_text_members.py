@@ -5,9 +5,9 @@ import pytest
 import toy_dialogue
 from ml_collections import ConfigDict
 
+from sejax.data.buckets import cut
 from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION
-from sejax.data.pieces import cut
-from sejax.data.transcripts import word_types
+from sejax.data.text import word_types
 from sejax.errors import InputError
 from sejax.experiments.audio_text.members import choose_examples, make_members, split
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import toy_dialogue
 
-from sejax.data.pieces import cut
-from sejax.data.transcripts import word_types
+from sejax.data.buckets import cut
+from sejax.data.text import word_types
 from sejax.experiments.audio_text.explanation import STRETCHES
 from sejax.experiments.audio_text.results import ENVELOPE, Summary, described, waveform_statistics
 

@@ -13,7 +13,7 @@ import toy_vectors
 from sejax.core import metrics
 from sejax.core.rng import member_key, root_key
 from sejax.data.folds import TEST, TRAIN, VALIDATION
-from sejax.data.joined import emotional
+from sejax.data.vectors.load import emotional
 from sejax.errors import InputError
 from sejax.experiments.augmentation import batches
 from sejax.experiments.augmentation.assembly import assemble, variants

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import toy_vectors
 
-from sejax.data.emotions import FOUR
+from sejax.data.labels import FOUR
 from sejax.experiments.cyclegan.synthesis import Generators, transfer
 from sejax.experiments.scaling import Scaling, fit_min_max
 

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "corpora"))
 
 import toy_vectors
 from scripts import CYCLEGAN, TRAIN, TRANSFER, launch
-from tones import Settings, write_prepared_set
+from tones import BlockSettings, write_prepared_set
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def data_dir(tmp_path_factory):
     """A folder with the prepared sets "tones" and "toneschunks"."""
     folder = tmp_path_factory.mktemp("data")
     write_prepared_set(folder)
-    write_prepared_set(folder, corpus="toneschunks", settings=Settings.chunks())
+    write_prepared_set(folder, corpus="toneschunks", settings=BlockSettings.chunks())
     return folder
 
 

@@ -10,7 +10,7 @@ import rated_iemocap
 import soundfile
 from scripts import launch, results
 
-from sejax.data.catalogue import find_waveforms
+from sejax.data.waveforms.load import find_waveforms
 from sejax.experiments.prediction import Predictor
 
 TRAIN = (

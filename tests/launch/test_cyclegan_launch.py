@@ -7,7 +7,7 @@ import pytest
 import toy_vectors
 from scripts import AUGMENTATION, CYCLEGAN, checkpoints, kill_once, launch, results
 
-from sejax.data import synthetic_vectors
+from sejax.data.vectors import synthetic
 
 
 def refused(script, *arguments):
@@ -62,7 +62,7 @@ def test_evaluate_agrees_with_both_experiments(gans, classifiers, vectors_dir):
 
 
 def test_the_synthetic_set_holds_every_source_vector_in_every_emotion_by_every_generator(gans, made):
-    found = synthetic_vectors.load(made)
+    found = synthetic.load(made)
     assert len(found.label) == 3 * 4 * toy_vectors.UNLABELLED
     assert [name["fold"] for name in found.generators] == [0, 1, -1]
     assert found.source_ids == toy_vectors.unlabelled().utterance_ids

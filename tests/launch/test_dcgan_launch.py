@@ -14,8 +14,8 @@ from ami_tree import ami_tree
 from scripts import launch, results
 
 from sejax.core.results import unpack
-from sejax.data.catalogue import find_utterance_spectrograms
 from sejax.data.crops import crop_data, evaluation_starts, read_crops
+from sejax.data.utterances.load import find_utterance_spectrograms
 from sejax.engine.run import trained_states
 from sejax.errors import InputError
 from sejax.experiments.dcgan.networks import make_networks

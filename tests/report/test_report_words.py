@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mutual_info_score
 
-from sejax.data.transcripts import word_types
+from sejax.data.text import word_types
 from sejax.experiments.audio_text.words import Word, class_words, word_counts
 
 CLASSES = 3

@@ -18,7 +18,7 @@ from sejax.core.schedules import EarlyStopping
 from sejax.core.shuffle import seed_of
 from sejax.data.buckets import epoch_batches
 from sejax.data.folds import TEST, TRAIN, VALIDATION
-from sejax.data.vocabulary import subsampled
+from sejax.data.text import subsampled
 from sejax.experiments.audio_text.explanation import explain
 from sejax.experiments.audio_text.networks import Network
 from sejax.experiments.audio_text.state import AudioTextState, Settings

@@ -12,16 +12,14 @@ from ml_collections import ConfigDict
 
 from sejax.core.experiment import Assembly
 from sejax.core.rng import root_key
-from sejax.data.buckets import Buckets, choose_buckets
-from sejax.data.catalogue import find_waveforms
-from sejax.data.emotions import FOUR, four_classes, relabel
+from sejax.data.buckets import Buckets, Pieces, choose_buckets, cut
 from sejax.data.folds import TRAIN, VALIDATION
-from sejax.data.pieces import Pieces, cut
-from sejax.data.settings import RATE
-from sejax.data.transcripts import word_types
-from sejax.data.utterances import read_batch, stream_utterances
-from sejax.data.waveforms import Waveforms
-from sejax.data.word_vectors import WordVectors, read_vectors
+from sejax.data.labels import FOUR, four_classes, relabel
+from sejax.data.store.sets import RATE
+from sejax.data.streams import read_batch, stream_utterances
+from sejax.data.text import word_types
+from sejax.data.waveforms.load import Waveforms, find_waveforms
+from sejax.data.word_vectors import WordVectors, read_word_vectors
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study, Transcribed
 from sejax.experiments.audio_text.algorithm import make_experiment
@@ -67,7 +65,7 @@ def build(config, data_dir: Path) -> Assembly:
 @functools.lru_cache(maxsize=1)
 def _vectors(path: str, types: tuple[str, ...]) -> WordVectors:
     """Read once for all ways of fusing."""
-    return read_vectors(path, types)
+    return read_word_vectors(path, types)
 
 
 @functools.lru_cache(maxsize=1)

@@ -27,7 +27,7 @@ def planned_source(
       field: of `sejax.experiments.audio_text.state.AudioTextState`.
       buckets: shapes of batches.
       batches: of an evaluation; None for training.
-      stream: reads plans' batches from the disk, see `sejax.data.utterances.stream_utterances`.
+      stream: reads plans' batches from the disk, see `sejax.data.streams.stream_utterances`.
     """
 
     def plan_at(state, position):
@@ -39,7 +39,7 @@ def planned_source(
 
 
 def gather(data: PyTree, plan: Plan, buckets: Buckets) -> Batch:
-    """The batch of a plan (index i32[B], valid bool[B]) from resident data, as `sejax.data.utterances` reads it.
+    """The batch of a plan (index i32[B], valid bool[B]) from resident data, as `sejax.data.streams` reads it.
 
     It has the shape of the largest bucket among its rows; while the plan is traced, that of the largest there is.
     """

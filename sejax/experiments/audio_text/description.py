@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from sejax.data.buckets import Buckets, epoch_batches, padding, shapes
+from sejax.data.buckets import Buckets, Pieces, epoch_batches, padding, shapes
 from sejax.data.folds import TEST, TRAIN, VALIDATION
-from sejax.data.pieces import Pieces
-from sejax.data.settings import RATE
-from sejax.data.waveforms import Waveforms
+from sejax.data.store.sets import RATE
+from sejax.data.waveforms.load import Waveforms
 from sejax.data.word_vectors import coverage
 from sejax.experiments.audio_text.members import Split
 from sejax.experiments.audio_text.results import waveform_statistics

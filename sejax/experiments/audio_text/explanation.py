@@ -20,7 +20,7 @@ def explain(
 
     Args:
       network, params, statistics: a trained one.
-      batch: of E pieces, as `sejax.data.utterances` makes them: T samples, W words at most.
+      batch: of E pieces, as `sejax.data.streams` makes them: T samples, W words at most.
       lookup: i32[types], the row of each word type.
       decided: i32[E], the class that importance is asked for; None: the network's own decision.
 

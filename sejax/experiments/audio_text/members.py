@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sejax.data.buckets import Pieces
 from sejax.data.folds import LEFT_OUT, TEST, TRAIN, Folds, make_folds
-from sejax.data.pieces import Pieces
-from sejax.data.vocabulary import Vocabulary, drop_probability, vocabulary
-from sejax.data.waveforms import Waveforms
+from sejax.data.text import Vocabulary, drop_probability, vocabulary
+from sejax.data.waveforms.load import Waveforms
 from sejax.errors import InputError
 
 PROTOCOLS = ("speaker", "utterance")

@@ -16,7 +16,7 @@ EMBEDDING = "embed"  # the text branch's layer that holds the words' vectors
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A fusion as pure functions of (params, statistics); batches are as `sejax.data.utterances` makes them.
+    """A fusion as pure functions of (params, statistics); batches are as `sejax.data.streams` makes them.
 
     ``lookup`` i32[types] is the row of each word type among the vectors.
     """

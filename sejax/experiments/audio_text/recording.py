@@ -5,17 +5,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sejax.data.buckets import Buckets
-from sejax.data.pieces import cut
-from sejax.data.transcripts import tokens
-from sejax.data.utterances import read_batch
+from sejax.data.buckets import Buckets, cut
+from sejax.data.streams import read_batch
+from sejax.data.text import tokens
 from sejax.experiments.audio_text.results import described
 
 _LEAST = {"samples": 8192, "words": 8}  # of a shape: lengths double from here, so that few are compiled
 
 
 class _One(NamedTuple):
-    """A set of one utterance, as `sejax.data.pieces.cut` takes it."""
+    """A set of one utterance, as `sejax.data.buckets.cut` takes it."""
 
     offset: np.ndarray
     utterance_ids: tuple[str, ...] = ("the recording",)

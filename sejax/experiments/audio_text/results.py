@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from sejax.data.pieces import Pieces
-from sejax.data.settings import RATE
-from sejax.data.waveforms import FULL_SCALE, Waveforms
-from sejax.data.word_times import word_times
+from sejax.data.buckets import Pieces
+from sejax.data.store.sets import RATE
+from sejax.data.text import word_times
+from sejax.data.waveforms.load import FULL_SCALE, Waveforms
 from sejax.experiments.audio_text.explanation import STRETCHES
 from sejax.experiments.audio_text.words import word_counts
 from sejax.experiments.classification import confusion_metrics

@@ -9,13 +9,11 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from sejax.core.experiment import Assembly
-from sejax.data.catalogue import find_vectors
-from sejax.data.emotions import FOUR
 from sejax.data.folds import TEST, VALIDATION
-from sejax.data.joined import emotional
-from sejax.data.synthetic_vectors import SyntheticVectors
-from sejax.data.synthetic_vectors import load as load_synthetic
-from sejax.data.vectors import Vectors
+from sejax.data.labels import FOUR
+from sejax.data.vectors.load import Vectors, emotional, find_vectors
+from sejax.data.vectors.synthetic import SyntheticVectors
+from sejax.data.vectors.synthetic import load as load_synthetic
 from sejax.engine.ensemble import stack_members
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study

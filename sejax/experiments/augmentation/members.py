@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sejax.data.folds import TEST, TRAIN, VALIDATION
-from sejax.data.synthetic_vectors import SyntheticVectors
-from sejax.data.vectors import Vectors
+from sejax.data.vectors.load import Vectors
+from sejax.data.vectors.synthetic import SyntheticVectors
 from sejax.errors import InputError
 from sejax.experiments.augmentation.anchor import Problem
 from sejax.experiments.scaling import Scaling, fit_z_norm

@@ -9,11 +9,9 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from sejax.core.experiment import Assembly, Source
-from sejax.data.catalogue import find_vectors
-from sejax.data.emotions import FOUR
 from sejax.data.folds import TRAIN
-from sejax.data.joined import emotional
-from sejax.data.vectors import Vectors
+from sejax.data.labels import FOUR
+from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.engine.backend import run_settings
 from sejax.engine.ensemble import stack_members
 from sejax.engine.run import trained_states
@@ -186,7 +184,7 @@ def _gan(config, target: Vectors, sample: int):
 def _training_source(config, source: np.ndarray, target: np.ndarray) -> Source:
     stream = None
     if config.run.input == "grain":
-        from sejax.data.unpaired import stream_pairs
+        from sejax.data.streams import stream_pairs
 
         stream = partial(stream_pairs, source=source, target=target)
     return pair_source(config.batch_size, len(source), stream_batches=stream)

@@ -55,7 +55,7 @@ def pair_source(batch_size: int, sources: int, *, stream_batches=None) -> Source
     Args:
       batch_size: B.
       sources: S, rows of the source.
-      stream_batches: reads plans' rows from disk instead, see `sejax.data.unpaired`.
+      stream_batches: reads plans' rows from disk instead, see `sejax.data.streams`.
     """
 
     def plan_at(state: PairedState, position):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sejax.data.folds import TEST, TRAIN
-from sejax.data.vectors import Vectors
+from sejax.data.vectors.load import Vectors
 from sejax.errors import InputError
 from sejax.experiments.scaling import Scaling, fit_min_max, moments
 from sejax.experiments.vector_folds import Fold, rows_by_class

@@ -15,8 +15,8 @@ from ml_collections import ConfigDict
 
 from sejax.core.experiment import PyTree
 from sejax.core.results import read_results
-from sejax.data import synthetic_vectors
-from sejax.data.vectors import Vectors
+from sejax.data.vectors import synthetic
+from sejax.data.vectors.load import Vectors
 from sejax.engine.backend import run_settings
 from sejax.engine.run import trained_states
 from sejax.engine.workdir import read_claim
@@ -98,7 +98,7 @@ def synthesise(workdir: Path, source: Vectors, folder: Path) -> list[dict[str, A
 
     Args:
       workdir: of the finished run. source: the vectors to transfer, not necessarily those it trained on.
-      folder: of the set, see `sejax.data.synthetic_vectors`.
+      folder: of the set, see `sejax.data.vectors.synthetic`.
 
     Returns:
       The names of the generators, ``{"fold", "seed", "lambda_cls"}``.
@@ -117,7 +117,7 @@ def synthesise(workdir: Path, source: Vectors, folder: Path) -> list[dict[str, A
             f"{source.folder}: {len(source.names)} features of {source.settings.get('features')}, and {workdir} was "
             f"trained on {trained} of {results['config']['features']}; prepare the source with the same --features"
         )
-    synthetic_vectors.write(
+    synthetic.write(
         folder,
         _parts(workdir, results, source),
         generators=names,

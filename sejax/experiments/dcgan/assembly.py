@@ -12,12 +12,11 @@ from ml_collections import ConfigDict
 
 from sejax.core.experiment import Assembly, Source
 from sejax.core.rng import root_key
-from sejax.data.catalogue import find_utterance_spectrograms
 from sejax.data.crops import crop_data, joined_crops
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.rating_points import POINT_NAMES
 from sejax.data.ratings import DIMENSIONS, POINTS, Ratings, fuzzy, ratings_of
-from sejax.data.utterance_spectrograms import UtteranceSpectrograms
+from sejax.data.utterances.load import UtteranceSpectrograms, find_utterance_spectrograms
 from sejax.engine.backend import streamed
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study

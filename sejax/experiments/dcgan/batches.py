@@ -52,7 +52,7 @@ def stream_batches(plans, *, parts, labels, width: int, dynamic_range: float):
     def resolved(plan):
         return plan._replace(index={part: resolve(at, parts[part], width=width) for part, at in plan.index.items()})
 
-    streamed = stream_crops(map(resolved, plans), parts=parts, width=width, dynamic_range=dynamic_range)
+    streamed = stream_crops(map(resolved, plans), sets=parts, width=width, dynamic_range=dynamic_range)
     for batch in streamed:
         utterance = batch.pop("index")["labelled"]["utterance"]
         yield batch | labels_of(labels, utterance)

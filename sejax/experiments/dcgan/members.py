@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 
 from sejax.data.crops import oversampled
-from sejax.data.folds import TRAIN
-from sejax.data.pair_folds import pair_folds
+from sejax.data.folds import TRAIN, pair_folds
 from sejax.data.ratings import POINTS, Ratings
-from sejax.data.utterance_spectrograms import UtteranceSpectrograms
+from sejax.data.utterances.load import UtteranceSpectrograms
 from sejax.errors import InputError
 
 

@@ -14,11 +14,11 @@ from sejax import models
 from sejax.audio.image import render
 from sejax.core.experiment import Assembly, PyTree
 from sejax.corpora.published import PUBLISHED
-from sejax.data.catalogue import find
+from sejax.data.blocks.load import find_blocks
+from sejax.data.blocks.trunk_features import trunk_features
 from sejax.data.folds import TEST, TRAIN, VALIDATION, make_folds, near_copies_in_training
 from sejax.data.labels import labelled_subset
-from sejax.data.spectrograms import stream_batches
-from sejax.data.trunk_features import trunk_features
+from sejax.data.streams import stream_batches
 from sejax.engine.backend import streamed
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study
@@ -41,12 +41,12 @@ def build(config, data_dir: Path) -> Assembly:
     Raises:
       InputError: no such prepared set, unknown weights, a fold that cannot be made.
     """
-    spectrograms = find(data_dir, config.corpus, scale=config.scale, voice_activity=config.voice_activity)
+    spectrograms = find_blocks(data_dir, config.corpus, scale=config.scale, voice_activity=config.voice_activity)
     return assemble(config, spectrograms, load_weights(config.model, config.weights, seed=config.seed))
 
 
 def assemble(config, spectrograms, variables: PyTree) -> Assembly:
-    """As `build`, from `sejax.data.features.Spectrograms` and pre-trained variables at hand."""
+    """As `build`, from `sejax.data.blocks.load.Spectrograms` and pre-trained variables at hand."""
     names, members = make_members(config, spectrograms)
     inputs, pretrained_params = make_inputs(config, spectrograms, variables)
     network = trained_network(config, len(spectrograms.classes))

@@ -13,11 +13,10 @@ from ml_collections import ConfigDict
 from sejax import models
 from sejax.audio.image import ImageSettings, render
 from sejax.core.experiment import Assembly, PyTree
-from sejax.data.catalogue import find
-from sejax.data.features import Spectrograms
+from sejax.data.blocks.load import Spectrograms, find_blocks
+from sejax.data.blocks.trunk_features import trunk_features
 from sejax.data.folds import TRAIN, VALIDATION
-from sejax.data.spectrograms import stream_batches
-from sejax.data.trunk_features import trunk_features
+from sejax.data.streams import stream_batches
 from sejax.engine.backend import streamed
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study
@@ -55,7 +54,7 @@ def build(config, data_dir: Path) -> Assembly:
     Raises:
       InputError: no such prepared set, weights that do not fit, parts that cannot be filled.
     """
-    chunks = find(
+    chunks = find_blocks(
         data_dir, config.corpus, scale=config.scale, voice_activity=config.voice_activity, features="chunks"
     )
     return assemble(config, chunks, load_weights(config.model, config.model_weights, seed=config.seed))

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from sejax.data.emotions import relabel
-from sejax.data.features import Spectrograms
+from sejax.data.blocks.load import Spectrograms
 from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION, make_folds
+from sejax.data.labels import relabel
 from sejax.errors import InputError
 
 PROTOCOLS = {"utterance": "utterance", "chunk": "image", "speaker": "speaker"}  # ours: that of sejax.data.folds

@@ -1,0 +1,199 @@
+"""Prepared sets of spectrograms of blocks: what they depend on, and how one is read or found (numpy is enough)."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from sejax.data.store.sets import RATE, SCALES, ExampleSet, check_settings, find_set
+from sejax.errors import InputError
+
+_NAMED = 10  # utterances without a block that are named; utterances.csv has them all
+
+
+@dataclass(frozen=True)
+class BlockSettings:
+    """Settings of a preparation; the defaults are those of the pseudo-labelling paper, section 4.1.
+
+    `chunks` gives those of the four-network comparison (Kapoor and Kumar, section 3).
+
+    Attributes:
+      scale: "log" (linear frequency axis) or "mel", both in dB.
+      voice_activity: mode of the detector, 0 (keeps most) to 3, or None to keep everything.
+      frame_ms: frame of the detector, 10, 20 or 30 ms.
+      block_length: seconds.
+      block_overlap: seconds that consecutive blocks share; what is left after the last whole block is dropped.
+      fmax: Hz; every block gives one image for each.
+      bands: frequency bands of an image.
+      window_length, window_hop: seconds, of the Fourier transform inside a block.
+    """
+
+    scale: str = "log"
+    voice_activity: int | None = 0
+    frame_ms: int = 30
+    block_length: float = 1.0
+    block_overlap: float = 0.01
+    fmax: tuple[float, ...] = (7000.0, 7500.0, 8000.0)
+    bands: int = 64
+    window_length: float = 0.025
+    window_hop: float = 0.0125
+
+    def __post_init__(self):
+        object.__setattr__(self, "fmax", tuple(float(fmax) for fmax in self.fmax))
+        block, window, mode = self.block_length, self.window_length, self.voice_activity
+        check_settings(
+            ("scale", self.scale, self.scale in SCALES, "", f"one of {', '.join(SCALES)}"),
+            ("voice_activity", mode, mode is None or mode in range(4), "", "0, 1, 2, 3 or none"),
+            ("frame_ms", self.frame_ms, self.frame_ms in (10, 20, 30), "", "10, 20 or 30"),
+            ("block_length", block, 0.01 <= block <= 60, " s", "0.01 to 60 s"),
+            (
+                *("block_overlap", self.block_overlap, 0 <= self.block_overlap < block, " s"),
+                f"at least 0 and less than the block's {block} s",
+            ),
+            (
+                *("fmax", self.fmax, bool(self.fmax) and all(0 < fmax <= RATE / 2 for fmax in self.fmax), " Hz"),
+                f"frequencies above 0 and up to {RATE // 2}",
+            ),
+        )
+        if len(set(self.fmax)) != len(self.fmax):
+            raise InputError(f"settings: fmax={self.fmax} names a frequency twice; name each once")
+        check_settings(
+            ("bands", self.bands, self.bands >= 1, "", "at least 1"),
+            ("window_length", window, 0 < window <= block, " s", f"above 0 and up to the block's {block} s"),
+            (
+                *("window_hop", self.window_hop, 1 / RATE <= self.window_hop <= window, " s"),
+                f"at least one sample and up to the window's {window} s",
+            ),
+        )
+
+    @classmethod
+    def chunks(cls, **changes) -> "BlockSettings":
+        """Voiced chunks of 30 ms, each one image: 5 ms windows, 1 ms apart (the paper states neither), up to 8 kHz.
+
+        The detector's strictest mode, whose frame is one chunk, stands for "the voiced part of speech".
+        """
+        defaults = {"voice_activity": 3, "block_length": 0.03, "block_overlap": 0.0, "fmax": (8000.0,)}
+        return cls(**defaults | {"window_length": 0.005, "window_hop": 0.001} | changes)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "BlockSettings":
+        """Settings from what `as_dict` gave, as read back from JSON."""
+        return cls(**values | {"fmax": tuple(values["fmax"])})
+
+    def as_dict(self) -> dict:
+        """Plain values, ready for JSON."""
+        return asdict(self) | {"fmax": list(self.fmax)}
+
+    @property
+    def block_samples(self) -> int:
+        """Length of a block in samples at 16 kHz."""
+        return round(self.block_length * RATE)
+
+    @property
+    def overlap_samples(self) -> int:
+        """Overlap of two blocks in samples at 16 kHz."""
+        return round(self.block_overlap * RATE)
+
+    @property
+    def spectrogram(self):
+        """The `sejax.audio.spectrogram.SpectrogramSettings` of these images."""
+        from sejax.audio.spectrogram import SpectrogramSettings
+
+        return SpectrogramSettings(
+            scale=self.scale,
+            bands=self.bands,
+            sample_rate=RATE,
+            window_seconds=self.window_length,
+            hop_seconds=self.window_hop,
+        )
+
+
+# What launch/prepare.py can make of blocks, by name.
+FEATURES = {"spectrograms": BlockSettings, "chunks": BlockSettings.chunks}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Spectrograms(ExampleSet):
+    """A prepared set: I images of U utterances, in the order utterance, block, maximum frequency.
+
+    `block` is the number of the block in the whole set: the images of one block share it. `settings` are as
+    `BlockSettings.as_dict`.
+
+    Attributes:
+      spectrogram: f32[I, bands, frames] in dB, low bands first; memory-mapped.
+      fmax: f32[I], Hz.
+      start, end: f64[I], seconds of the block in the original recording; where voice activity detection cut frames out
+        inside a block, they lie further apart than the block is long.
+      utterance_speaker: i32[U].
+    """
+
+    KIND: ClassVar[str] = "spectrograms"
+    LARGE: ClassVar[str] = "spectrogram"
+
+    spectrogram: np.ndarray
+    fmax: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    utterance_speaker: np.ndarray
+
+    @classmethod
+    def _hint(cls, folder: Path) -> str:
+        """Name the sets below a folder that is not a set itself."""
+        below = sorted(str(path.parent) for path in folder.glob("**/spectrograms-*/settings.json"))[:5]
+        return f", or pass one of {', '.join(below)}" if below else ""
+
+    def _damage(self) -> str:
+        images, labels = len(self.spectrogram), len(self.label)
+        return f"{images} spectrograms and {labels} labels" if images != labels else ""
+
+    def _content(self) -> list[str]:
+        """What was kept, blocks, and images beside the paper's count."""
+        counts = self.counts
+        kept, published, without = counts["seconds_kept"], counts["published_images"], counts["without_block"]
+        beside, names = "", "0 utterances"
+        if published:
+            beside = f" (the paper's Table 1: {published}, {counts['images'] / published - 1:+.1%})"
+        if without:
+            more = f" and {len(without) - _NAMED} more in utterances.csv" if len(without) > _NAMED else ""
+            names = f"{len(without)} utterances: {', '.join(without[:_NAMED])}{more}"
+        return [
+            f"audio       {counts['seconds']:.1f} s, kept {kept:.1f} s ({kept / counts['seconds']:.1%})",
+            f"blocks      {counts['blocks']}",
+            f"images      {counts['images']}{beside}",
+            f"no block    {names}",
+        ]
+
+
+def find_blocks(
+    data_dir: str | Path, corpus: str, *, scale: str, voice_activity: str, features: str = "spectrograms"
+) -> Spectrograms:
+    """The finished set of a corpus with these settings.
+
+    Args:
+      data_dir: as given to launch/prepare.py.
+      corpus: its name.
+      scale: "log" or "mel".
+      voice_activity: "0" to "3", or "none".
+      features: "spectrograms" (blocks of 1 s) or "chunks" (of 30 ms), see `FEATURES`.
+
+    Raises:
+      InputError: no such set (the command that makes it is named), or several that differ in settings
+        not named here.
+    """
+    asked = f"corpus={corpus}, features={features}, scale={scale}, voice_activity={voice_activity}"
+    given = "" if features == "spectrograms" else f"--features={features} "
+    return find_set(
+        Spectrograms,
+        data_dir,
+        corpus,
+        features="spectrograms",
+        wanted={
+            "scale": scale,
+            "voice_activity": None if voice_activity == "none" else int(voice_activity),
+            "block_length": FEATURES[features]().block_length,
+        },
+        flags=f"{given}--scale={scale} --voice_activity={voice_activity}",
+        missing=f"no prepared set for {asked} under {data_dir}; make it",
+        several=f"fit {asked}",
+    )

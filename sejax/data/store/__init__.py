@@ -1,0 +1,1 @@
+"""The one store of prepared sets: `writing` makes them step by step and resumes after a kill, `sets` reads them."""

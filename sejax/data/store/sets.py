@@ -1,0 +1,207 @@
+"""What prepared sets of every kind have in common once they lie on the disk; numpy alone reads them.
+
+A set is a folder DATA_DIR/<corpus>/<features>-<hash>: settings.json (what the set depends on, and counts), index.json
+(who said what) and an .npy file for each column, of which the large one stays on the disk until it is asked for.
+"""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+
+from sejax.errors import InputError
+
+RATE = 16000  # Hz
+SCALES = ("log", "mel")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ExampleSet:
+    """N examples of U utterances of a corpus.
+
+    Attributes:
+      label: i32[N], index into `classes`, -1 = unlabelled.
+      utterance: i32[N], index into `utterance_ids`; block: i32[N], near-copies share it.
+      speaker: i32[N], index into `speakers`; session: i32[N], index into `sessions`.
+      utterance_label: i32[U].
+      utterance_ids, classes, speakers, sessions: the names; sex: of each speaker, "male", "female" or "".
+      corpus: its name; settings: what the set depends on beside the corpus; counts: what the preparation printed.
+      folder: where the set lies.
+    """
+
+    label: np.ndarray
+    utterance: np.ndarray
+    block: np.ndarray
+    speaker: np.ndarray
+    session: np.ndarray
+    utterance_label: np.ndarray
+    utterance_ids: tuple[str, ...]
+    classes: tuple[str, ...]
+    speakers: tuple[str, ...]
+    sex: tuple[str, ...]
+    sessions: tuple[str, ...]
+    corpus: str
+    settings: dict
+    counts: dict
+    folder: str
+
+    # Of each kind: its name in the plural, the field of its large array, and its name for launch/prepare.py --features.
+    KIND: ClassVar[str]
+    LARGE: ClassVar[str]
+    MADE_AS: ClassVar[str]
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a finished set. What index.json holds of the fields is taken from there, the others are .npy files.
+
+        Raises InputError when the folder is not a finished set of this kind, or its files do not fit together.
+        """
+        folder = Path(folder)
+        needed = (folder / "settings.json", folder / f"{cls.LARGE}.npy")
+        if not all(path.is_file() for path in needed) or folder.suffix == ".unfinished":
+            raise InputError(
+                f"{folder} is not a finished set of {cls.KIND}; make one with launch/prepare.py{cls._hint(folder)}"
+            )
+        about = json.loads((folder / "settings.json").read_text())
+        index = json.loads((folder / "index.json").read_text())
+        values: dict[str, Any] = {name: about[name] for name in ("corpus", "settings", "counts")}
+        values |= {"folder": str(folder), **cls._implied(np.load(folder / "label.npy"))}
+        for field in fields(cls):
+            name = field.name
+            if name in values:
+                continue
+            if name in index:
+                values[name] = np.array(index[name], np.int32) if field.type is np.ndarray else tuple(index[name])
+            else:
+                values[name] = np.load(folder / f"{name}.npy", mmap_mode="r" if name == cls.LARGE else None)
+        found = cls(**values)
+        if damage := found._damage():
+            raise InputError(f"{folder}: {damage}; delete the folder and prepare the set again")
+        return found
+
+    def describe(self) -> str:
+        """What the set on the disk holds, in a few lines for the person who made it."""
+        from sejax.corpora.builder import LEFT_OUT
+
+        sexes = Counter(sex or "sex unknown" for sex in self.sex)
+        labels = [f"{name} {number}" for name, number in self.counts["labels"].items()]
+        labels += [f"unlabelled {self.counts['unlabelled']}"] if self.counts["unlabelled"] else []
+        lines = [
+            f"corpus      {self.corpus}",
+            f"utterances  {self.counts['utterances']}",
+            f"speakers    {self.counts['speakers']} ({', '.join(f'{n} {sex}' for sex, n in sorted(sexes.items()))})",
+            f"labels      {', '.join(labels)}",
+            *self._content(),
+        ]
+        folder = Path(self.folder)
+        lines += [f"note        {note}" for note in json.loads((folder / "settings.json").read_text())["notes"]]
+        if (folder / LEFT_OUT).is_file():
+            with open(folder / LEFT_OUT, encoding="utf-8", newline="") as file:
+                inputs = sum(1 for _ in csv.reader(file)) - 1
+            lines.append(f"left out    {inputs} inputs, listed in {folder / LEFT_OUT}")
+        return "\n".join([*lines, f"set         {folder}"])
+
+    @classmethod
+    def _hint(cls, folder: Path) -> str:
+        """What to add to launch/prepare.py to make such a set."""
+        return f" --features={cls.MADE_AS}"
+
+    @classmethod
+    def _implied(cls, label: np.ndarray) -> dict[str, np.ndarray]:
+        """The label and what else follows from it."""
+        return {"label": label}
+
+    def _damage(self) -> str:
+        """What does not fit together, "" where all is well."""
+        return ""
+
+    def _content(self) -> list[str]:
+        """The lines of `describe` that are of this kind alone."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class UtteranceSet(ExampleSet):
+    """U utterances, each one example: `utterance` and `block` are 0 .. U - 1, `utterance_label` is `label`.
+
+    Attributes:
+      seconds: f64[U], duration of the recording.
+    """
+
+    seconds: np.ndarray
+
+    @classmethod
+    def _implied(cls, label: np.ndarray) -> dict[str, np.ndarray]:
+        rows = np.arange(len(label), dtype=np.int32)
+        return {"label": label, "utterance_label": label, "utterance": rows, "block": rows}
+
+
+Prepared = TypeVar("Prepared", bound=ExampleSet)
+
+
+def find_set(
+    kind: type[Prepared],
+    data_dir: str | Path,
+    corpus: str,
+    *,
+    features: str,
+    wanted: Mapping[str, Any],
+    flags: str,
+    missing: str,
+    several: str,
+) -> Prepared:
+    """The one finished set of a corpus that a config means, so that nobody types hashes.
+
+    Args:
+      kind: its class; features: what its folder's name begins with.
+      data_dir: as given to launch/prepare.py.
+      wanted: values that its settings must have.
+      flags: of launch/prepare.py, beside the corpus and the folders, for the error.
+      missing, several: how the errors for no set and for more than one begin.
+
+    Raises InputError for no such set (the command that makes it is named), and for several.
+    """
+    said = {
+        path.parent: json.loads(path.read_text()).get("settings", {})
+        for path in sorted(Path(data_dir, corpus).glob(f"{features}-*/settings.json"))
+        if path.parent.suffix != ".unfinished"
+    }
+    fitting = [folder for folder in said if all(said[folder].get(name) == value for name, value in wanted.items())]
+    if not fitting:
+        raise InputError(
+            f"{missing} with python launch/prepare.py --corpus={corpus} --source=DIR {flags} --data_dir={data_dir}"
+        )
+    if len(fitting) > 1:
+        raise InputError(
+            f"{len(fitting)} prepared sets {several}: {', '.join(map(str, fitting))}; delete or move all but one"
+        )
+    return kind.load(fitting[0])
+
+
+def find_utterances(
+    kind: type[Prepared], data_dir: str | Path, corpus: str, *, features: str, called: str, **wanted: str
+) -> Prepared:
+    """As `find_set`, for sets whose settings are flags of the same names; called: what sets of such features are."""
+    given = "".join(f" with {name}={value}" for name, value in wanted.items())
+    return find_set(
+        kind,
+        data_dir,
+        corpus,
+        features=features,
+        wanted=wanted,
+        flags=" ".join([f"--features={features}", *(f"--{name}={value}" for name, value in wanted.items())]),
+        missing=f"no prepared {called} of {corpus}{given} under {data_dir}; make them",
+        several=f"of {called} of {corpus}",
+    )
+
+
+def check_settings(*rules: tuple[str, Any, bool, str, str]) -> None:
+    """Raise InputError for the first rule that is broken: (setting, its value, whether it is kept, unit, remedy)."""
+    for name, value, kept, unit, remedy in rules:
+        if not kept:
+            raise InputError(f"settings: {name}={value!r}{unit}; use {remedy}")

@@ -1,0 +1,386 @@
+"""How a prepared set of any kind is made: one writer, step by step, resumed after a kill to the same bytes.
+
+The large array grows in a folder named <set>.unfinished, and a journal notes what of it is on the disk. When all of it
+is, the small files are written and the folder gets its own name.
+"""
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from sejax import corpora
+from sejax.core.files import write_text
+from sejax.corpora import records
+from sejax.corpora.builder import LEFT_OUT, SPLIT, build
+from sejax.corpora.corpus import Corpus, Progress, class_index, seconds
+from sejax.corpora.files import only_one
+from sejax.corpora.utterance import Utterance, Word
+from sejax.data.store.sets import RATE
+from sejax.errors import InputError
+
+JOURNAL = "journal.jsonl"  # of an unfinished set
+
+
+class Journal:
+    """Append-only list of JSON values, one a line, that survives a kill: a half-written last line is cut off."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        data = path.read_bytes() if path.exists() else b""
+        whole = data.rfind(b"\n") + 1
+        self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115
+        self._file.truncate(whole)
+        self._file.seek(whole)
+
+    def __iter__(self) -> Iterator:
+        """The entries, one at a time, as they are on the disk."""
+        with open(self._path, "rb") as file:
+            yield from map(json.loads, file)
+
+    def append(self, entry) -> None:
+        """Write one entry; it is on the disk when this returns."""
+        self._file.write(json.dumps(entry).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class GrowingArray:
+    """Append rows [n, *shape] to a .npy file, f32 by default; `finish` writes the number of rows into its header.
+
+    numpy reserves room in the header for any number of rows, so no row moves when the number changes.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, ...], *, rows: int = 0, dtype: str = "<f4"):
+        """Open the file for appending after its first `rows` rows of `dtype`; anything behind them is cut off.
+
+        Raises InputError when the file holds fewer (after a power cut, say).
+        """
+        self.shape, self.rows, self.dtype = tuple(shape), rows, np.dtype(dtype)
+        self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115
+        self._write_header()
+        end = self._file.tell() + rows * self._row_bytes()
+        if path.stat().st_size < end and rows:
+            raise InputError(f"{path} holds fewer than the {rows} rows its journal counts; delete {path.parent}")
+        self._file.truncate(end)
+        self._file.seek(0, os.SEEK_END)
+
+    def append(self, values: np.ndarray) -> None:
+        """Append [n, *shape] of any type; it is written as the array's."""
+        assert values.shape[1:] == self.shape, (values.shape, self.shape)
+        self._file.write(np.ascontiguousarray(values, self.dtype).data)
+        self.rows += len(values)
+
+    def flush(self) -> None:
+        """Return once everything appended is on the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def finish(self) -> None:
+        """Write the final header and close the file."""
+        self._file.seek(0)
+        self._write_header()
+        self.flush()
+        self._file.close()
+
+    def _write_header(self) -> None:
+        header = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.rows, *self.shape)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+    def _row_bytes(self) -> int:
+        return int(np.prod(self.shape)) * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class UtteranceRow:
+    """What every preparation notes of an utterance; each kind of set adds what it needs.
+
+    Who said it, with which emotion ("" = unlabelled), and its duration in seconds.
+    """
+
+    id: str
+    speaker: str
+    sex: str
+    session: str
+    emotion: str
+    seconds: float
+
+    @classmethod
+    def of(cls, utterance: Utterance, **more) -> Self:
+        """The row of an utterance; `more`: what the class adds."""
+        known = {field.name: getattr(utterance, field.name) for field in fields(UtteranceRow)}
+        return cls(**known | {"seconds": len(utterance.waveform) / utterance.rate} | more)
+
+    def as_dict(self) -> dict:
+        """Plain values, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What becomes of a set's small files, beside what every kind has.
+
+    rows: one an utterance. columns: an .npy file each; with "utterance" among them, i32[N], a set has N examples of the
+    rows' utterances, otherwise every utterance is one. index: for index.json; counts: for settings.json.
+    """
+
+    rows: list[Any]
+    columns: dict[str, np.ndarray] = field(default_factory=dict)
+    index: dict[str, list] = field(default_factory=dict)
+    counts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """How sets of one kind are made.
+
+    Attributes:
+      features: what their folders' names begin with.
+      stage: what progress calls it.
+      decides: entries of settings.json that decide, with the utterances, what is in the set: "settings" first.
+      write: `write(corpus, utterances, folder, report)` writes the large array into the unfinished folder, which it
+        finds as a killed preparation left it, and the journal; utterances: the builder of the utterance set;
+        `report(seconds done)`. Returns what the small files hold.
+      version: raise it when the same settings begin to give other values.
+    """
+
+    features: str
+    stage: str
+    decides: dict[str, dict]
+    write: Callable[[Corpus, Any, Path, Callable[[float], None]], Contents]
+    version: int = 1
+
+    def folder_name(self, utterances: str) -> str:
+        """Of the set made from the utterance set of this name: ten hex digits stand for all that decides."""
+        decides = (self.version, *self.decides.values(), utterances)
+        return f"{self.features}-{hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:10]}"
+
+
+def prepare_set(
+    preparation: Preparation,
+    corpus: str,
+    source: str | Path = "",
+    data_dir: str | Path = "data",
+    *,
+    allow_partial: bool = False,
+    progress: Progress | None = None,
+    **options,
+) -> Path:
+    """Prepare a corpus; returns the folder of its set, DATA_DIR/<corpus>/<features>-<hash>.
+
+    A set that exists is returned as it is; a preparation that was killed goes on where it was, to the same bytes; other
+    settings or other files make another set.
+
+    Args:
+      corpus, source, options: as `sejax.corpora.open_corpus` takes them: `subset` or `name`, say.
+      data_dir: folder that holds the prepared sets.
+      allow_partial: go without unusable inputs; the set's left_out.csv lists them.
+      progress: `progress(stage, done, total)`, seconds of audio.
+
+    Raises InputError for bad input, and for an existing set that left inputs out where that is not allowed.
+    """
+    _make_folder(Path(data_dir))
+    options = {option: value for option, value in options.items() if value is not None}
+    if corpus != "synthetic":
+        options["allow_partial"] = allow_partial
+    opened = corpora.open_corpus(corpus, source, **options)
+    utterances = build(opened, data_dir, allow_partial=allow_partial, progress=progress)
+    made_from = Path(utterances.data_dir).parent
+    folder = made_from.parent / preparation.folder_name(made_from.name)
+    unfinished = folder.with_name(folder.name + ".unfinished")
+    if folder.is_dir():
+        return _finished(folder, opened, allow_partial)
+    with only_one(unfinished / "lock"):
+        if folder.is_dir():  # another process finished it just now
+            shutil.rmtree(unfinished)
+            return _finished(folder, opened, allow_partial)
+        left_out = left_out_of(utterances)
+        if left_out:
+            shutil.copyfile(left_out, unfinished / LEFT_OUT)
+        report = _reporter(preparation.stage, opened, progress)
+        contents = preparation.write(opened, utterances, unfinished, report)
+        _write_small_files(unfinished, opened, made_from.name, preparation.decides, contents)
+        (unfinished / JOURNAL).unlink()
+        (unfinished / "lock").unlink()
+        os.replace(unfinished, folder)
+    return folder
+
+
+def write_array(
+    utterances,
+    folder: Path,
+    compute: Callable[[Any, range, list], Iterator[np.ndarray]],
+    *,
+    array: str,
+    shape: tuple[int, ...],
+    dtype: str = "<f4",
+    row: type[UtteranceRow],
+    length: Callable[[Any], int],
+    seconds_each: float,
+    report: Callable[[float], None],
+) -> list:
+    """Write <array>.npy and the journal from where a killed preparation left them; returns a row per utterance.
+
+    The utterance set's shards follow each other, each noted when its rows are on the disk.
+
+    Args:
+      utterances: builder of the utterance set; folder: of the unfinished set.
+      compute: `compute(data source, numbers of a shard's utterances, list)` yields arrays [n, *shape] and appends the
+        utterances' rows to the list before it ends.
+      array, shape, dtype: name of the file, shape and type of one of its rows.
+      row: class of the utterances' rows; length: rows of the array that belong to one.
+      seconds_each: seconds of audio that a row of the array stands for, for `report(seconds done)`, which
+        is told of infinitely many at the end.
+    """
+    source = utterances.as_data_source(split=SPLIT)
+    journal = Journal(folder / JOURNAL)
+    noted = list(journal)
+    rows = [row(**values) for entry in noted for values in entry]
+    shards = utterances.info.splits[SPLIT].shard_lengths[len(noted) :]
+    done = sum(each.seconds for each in rows)
+    large = GrowingArray(folder / f"{array}.npy", shape, rows=sum(map(length, rows)), dtype=dtype)
+    with contextlib.closing(journal):
+        for size in shards:
+            new: list = []
+            for values in compute(source, range(len(rows), len(rows) + size), new):
+                large.append(values)
+                done += len(values) * seconds_each
+                report(done)
+            large.flush()
+            journal.append([each.as_dict() for each in new])
+            rows += new
+            done = sum(each.seconds for each in rows)
+    large.finish()
+    report(math.inf)
+    return rows
+
+
+def utterances_of(source, shard: range) -> Iterator[Utterance]:
+    """Read a shard's utterances one at a time.
+
+    Raises InputError for one that is not at 16 kHz, as sejax writes them.
+    """
+    for index in shard:
+        utterance = records.from_example(source[index])
+        if utterance.rate != RATE:
+            raise InputError(f"{utterance.id}: {utterance.rate} Hz; utterance sets hold {RATE} Hz, make this one again")
+        yield utterance
+
+
+def words_inside(utterance: Utterance) -> list[Word]:
+    """The words that lie in an utterance, with 0 <= start <= end <= duration in seconds.
+
+    Words that begin after the last sample or end before the first are passed over, the others are cut there.
+    """
+    duration = len(utterance.waveform) / utterance.rate
+    inside = []
+    for word in utterance.words:
+        if word.start < duration and word.end >= 0:
+            start = max(word.start, 0.0)
+            inside.append(Word(word.text, start, min(max(word.end, start), duration)))
+    return inside
+
+
+def offsets(counts, dtype) -> np.ndarray:
+    """[U + 1]: where each of U runs of so many rows begins, and where the last ends."""
+    return np.cumsum([0, *counts], dtype=dtype)
+
+
+def left_out_of(utterances) -> Path | None:
+    """left_out.csv of the utterance set, where it has one."""
+    return next(Path(utterances.data_dir).parent.glob(f"*/{LEFT_OUT}"), None)
+
+
+def _write_small_files(folder: Path, corpus: Corpus, utterances: str, decides: dict, contents: Contents) -> None:
+    """Write index.json, settings.json and one .npy per column."""
+    rows = contents.rows
+    index, session = _who_said_what(corpus, rows)
+    columns = {
+        "label": np.array(index["utterance_label"], np.int32),
+        "speaker": np.array(index["utterance_speaker"], np.int32),
+        "session": session,
+    }
+    if "utterance" in contents.columns:
+        columns = {name: column[contents.columns["utterance"]] for name, column in columns.items()}
+    else:
+        columns["seconds"] = np.array([row.seconds for row in rows], np.float64)
+    for name, column in (columns | contents.columns).items():
+        np.save(folder / f"{name}.npy", column)
+    write_text(folder / "index.json", json.dumps(index | contents.index))
+    about = {
+        "corpus": corpus.name,
+        "utterances": utterances,
+        **decides,
+        "counts": _counts(corpus, rows) | contents.counts,
+        "notes": corpus.notes,
+    }
+    write_text(folder / "settings.json", json.dumps(about, indent=2) + "\n")
+
+
+def _who_said_what(corpus: Corpus, rows: list) -> tuple[dict, np.ndarray]:
+    """index.json's entries and session i32[U] of utterances.
+
+    Names are numbered in their sorted order, so that the numbers do not depend on the order of the utterances.
+    """
+    speakers = {name: number for number, name in enumerate(sorted({row.speaker for row in rows}))}
+    sessions = {name: number for number, name in enumerate(sorted({row.session for row in rows}))}
+    sex = {row.speaker: row.sex for row in rows}
+    index = {
+        "classes": corpus.classes,
+        "speakers": list(speakers),
+        "sex": [sex[speaker] for speaker in speakers],
+        "sessions": list(sessions),
+        "utterance_ids": [row.id for row in rows],
+        "utterance_label": [class_index(corpus.classes, row.emotion) for row in rows],
+        "utterance_speaker": [speakers[row.speaker] for row in rows],
+    }
+    return index, np.array([sessions[row.session] for row in rows], np.int32)
+
+
+def _counts(corpus: Corpus, rows: list) -> dict:
+    """Counts that every kind of set has."""
+    labels = Counter(row.emotion for row in rows)
+    return {
+        "utterances": len(rows),
+        "speakers": len({row.speaker for row in rows}),
+        "labels": {name: labels[name] for name in corpus.classes},
+        "unlabelled": labels[""],
+        "seconds": sum(row.seconds for row in rows),
+    }
+
+
+def _reporter(stage: str, corpus: Corpus, progress: Progress | None) -> Callable[[float], None]:
+    """Tells `progress` of a stage how many seconds of the corpus's audio are done, never more than there are."""
+    total = float(seconds(corpus.recordings).sum())
+    return (lambda done: progress(stage, min(done, total), total)) if progress else lambda done: None
+
+
+def _finished(folder: Path, corpus: Corpus, allow_partial: bool) -> Path:
+    if (folder / LEFT_OUT).is_file() and not allow_partial:
+        raise InputError(
+            f"corpora/{corpus.name}: {folder} was made without the recordings that its {LEFT_OUT} lists;"
+            " mend them, or pass --allow_partial to use it as it is"
+        )
+    return folder
+
+
+def _make_folder(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"data_dir: {data_dir} cannot be used as a folder ({error.strerror}); name another --data_dir"
+        ) from error

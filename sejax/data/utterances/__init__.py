@@ -1,0 +1,1 @@
+"""Spectrograms of whole utterances, with ratings and the times of words."""

@@ -1,0 +1,249 @@
+"""Utterances to openSMILE functionals, in order: on all cores of this machine, or in an Apache Beam pipeline.
+
+On one machine each process has an extractor of its own. A Beam pipeline (extra `beam`) is for corpora beyond that: an
+element of it is a range of utterances. A worker opens the utterance set and openSMILE itself, writes the range's
+outcomes into a file of their own under the set's unfinished folder, and hands on the file's name; the process that
+started the pipeline then puts the files together in the utterances' order. Files are written whole and say what they
+hold, so a range that is tried twice does no harm, and a pipeline that is started again leaves out what is there.
+Workers must see the utterance set and that folder under the same path (a network file system, where there are several
+machines) and have sejax[data] installed; they share nothing else.
+"""
+
+import collections
+import concurrent.futures
+import concurrent.futures.process
+import contextlib
+import functools
+import itertools
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sejax.audio.opensmile import SIZE, Extractor, NoFeatures
+from sejax.corpora import records
+from sejax.corpora.builder import SPLIT
+from sejax.corpora.problems import Problem
+from sejax.corpora.utterance import Utterance
+from sejax.data.store.writing import UtteranceRow
+from sejax.errors import InputError
+
+BEAM_FOLDER = "parts"  # in an unfinished set: what a pipeline's workers write, until the set is finished
+RANGE = 32  # utterances in one element of a pipeline: half a minute of work at most, a few hundred kilobytes
+_AHEAD = 4  # utterances for each process that wait for it or for their turn to be written
+_AHEAD_BYTES = 64 * 2**20  # and never more samples than this, however long the recordings are
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """An utterance's functionals f32[F], or the problem that leaves it without."""
+
+    row: UtteranceRow
+    values: np.ndarray | None = None
+    problem: Problem | None = None
+
+
+def extract(utterances: Iterable[Utterance], *, features: str, workers: int | None = None) -> Iterator[Outcome]:
+    """Functionals of utterances, in their order.
+
+    Args:
+      utterances: read one at a time, a few ahead of the processes.
+      features: the name of an openSMILE feature set.
+      workers: processes; None takes one for each core that this process may use, 1 none beside this one.
+
+    With several workers the calling script must start its work under `if __name__ == "__main__":`, since a fresh
+    process imports it. Raises InputError when a worker process dies.
+    """
+    workers = len(os.sched_getaffinity(0)) if workers is None else workers
+    if workers < 1:
+        raise InputError(f"workers={workers}: use at least 1 process")
+    if workers == 1:
+        extractor = Extractor(features)
+        for utterance in utterances:
+            yield outcome(utterance, extractor)
+        return
+    try:
+        yield from _in_processes(utterances, features, workers)
+    except concurrent.futures.process.BrokenProcessPool as error:
+        raise InputError(
+            "a worker process died: stopped from outside (for want of memory, say), or the script that asked for it"
+            ' does not guard its work with `if __name__ == "__main__":`; run it again and it goes on where it was, or'
+            " pass workers=1"
+        ) from error
+
+
+def outcome(utterance: Utterance, extractor: Extractor) -> Outcome:
+    """The functionals of one utterance, in this process."""
+    return _outcome(utterance, _functionals(utterance.waveform, utterance.rate, extractor))
+
+
+def _outcome(utterance: Utterance, result: np.ndarray | tuple[str, str]) -> Outcome:
+    """What `_functionals` gave, with the utterance's row."""
+    row = UtteranceRow.of(utterance)
+    if isinstance(result, tuple):
+        return Outcome(row, problem=Problem(utterance.path or utterance.id, *result))
+    return Outcome(row, result)
+
+
+def _functionals(waveform: np.ndarray, rate: int, extractor: Extractor) -> np.ndarray | tuple[str, str]:
+    """f32[F], or what is wrong and its remedy."""
+    try:
+        return extractor(waveform, rate)
+    except NoFeatures as error:
+        return error.what, error.remedy
+
+
+def _in_processes(utterances: Iterable[Utterance], features: str, workers: int) -> Iterator[Outcome]:
+    """As `extract`: a window of utterances is with the processes, its oldest is handed on first."""
+    pool = concurrent.futures.ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(features,)
+    )
+    window: collections.deque = collections.deque()
+    held = 0
+    with contextlib.ExitStack() as stack:
+        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
+        for utterance in utterances:
+            window.append((utterance, pool.submit(_in_worker, utterance.waveform, utterance.rate)))
+            held += utterance.waveform.nbytes
+            while len(window) > _AHEAD * workers or (held > _AHEAD_BYTES and len(window) > 1):
+                first, future = window.popleft()
+                held -= first.waveform.nbytes
+                yield _outcome(first, future.result())
+        for first, future in window:
+            yield _outcome(first, future.result())
+
+
+_extractor: Extractor | None = None  # of this worker process
+
+
+def _begin(features: str) -> None:
+    """Get a worker process ready; it ends with the process that started it, even when that one is killed."""
+    global _extractor
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent stops its workers itself
+    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
+    _extractor = Extractor(features)
+
+
+def _end_with(parent) -> None:
+    parent.join()
+    os._exit(1)
+
+
+def _in_worker(waveform: np.ndarray, rate: int) -> np.ndarray | tuple[str, str]:
+    return _functionals(waveform, rate, _extractor)
+
+
+def through_beam(features: str, *, runner: str = "DirectRunner", options: Sequence[str] = ()):
+    """The `through` of `sejax.data.vectors.prepare.prepare_vectors` that extracts in a Beam pipeline.
+
+    Args:
+      features: "emobase2010" or "is10", as given to `prepare_vectors`.
+      runner: the name of a Beam runner.
+      options: further options of the pipeline, as on Beam's command line: "--direct_num_workers=2", say.
+
+    Raises InputError when apache-beam is not installed or does not take the options.
+    """
+    _import_beam()
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    chosen = PipelineOptions([f"--runner={runner}", *options])
+    try:
+        chosen.get_all_options()
+    except SystemExit as error:  # it has shown the options on stderr
+        raise InputError(f"beam: options {', '.join(options)} are refused, see above") from error
+    return functools.partial(_beam_outcomes, features=features, options=chosen)
+
+
+def _import_beam():
+    try:
+        import apache_beam
+    except ImportError:
+        raise InputError(
+            "extraction in a Beam pipeline needs the package apache-beam; pip install sejax[beam]"
+        ) from None
+    return apache_beam
+
+
+def _beam_outcomes(utterances, first: int, folder: Path, *, features: str, options) -> Iterator[Outcome]:
+    """Run the pipeline over what is not there yet, then read its files in order."""
+    total = utterances.info.splits[SPLIT].num_examples
+    files = folder.resolve() / BEAM_FOLDER
+    files.mkdir(exist_ok=True)
+    begin = first // RANGE * RANGE  # the same ranges whatever was there already
+    ranges = [(start, min(start + RANGE, total)) for start in range(begin, total, RANGE) if first < total]
+    missing = [limits for limits in ranges if not _range_file(files, limits).is_file()]
+    if missing:
+        _run_pipeline(missing, Path(utterances.data_dir).resolve(), files, features, options)
+    outcomes = itertools.chain.from_iterable(read_range(_range_file(files, limits)) for limits in ranges)
+    yield from itertools.islice(outcomes, first - begin, None)
+
+
+def _run_pipeline(missing, utterances: Path, files: Path, features: str, options) -> None:
+    beam = _import_beam()
+    try:
+        pipeline = beam.Pipeline(options=options)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise InputError(f"beam: no such runner can be used ({error})") from error
+    with pipeline:
+        ranges = pipeline | "Ranges" >> beam.Create(missing) | "Spread" >> beam.Reshuffle()
+        ranges | "Extract" >> extract_ranges(features, utterances=str(utterances), folder=str(files))
+
+
+def extract_ranges(features: str, *, utterances: str, folder: str):
+    """A Beam transform: (first, last + 1) of a range of utterances -> path of the file with their outcomes.
+
+    Args:
+      features: "emobase2010" or "is10".
+      utterances: folder of the utterance set's version, as `sejax.corpora.builder.build(...).data_dir`.
+      folder: where the files go; it exists.
+    """
+    write = functools.partial(write_range, features=features, utterances=utterances, folder=folder)
+    return _import_beam().Map(write)
+
+
+def write_range(limits: tuple[int, int], *, features: str, utterances: str, folder: str) -> str:
+    """Extract a range of utterances, on whatever machine this runs, and write their outcomes; returns the file."""
+    source, extractor = _opened(utterances, features)
+    outcomes = [outcome(records.from_example(source[number]), extractor) for number in range(*limits)]
+    values = [each.values for each in outcomes if each.problem is None]
+    notes = [[each.row.as_dict(), each.problem and astuple(each.problem)] for each in outcomes]
+    path = _range_file(Path(folder), limits)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.partial")
+    with open(unfinished, "wb") as file:
+        np.savez(file, values=np.reshape(np.array(values, np.float32), (len(values), SIZE)), notes=json.dumps(notes))
+    os.replace(unfinished, path)
+    return str(path)
+
+
+def read_range(path: Path) -> Iterator[Outcome]:
+    """The outcomes in a file of `write_range`, in their order."""
+    with np.load(path) as file:
+        values, notes = iter(file["values"]), json.loads(str(file["notes"]))
+    for row, problem in notes:
+        if problem:
+            yield Outcome(UtteranceRow(**row), problem=Problem(*problem))
+        else:
+            yield Outcome(UtteranceRow(**row), next(values))
+
+
+_in_thread = threading.local()  # what a worker's thread has open, so that it opens it once
+
+
+def _opened(utterances: str, features: str) -> tuple:
+    """The utterances, random access, and an extractor."""
+    if getattr(_in_thread, "key", None) != (utterances, features):
+        import tensorflow_datasets as tfds
+
+        source = tfds.builder_from_directory(utterances).as_data_source(split=SPLIT)
+        _in_thread.opened, _in_thread.key = (source, Extractor(features)), (utterances, features)
+    return _in_thread.opened
+
+
+def _range_file(folder: Path, limits: tuple[int, int]) -> Path:
+    return folder / f"{limits[0]:08}-{limits[1]:08}.npz"

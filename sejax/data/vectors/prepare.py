@@ -1,0 +1,147 @@
+"""Original files -> utterances -> openSMILE functionals, on all cores, resumable and in bounded memory."""
+
+import contextlib
+import csv
+import functools
+import itertools
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from sejax.audio.opensmile import SIZE, Extractor, check_features, version
+from sejax.core.files import write_text
+from sejax.corpora import records
+from sejax.corpora.builder import LEFT_OUT, SPLIT
+from sejax.corpora.corpus import Corpus
+from sejax.corpora.problems import Problem, Problems, as_csv
+from sejax.data.store.writing import (
+    JOURNAL,
+    Contents,
+    GrowingArray,
+    Journal,
+    Preparation,
+    UtteranceRow,
+    left_out_of,
+    prepare_set,
+)
+from sejax.data.vectors.extraction import BEAM_FOLDER, Outcome, extract
+from sejax.errors import InputError
+
+GROUP = 64  # outcomes that are written and noted at once: a kill loses a few seconds of work
+
+# (utterance set's builder, first utterance, folder) -> the outcomes of it and all after it, in order.
+Extract = Callable[[object, int, Path], Iterator[Outcome]]
+
+
+def prepare_vectors(
+    corpus: str,
+    source: str | Path = "",
+    data_dir: str | Path = "data",
+    *,
+    features: str = "emobase2010",
+    workers: int | None = None,
+    through: Extract | None = None,
+    allow_partial: bool = False,
+    **how,
+) -> Path:
+    """Prepare a corpus; returns the folder of its set of vectors, DATA_DIR/<corpus>/<features>-<hash>.
+
+    The bytes of the set do not depend on the number of processes, on interruptions, or on `through`.
+
+    Args:
+      corpus, source, data_dir, allow_partial, how: as `sejax.data.store.writing.prepare_set` takes them.
+      features: "emobase2010" or "is10".
+      workers: processes that extract; None: one for each core.
+      through: another way to the outcomes than processes of this machine, `extraction.through_beam` for example.
+
+    Raises InputError for bad input: unusable recordings are all named, after the last of them was tried. What has been
+    extracted is kept, so that the same call with `allow_partial` has nothing left to do.
+    """
+    check_features(features)
+    through = through or functools.partial(_here, features=features, workers=workers)
+    preparation = Preparation(
+        features=features,
+        stage=features,
+        decides={"settings": {"features": features, "opensmile": version()}},
+        write=functools.partial(_write, features=features, through=through, allow_partial=allow_partial),
+    )
+    return prepare_set(preparation, corpus, source, data_dir, allow_partial=allow_partial, **how)
+
+
+def _here(utterances, first: int, folder: Path, *, features: str, workers: int | None) -> Iterator[Outcome]:
+    """Outcomes from processes of this machine."""
+    source = utterances.as_data_source(split=SPLIT)
+    remaining = (records.from_example(source[number]) for number in range(first, len(source)))
+    return extract(remaining, features=features, workers=workers)
+
+
+def _write(
+    corpus: Corpus,
+    utterances,
+    folder: Path,
+    report: Callable[[float], None],
+    *,
+    features: str,
+    through: Extract,
+    allow_partial: bool,
+) -> Contents:
+    """Write features.npy, and settle what to do about the recordings without a vector."""
+    names = Extractor(features).names
+    problems = Problems(corpus.name)
+    rows = []
+    for group in _compute(utterances, folder, through, report):
+        rows += [UtteranceRow(**row) for row in group["rows"]]
+        problems.found += [Problem(*problem) for problem in group["left_out"]]
+    left_out = problems.settle(allow_partial=allow_partial)
+    if not rows:
+        raise InputError(f"corpora/{corpus.name}: none of {len(corpus)} recordings has features; mend the files")
+    if left_out:
+        write_text(folder / LEFT_OUT, as_csv((*_problems_in(left_out_of(utterances)), *left_out)))
+    shutil.rmtree(folder / BEAM_FOLDER, ignore_errors=True)
+    return Contents(rows, index={"names": names}, counts={"features": len(names)})
+
+
+def _compute(utterances, folder: Path, through: Extract, report: Callable[[float], None]) -> Journal:
+    """Write features.npy and the journal, one group of utterances after the other; returns the journal, closed."""
+    journal = Journal(folder / JOURNAL)
+    rows = tried = done = 0
+    for group in journal:
+        rows += len(group["rows"])
+        tried += len(group["rows"]) + len(group["left_out"])
+        done += group["seconds"]
+    report(done)
+    array = GrowingArray(folder / "features.npy", (SIZE,), rows=rows)
+    with contextlib.closing(journal), contextlib.closing(through(utterances, tried, folder)) as outcomes:
+        while group := list(itertools.islice(outcomes, GROUP)):
+            done += _note(group, array, journal)
+            report(done)
+    array.finish()
+    return journal
+
+
+def _note(group: list[Outcome], array: GrowingArray, journal: Journal) -> float:
+    """Write a group's vectors, then its line of the journal; returns its seconds."""
+    good = [outcome for outcome in group if outcome.problem is None]
+    if good:
+        array.append(np.stack([outcome.values for outcome in good]))
+        array.flush()
+    bad = [outcome.problem for outcome in group if outcome.problem is not None]
+    lasted = sum(outcome.row.seconds for outcome in group)
+    journal.append(
+        {
+            "rows": [outcome.row.as_dict() for outcome in good],
+            "left_out": [(problem.where, problem.what, problem.remedy) for problem in bad],
+            "seconds": lasted,
+        }
+    )
+    return lasted
+
+
+def _problems_in(path: Path | None) -> list[Problem]:
+    """Problems that a left_out.csv lists."""
+    if path is None:
+        return []
+    with open(path, encoding="utf-8", newline="") as file:
+        return [Problem(**row) for row in csv.DictReader(file)]

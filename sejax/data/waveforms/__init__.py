@@ -1,0 +1,1 @@
+"""Waveforms of whole utterances, with transcripts and the times of words."""

@@ -1,0 +1,101 @@
+"""Original files -> utterances -> waveforms with transcripts and word times, resumable and in bounded memory."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sejax.corpora.corpus import Corpus
+from sejax.data.store.sets import RATE
+from sejax.data.store.writing import (
+    Contents,
+    Preparation,
+    UtteranceRow,
+    offsets,
+    prepare_set,
+    utterances_of,
+    words_inside,
+    write_array,
+)
+from sejax.data.waveforms.load import SETTINGS, statistics
+
+_STATISTICS = ("mean_absolute", "deviation")
+
+
+@dataclass(frozen=True)
+class SamplesRow(UtteranceRow):
+    """What a preparation remembers of an utterance beside its samples: how many, what was said, and their statistics.
+
+    `word_text`, `word_start` and `word_end` (seconds) are of the words that the corpus aligned.
+    """
+
+    samples: int
+    transcript: str
+    word_text: list[str]
+    word_start: list[float]
+    word_end: list[float]
+    mean_absolute: float
+    deviation: float
+
+
+def prepare_waveforms(corpus: str, source: str | Path = "", data_dir: str | Path = "data", **how) -> Path:
+    """Prepare a corpus; returns the folder of its set, DATA_DIR/<corpus>/waveforms-<hash>.
+
+    The arguments are those of `sejax.data.store.writing.prepare_set`.
+    """
+    preparation = Preparation(features="waveforms", stage="waveforms", decides={"settings": SETTINGS}, write=_write)
+    return prepare_set(preparation, corpus, source, data_dir, **how)
+
+
+def _write(corpus: Corpus, utterances, folder: Path, report: Callable[[float], None]) -> Contents:
+    """Write waveform.npy."""
+    rows = write_array(
+        utterances,
+        folder,
+        _samples,
+        array="waveform",
+        shape=(),
+        dtype="<i2",
+        row=SamplesRow,
+        length=lambda row: row.samples,
+        seconds_each=1 / RATE,
+        report=report,
+    )
+    columns = {
+        "offset": offsets((row.samples for row in rows), np.int64),
+        "word_offset": offsets((len(row.word_text) for row in rows), np.int32),
+    }
+    for name in ("word_start", "word_end"):
+        columns[name] = np.array([time for row in rows for time in getattr(row, name)], np.float32)
+    columns |= {name: np.array([getattr(row, name) for row in rows], np.float32) for name in _STATISTICS}
+    index = {
+        "transcripts": [row.transcript for row in rows],
+        "word_text": [text for row in rows for text in row.word_text],
+    }
+    counts = {
+        "samples": int(columns["offset"][-1]),
+        "transcripts": sum(bool(row.transcript) for row in rows),
+        "words": sum(len(row.transcript.split()) for row in rows),
+        "timed": sum(bool(row.word_text) for row in rows),
+        "timed_words": int(columns["word_offset"][-1]),
+    }
+    return Contents(rows, columns=columns, index=index, counts=counts)
+
+
+def _samples(source, shard: range, rows: list) -> Iterator[np.ndarray]:
+    """Yield the samples of each utterance of a shard, int16[T], after its row was appended to `rows`."""
+    for utterance in utterances_of(source, shard):
+        words = words_inside(utterance)
+        rows.append(
+            SamplesRow.of(
+                utterance,
+                samples=len(utterance.waveform),
+                transcript=utterance.transcript,
+                word_text=[word.text for word in words],
+                word_start=[word.start for word in words],
+                word_end=[word.end for word in words],
+                **dict(zip(_STATISTICS, statistics(utterance.waveform), strict=True)),
+            )
+        )
+        yield utterance.waveform
