@@ -33,7 +33,7 @@ CHOICES = {"normalisation": ("leak_free", "as_published"), "features": ("emobase
 
 
 def get_config(argument: str | None = None) -> ConfigDict:
-    """The paper's classifiers; sizes and schedules stand in `sejax.experiments.augmentation.schedules`.
+    """The paper's classifiers; sizes and schedules stand in `sejax.experiments.augmentation.algorithm`.
 
     ``runlocal`` shrinks the run to seconds, to see whether it works.
     """

@@ -27,7 +27,7 @@ from sejax.engine.sweep import FILE, SEARCHES, Sweep, config_with, plan, run_swe
 from sejax.engine.validation import check_metric
 from sejax.errors import InputError
 from sejax.experiments import study
-from sejax.experiments.sweeps import one_variant, train_members
+from sejax.experiments.training import one_variant, train_members
 from sejax.report import tables
 from sejax.report.sweep import FILE as PAGE
 from sejax.report.sweep import trial_table, write_sweep

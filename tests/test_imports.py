@@ -20,11 +20,11 @@ PURE = (
     *(f"sejax.audio.{name}" for name in ("spectrogram", "filterbanks", "image")),
     *("sejax.models", "sejax.pretrained", "sejax.engine.segment", "sejax.engine.ensemble", "sejax.engine.placement"),
     *(f"sejax.experiments.pseudo_labelling.{name}" for name in ("algorithm", "networks")),
-    *(f"sejax.experiments.transfer.{name}" for name in ("algorithm", "networks")),
+    "sejax.experiments.transfer.algorithm",
     *("sejax.models.dcgan", "sejax.models.halving", "sejax.models.frequencies"),
     *(f"sejax.experiments.dcgan.{name}" for name in ("algorithm", "networks")),
     "sejax.models.audio_text",
-    *(f"sejax.experiments.audio_text.{name}" for name in ("algorithm", "networks", "batches", "explanation")),
+    *(f"sejax.experiments.audio_text.{name}" for name in ("algorithm", "networks", "explanation")),
 )
 WHOLE = (
     *(f"sejax.engine.{name}" for name in ("run", "checkpoint", "workdir", "events", "backend", "command")),
@@ -43,7 +43,7 @@ WHOLE = (
         *(f"sejax.data.{name}" for name in ("text", "word_vectors")),
     ),
     *("sejax.corpora", "sejax.report", "sejax.experiments.prediction"),
-    *("sejax.engine.sweep", "sejax.experiments.sweeps", "sejax.experiments.training"),
+    *("sejax.engine.sweep", "sejax.experiments.training", "sejax.experiments.training"),
 )
 
 # Each package may import from these and from itself; corpora and data are host side, report only reads results.

@@ -9,9 +9,8 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
-from sejax.corpora.corpus import Corpus
+from sejax.corpora.corpus import Corpus, Rating, Recording, Utterance, Word
 from sejax.corpora.published import PUBLISHED, Published, published
-from sejax.corpora.utterance import Rating, Recording, Utterance, Word
 from sejax.errors import InputError
 
 __all__ = [

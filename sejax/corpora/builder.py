@@ -15,9 +15,8 @@ from pathlib import Path
 from sejax.core.files import write_text
 from sejax.corpora import records
 from sejax.corpora.corpus import Corpus, Progress
-from sejax.corpora.files import only_one
 from sejax.corpora.problems import as_csv
-from sejax.corpora.shards import write_shards
+from sejax.corpora.shards import only_one, write_shards
 from sejax.errors import InputError
 
 SPLIT = "train"  # TFDS's name for data without a published division

@@ -9,11 +9,9 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from sejax.corpora.corpus import About, Corpus
-from sejax.corpora.folder import inspect_all, wav_files
-from sejax.corpora.label_files import check_counts, read_lines
+from sejax.corpora.corpus import About, Corpus, Recording
+from sejax.corpora.folder import check_counts, inspect_all, read_lines, wav_files
 from sejax.corpora.problems import Problems
-from sejax.corpora.utterance import Recording
 
 EMOTIONS = {  # code in the file name: our class
     "ANG": "anger",

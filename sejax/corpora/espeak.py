@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sejax.corpora.utterance import Word
+from sejax.corpora.corpus import Word
 from sejax.errors import InputError
 
 _SYNCHRONOUS, _UTF8, _CHARACTERS = 2, 1, 1

@@ -7,11 +7,9 @@ Layout: `<part>/<speaker>/<chapter>/<speaker>-<chapter>-0000.flac` beside `<spea
 from collections.abc import Sequence
 from pathlib import Path
 
-from sejax.corpora.corpus import About, Corpus
-from sejax.corpora.folder import inspect_all, is_shadow, require_folder
-from sejax.corpora.label_files import check_counts, read_lines
+from sejax.corpora.corpus import About, Corpus, Recording
+from sejax.corpora.folder import check_counts, inspect_all, is_shadow, read_lines, require_folder
 from sejax.corpora.problems import Problems, shortened
-from sejax.corpora.utterance import Recording
 from sejax.errors import InputError
 
 PARTS = {  # utterances of each complete part

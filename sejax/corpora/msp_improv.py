@@ -10,11 +10,9 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from sejax.corpora.corpus import About, Corpus
-from sejax.corpora.folder import inspect_all, wav_files
-from sejax.corpora.label_files import check_counts, read_lines
+from sejax.corpora.corpus import NOT_RATED, About, Corpus, Rating, Recording
+from sejax.corpora.folder import check_counts, inspect_all, read_lines, wav_files
 from sejax.corpora.problems import Problems, shortened
-from sejax.corpora.utterance import NOT_RATED, Rating, Recording
 from sejax.errors import InputError
 
 EMOTIONS = {  # the letter in the label file: our class; without agreement of the raters a turn is unlabelled

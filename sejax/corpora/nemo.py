@@ -7,11 +7,9 @@ the columns file_id, emotion, raw_text, normalized_text, speaker_id (padded with
 from collections import Counter
 from pathlib import Path
 
-from sejax.corpora.corpus import About, Corpus
-from sejax.corpora.folder import inspect_all, wav_files
-from sejax.corpora.label_files import check_counts, read_lines
+from sejax.corpora.corpus import About, Corpus, Recording
+from sejax.corpora.folder import check_counts, inspect_all, read_lines, wav_files
 from sejax.corpora.problems import Problems, shortened
-from sejax.corpora.utterance import Recording
 from sejax.errors import InputError
 
 EMOTIONS = {  # the corpus's word: our class

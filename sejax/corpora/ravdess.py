@@ -6,10 +6,9 @@ odd actors are men; 48 kHz. Mirrors hold copies in several folders: a name count
 
 from pathlib import Path
 
-from sejax.corpora.corpus import About, Corpus
+from sejax.corpora.corpus import About, Corpus, Recording
 from sejax.corpora.folder import inspect_all, wav_files
 from sejax.corpora.problems import Problems
-from sejax.corpora.utterance import Recording
 
 EMOTIONS = {  # code in the file name: (the corpus's word, our class)
     "01": ("neutral", "neutral"),

@@ -5,8 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from sejax.corpora.corpus import Corpus, class_index
-from sejax.corpora.utterance import Rating, Recording, Utterance, Word
+from sejax.corpora.corpus import Corpus, Rating, Recording, Utterance, Word, class_index
 
 _TEXTS = ("id", "path", "speaker", "sex", "session", "emotion_original", "emotion", "transcript", "split")
 _DIMENSIONS = ("valence", "activation", "dominance")

@@ -7,10 +7,9 @@ Fifteen sentences of each emotion and thirty neutral ones; 44.1 kHz.
 import re
 from pathlib import Path
 
-from sejax.corpora.corpus import About, Corpus
+from sejax.corpora.corpus import About, Corpus, Recording
 from sejax.corpora.folder import inspect_all, wav_files
 from sejax.corpora.problems import Problems, shortened
-from sejax.corpora.utterance import Recording
 
 # `sa` and `su` come before `s` would: the first letter alone does not say which emotion it is.
 EMOTIONS = {  # code in the file name: (the corpus's word, our class)

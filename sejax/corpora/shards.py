@@ -1,15 +1,53 @@
 """Utterances decoded into ArrayRecord shards, each written whole, so that a killed run goes on with the next."""
 
+import contextlib
+import fcntl
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from sejax.core.files import write_text
 from sejax.corpora.corpus import Corpus, Progress, seconds
-from sejax.corpora.groups import groups
 from sejax.corpora.problems import BadRecording, Problem, Problems
+from sejax.errors import InputError
+
+LEAST = 600.0  # seconds of audio in a group: a kill loses a second or two of work
+MOST_GROUPS = 1000  # and a large corpus does not come as a hundred thousand files
+
+
+def groups(seconds: np.ndarray) -> list[range]:
+    """Split records of the given durations (s) into consecutive ranges; depends on the durations alone."""
+    least = max(LEAST, float(seconds.sum()) / MOST_GROUPS)
+    found, first, held = [], 0, 0.0
+    for index, duration in enumerate(seconds):
+        held += float(duration)
+        if held >= least:
+            found.append(range(first, index + 1))
+            first, held = index + 1, 0.0
+    if first < len(seconds):
+        found.append(range(first, len(seconds)))
+    return found
+
+
+@contextlib.contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Hold a lock file while the body runs; the system releases it when the process ends, however it ends.
+
+    Raises InputError when another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{path.parent} is being prepared by another process; wait for it, or use another data_dir"
+            ) from None
+        yield
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from sejax.corpora.corpus import About, Corpus
-from sejax.corpora.folder import is_shadow, require_folder
-from sejax.corpora.label_files import check_counts, read_lines
+from sejax.corpora.corpus import About, Corpus, Recording
+from sejax.corpora.folder import check_counts, is_shadow, read_lines, require_folder, within_files
 from sejax.corpora.problems import Problems, shortened
-from sejax.corpora.segments import within_files
-from sejax.corpora.utterance import Recording
 from sejax.errors import InputError
 
 PARTS = {"train": "train", "dev": "valid", "test": "test"}  # the corpus's name: the split of our records

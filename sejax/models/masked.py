@@ -142,10 +142,10 @@ def pool_of_sum(x, slope, signal, signal_slope, offset, length, cells):
     x: [B, T, C]; signal: [B, T], a constant to the gradient; slope, signal_slope, offset: [C]. The gradients of all
     of these come from the cells' maxima alone. Returns [B, cells, C].
     """
-    return _forward(x, slope, signal, signal_slope, offset, length, cells)[0]
+    return _pool_forward(x, slope, signal, signal_slope, offset, length, cells)[0]
 
 
-def _forward(x, slope, signal, signal_slope, offset, length, cells):
+def _pool_forward(x, slope, signal, signal_slope, offset, length, cells):
     positions = x.shape[1]
     longest = min(positions, -(-positions // cells) + 1)  # positions of the largest cell that any length has
     cell = jnp.arange(cells, dtype=jnp.int32)
@@ -169,7 +169,7 @@ def _cut(x, begin, longest):
     return jax.vmap(jax.vmap(partial(lax.dynamic_slice_in_dim, slice_size=longest), (None, 0)))(x, begin)
 
 
-def _backward(cells, saved, cotangent):
+def _pool_backward(cells, saved, cotangent):
     x, slope, signal, where = (jnp.asarray(array) for array in saved)
     row, channel = jnp.arange(len(x))[:, None, None], jnp.arange(x.shape[2])
     cotangent = jnp.where(where < x.shape[1], cotangent, 0.0)
@@ -180,7 +180,7 @@ def _backward(cells, saved, cotangent):
     return for_x, for_slope, jnp.zeros_like(signal), for_signal_slope, cotangent.sum((0, 1)), None
 
 
-pool_of_sum.defvjp(_forward, _backward)
+pool_of_sum.defvjp(_pool_forward, _pool_backward)
 
 
 class Shortcut(nn.Module):

@@ -31,7 +31,7 @@ from sejax.engine.backend import run_settings
 from sejax.engine.ensemble import take_members
 from sejax.engine.run import RunSettings
 from sejax.engine.segment import Carry, Segment, make_segment
-from sejax.experiments import variants
+from sejax.experiments import study
 from sejax.experiments.audio_text.assembly import assemble as assemble_audio_text
 from sejax.experiments.augmentation.assembly import assemble as assemble_augmentation
 from sejax.experiments.cyclegan.assembly import assemble as assemble_cyclegan
@@ -162,7 +162,7 @@ def _transfer_config(model: str, trainable: str) -> ConfigDict:
     argument = f"corpus=tones,classes=anger+boredom+neutral,models={model},weights=random,trainable={trainable},seeds=2"
     config = load_config("transfer", f"{argument},images=36+12+12,epochs=3,size=48,protocol=speaker,rates=1.0")
     config.batch_size = 8
-    return variants(config)[model]
+    return study(config.experiment).variants(config)[model]
 
 
 @functools.cache
@@ -264,7 +264,7 @@ def _dcgan_config() -> ConfigDict:
     argument = "runlocal,corpus=rated,unlabelled=plain,models=multitask_dcgan,learning_rates=0.002,balance=0.0"
     config = load_config("dcgan", argument)
     config.models, config.epochs, config.folds, config.side, config.batch_size = ("multitask_dcgan",), 5, 5, 2, 16
-    return variants(config)["multitask_dcgan"]
+    return study(config.experiment).variants(config)["multitask_dcgan"]
 
 
 @functools.cache
@@ -278,7 +278,7 @@ def _audio_text_config() -> ConfigDict:
     """Batches of two shapes; two folds of six updates to an epoch."""
     config = load_config("audio_text", "runlocal,corpus=spoken,fusions=att_d_1,only_folds=2,l2=1e-4,dropout=0.05")
     config.fusions, config.folds, config.epochs, config.learning_rates = ("att_d_1",), 5, 3, (5e-3,)
-    return variants(config)["att_d_1"]
+    return study(config.experiment).variants(config)["att_d_1"]
 
 
 @functools.cache

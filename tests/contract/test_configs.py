@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from cases import CONFIGS, load_config
 
-from sejax import experiments
 from sejax.core.rng import member_key, root_key
 from sejax.engine.backend import run_settings
 from sejax.engine.run import run
 from sejax.engine.segment import make_segment
 from sejax.engine.workdir import stage_folder
+from sejax.experiments import study
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
@@ -18,8 +18,9 @@ pytestmark = pytest.mark.usefixtures("quickly_compiled")
 @pytest.mark.parametrize("config_name", sorted(CONFIGS))
 def test_every_config_builds_and_takes_a_step_when_run_locally(tmp_path, config_name):
     CONFIGS[config_name](tmp_path)
-    config = next(iter(experiments.variants(load_config(config_name, "runlocal")).values()))
-    assembly = experiments.build(config, tmp_path, _trained_stages(config, tmp_path, tmp_path / "run"))
+    config = load_config(config_name, "runlocal")
+    config = next(iter(study(config.experiment).variants(config).values()))
+    assembly = study(config.experiment).assembly(config, tmp_path, _trained_stages(config, tmp_path, tmp_path / "run"))
     assembly = assembly._replace(data=jax.device_put(assembly.data))
     settings = run_settings(config)
     segment = make_segment(assembly, backend=settings.backend, how=settings.ensemble)
@@ -34,8 +35,9 @@ def test_every_config_builds_and_takes_a_step_when_run_locally(tmp_path, config_
 def _trained_stages(config, data_dir, workdir):
     """Where the stages of a config were trained, to the end."""
     folders = {}
-    for name, stage in experiments.stages(config).items():
+    for name, stage in study(config.experiment).stages(config).items():
         folders[name] = stage_folder(workdir, name)
-        entries = run(experiments.build(stage, data_dir), run_settings(stage), folders[name], seed=stage.seed)
+        assembly = study(stage.experiment).assembly(stage, data_dir)
+        entries = run(assembly, run_settings(stage), folders[name], seed=stage.seed)
         assert [entry["failed"] for entry in entries] == [None] * len(entries)
     return folders

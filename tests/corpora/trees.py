@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from sejax.corpora.emodb_files import identifiers
+from sejax.corpora.emodb import identifiers
 from sejax.corpora.ravdess import EMOTIONS
 
 SECONDS = 0.1

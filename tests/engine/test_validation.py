@@ -38,7 +38,7 @@ def test_the_figure_is_that_of_the_weights_that_are_kept(entry, expected):
 
 
 def test_pseudo_labelling_restores_the_epoch_that_validated_best_and_that_one_counts(tmp_path):
-    from sejax.experiments.pseudo_labelling.results import summarise
+    from sejax.experiments.pseudo_labelling.assembly import summarise
 
     history = [{"iteration": 1, "epoch": e + 1, METRIC: v, "train/loss": 0.0} for e, v in enumerate((0.4, 0.7, 0.6))]
     confusion = np.eye(3)

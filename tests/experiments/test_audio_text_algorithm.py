@@ -10,9 +10,8 @@ import pytest
 from sejax.core.metrics import Confusion
 from sejax.core.rng import root_key
 from sejax.data.folds import TEST, TRAIN, VALIDATION
-from sejax.experiments.audio_text.algorithm import Method
+from sejax.experiments.audio_text.algorithm import Method, Settings
 from sejax.experiments.audio_text.networks import Network
-from sejax.experiments.audio_text.state import Settings
 
 CLASSES, BATCH = 3, 4
 PART = np.array([TRAIN, TRAIN, TRAIN, TRAIN, TRAIN, VALIDATION, TEST, TEST, -1], np.int8)

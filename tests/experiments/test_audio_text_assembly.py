@@ -12,7 +12,7 @@ from sejax.data.word_vectors import WordVectors
 from sejax.engine.backend import run_settings
 from sejax.engine.run import run
 from sejax.errors import InputError
-from sejax.experiments.audio_text.assembly import assemble, described, method_settings, posteriors, variants
+from sejax.experiments.audio_text.assembly import assemble, batches_in_words, method_settings, posteriors, variants
 from sejax.models.audio_text import FUSIONS
 
 get_config = runpy.run_path(str(Path(__file__).resolve().parents[2] / "configs" / "audio_text.py"))["get_config"]
@@ -83,7 +83,7 @@ def test_what_a_run_says_of_its_batches_and_words():
     assert sum(count for *_, count in data["shapes"]) == -(-data["parts"]["train"][0] // 8) and len(data["shapes"]) == 2
     assert 0 < data["padding"]["samples"] < 1 and data["without_words"] == 9
     assert data["parts"] == {"train": [32, 32], "valid": [16, 16], "test": [32, 32]}
-    told = described(data | {"vectors": {"file": "a.bin", "types": 0.5, "words": 0.75}})
+    told = batches_in_words(data | {"vectors": {"file": "a.bin", "types": 0.5, "words": 0.75}})
     assert "2 shapes of batches" in told and "vectors of a.bin: 50.0% of types, 75.0% of words" in told
 
 

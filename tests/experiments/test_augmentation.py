@@ -15,12 +15,11 @@ from sejax.core.rng import member_key, root_key
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.vectors.load import emotional
 from sejax.errors import InputError
-from sejax.experiments.augmentation import batches
+from sejax.experiments.augmentation.algorithm import CHANGED, ITSELF, gather_test
 from sejax.experiments.augmentation.assembly import assemble, variants
-from sejax.experiments.augmentation.batches import CHANGED, ITSELF
 from sejax.experiments.augmentation.members import cross_splits, within_splits
 from sejax.experiments.classification import whole_source
-from sejax.experiments.scaling import Scaling, fit_z_norm
+from sejax.experiments.feature_vectors import Scaling, fit_z_norm
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "augmentation.py"
 
@@ -282,7 +281,7 @@ def test_evaluation_counts_each_part_once(synthetic, target):
     started = Started(assemble(config, [toy_vectors.emotional()], other, None))
     state = started.state(0)
     # The second batch is filled up with rows that do not count.
-    whole = whole_source(80, 50, gather=batches.gather_test)
+    whole = whole_source(80, 50, gather=gather_test)
     evaluate = jax.jit(started.assembly.experiment.evaluate)
     parts = [evaluate(state, whole.batch_at(started.data, state, jnp.int32(number))) for number in range(whole.batches)]
     found = metrics.merge(*parts)

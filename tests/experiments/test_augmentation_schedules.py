@@ -3,7 +3,7 @@
 import pytest
 
 from sejax.errors import InputError
-from sejax.experiments.augmentation.schedules import Schedule, published_updates, schedule
+from sejax.experiments.augmentation.algorithm import Schedule, published_updates, schedule
 
 
 # Sections 4.3 and 4.4 with 5531 turns of IEMOCAP (4424 in four sessions of five) and 92,973 of TED-LIUM.

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sejax.experiments.cyclegan.losses import (
+from sejax.experiments.cyclegan.algorithm import (
     adversarial_loss,
     classification_loss,
     cycle_loss,

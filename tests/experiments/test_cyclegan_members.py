@@ -13,10 +13,9 @@ from same_bits import assert_same_bits
 from sejax.data.folds import TEST, TRAIN
 from sejax.errors import InputError
 from sejax.experiments.cyclegan.assembly import assemble
-from sejax.experiments.cyclegan.batches import order_seeds, pair_source
 from sejax.experiments.cyclegan.members import fold_arrays, principal_axes, reference_arrays, sample_rows
-from sejax.experiments.scaling import Scaling
-from sejax.experiments.vector_folds import target_folds
+from sejax.experiments.cyclegan.stage import order_seeds, pair_source
+from sejax.experiments.feature_vectors import Scaling, target_folds
 
 COUNTS = (12, 9, 15, 10)
 SOURCE = make_vectors(30, corpus="unlabelled").features

@@ -9,11 +9,9 @@ import pytest
 
 from sejax.core.metrics import Confusion, Mean, Scatter
 from sejax.core.rng import root_key
-from sejax.experiments.dcgan.algorithm import COLLAPSED, Method
+from sejax.experiments.dcgan.algorithm import COLLAPSED, Method, Settings, diversity
 from sejax.experiments.dcgan.networks import MODELS, TRAINED_BY, make_networks
-from sejax.experiments.dcgan.rounds import diversity
-from sejax.experiments.dcgan.scores import accepted
-from sejax.experiments.dcgan.state import Settings
+from sejax.experiments.dcgan.results import accepted
 
 BATCH, WIDTH, LATENT = 4, 16, 3
 PARTS = np.array([0, 0, 1, 2, 2, -1], np.int8)

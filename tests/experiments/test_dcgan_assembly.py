@@ -11,8 +11,7 @@ import toy_speech
 
 from sejax.data.ratings import ratings_of
 from sejax.errors import InputError
-from sejax.experiments.dcgan.assembly import assemble, build, label_arrays, resident, variants
-from sejax.experiments.dcgan.members import rated_by
+from sejax.experiments.dcgan.assembly import assemble, build, label_arrays, rated_by, resident, variants
 
 get_config = runpy.run_path(str(Path(__file__).resolve().parents[2] / "configs" / "dcgan.py"))["get_config"]
 SMALL = "runlocal,corpus=rated,unlabelled=plain"

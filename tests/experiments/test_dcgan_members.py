@@ -8,7 +8,7 @@ import toy_speech
 
 from sejax.data.ratings import Ratings, ratings_of
 from sejax.errors import InputError
-from sejax.experiments.dcgan.members import make_members, rated_by, training_rows
+from sejax.experiments.dcgan.assembly import make_members, rated_by, training_rows
 
 
 def make_config(**changes):

@@ -7,7 +7,7 @@ from scipy import stats
 
 from sejax.core.metrics import accuracy, uar
 from sejax.data.ratings import fuzzy
-from sejax.experiments.dcgan.scores import accepted, confusion, named, pooled, rating_scores
+from sejax.experiments.dcgan.results import accepted, confusion, named, pooled, rating_scores
 
 POOL = {1: 1, 2: 1, 3: 2, 4: 3, 5: 3}
 

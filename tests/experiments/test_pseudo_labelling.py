@@ -11,8 +11,8 @@ from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.engine.segment import make_segment
 from sejax.experiments.classification import train_source, valid_source, whole_source
 from sejax.experiments.pseudo_labelling.algorithm import Settings, make_experiment
+from sejax.experiments.pseudo_labelling.assembly import summarise
 from sejax.experiments.pseudo_labelling.networks import linear_head
-from sejax.experiments.pseudo_labelling.results import summarise
 
 CLASSES, IMAGES, SIZE = 3, 90, 12
 UNLABELLED_SHARE, GAIN = 0.5, 5.0

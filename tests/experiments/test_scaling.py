@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from emotional_vectors import hard_features
 
-from sejax.experiments.scaling import Scaling, fit_min_max, fit_z_norm, moments
+from sejax.experiments.feature_vectors import Scaling, fit_min_max, fit_z_norm, moments
 
 FITS = {"min-max": lambda rows: fit_min_max([rows]), "z-norm": fit_z_norm}
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from sejax import experiments
 from sejax.engine.space import parse_space
 from sejax.engine.sweep import config_with, plan, trial_values
 from sejax.errors import InputError
-from sejax.experiments.sweeps import one_variant
+from sejax.experiments import study
+from sejax.experiments.training import one_variant
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -41,7 +41,7 @@ def test_a_config_of_several_learning_rates_is_refused_unless_they_are_what_is_s
 )
 def test_members_fields_are_lists_of_the_configs(name, argument, text, expected):
     config = config_of(name, argument)
-    fields = experiments.member_fields(config)
+    fields = study(config.experiment).member_fields
     trials = trial_values(parse_space(text, config, fields), "grid", seed=0, count=None)
     (run,) = plan(trials, [len(trials)], fields)
     assert run.values == expected
@@ -52,7 +52,7 @@ def test_members_fields_are_lists_of_the_configs(name, argument, text, expected)
 def test_the_published_space_of_the_dcgans_is_one_of_their_config():
     module = runpy.run_path(str(CONFIGS / "dcgan.py"))
     config = module["get_config"]("models=multitask_dcgan")
-    fields = experiments.member_fields(config)
+    fields = study(config.experiment).member_fields
     space = parse_space(module["SPACE"], one_variant(config, {"learning_rate"}), fields)
     found = trial_values(space, "random", seed=0, count=100)
     assert {values["width"] for values in found} == {64, 128}
@@ -62,5 +62,5 @@ def test_the_published_space_of_the_dcgans_is_one_of_their_config():
 
 
 def test_experiments_say_which_validation_figures_they_have():
-    assert "valid/accuracy" in experiments.validation_figures(config_of("transfer", None))
-    assert experiments.validation_figures(config_of("cyclegan", None)) == ()
+    assert "valid/accuracy" in study("transfer").validation_figures
+    assert study("cyclegan").validation_figures == ()

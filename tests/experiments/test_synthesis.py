@@ -8,7 +8,7 @@ import toy_vectors
 
 from sejax.data.labels import FOUR
 from sejax.experiments.cyclegan.synthesis import Generators, transfer
-from sejax.experiments.scaling import Scaling, fit_min_max
+from sejax.experiments.feature_vectors import Scaling, fit_min_max
 
 SIZES = (12, 6, 5, 12)
 LAYERS = ("hidden_0", "hidden_1", "output")

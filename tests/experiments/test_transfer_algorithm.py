@@ -16,9 +16,8 @@ from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.engine.checkpoint import Checkpoints
 from sejax.engine.segment import make_segment
 from sejax.experiments.classification import train_source, valid_source, whole_source
-from sejax.experiments.transfer.algorithm import Settings, cross_entropy, make_experiment
-from sejax.experiments.transfer.networks import head_network, image_network
-from sejax.experiments.transfer.results import summarise
+from sejax.experiments.transfer.algorithm import Settings, cross_entropy, head_network, image_network, make_experiment
+from sejax.experiments.transfer.assembly import summarise
 from sejax.models.freezing import is_frozen
 from sejax.models.normalisation import BatchNorm
 

@@ -22,9 +22,8 @@ from sejax import corpora
 from sejax.core.files import write_text
 from sejax.corpora import records
 from sejax.corpora.builder import LEFT_OUT, SPLIT, build
-from sejax.corpora.corpus import Corpus, Progress, class_index, seconds
-from sejax.corpora.files import only_one
-from sejax.corpora.utterance import Utterance, Word
+from sejax.corpora.corpus import Corpus, Progress, Utterance, Word, class_index, seconds
+from sejax.corpora.shards import only_one
 from sejax.data.store.sets import RATE
 from sejax.errors import InputError
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from sejax.audio.spectrogram import filterbank
 from sejax.audio.voice_activity import voiced_frames
-from sejax.corpora.corpus import Corpus
-from sejax.corpora.utterance import Utterance
+from sejax.corpora.corpus import Corpus, Utterance
 from sejax.data.store.sets import RATE
 from sejax.data.store.writing import (
     Contents,

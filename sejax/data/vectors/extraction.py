@@ -29,8 +29,8 @@ import numpy as np
 from sejax.audio.opensmile import SIZE, Extractor, NoFeatures
 from sejax.corpora import records
 from sejax.corpora.builder import SPLIT
+from sejax.corpora.corpus import Utterance
 from sejax.corpora.problems import Problem
-from sejax.corpora.utterance import Utterance
 from sejax.data.store.writing import UtteranceRow
 from sejax.errors import InputError
 

@@ -4,25 +4,137 @@ Cross-entropy, Adam with L2 on every weight, a learning rate that decays from ep
 at random. Members differ in fold, seed and learning rate; the ways of fusing are variants, which train in turn.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from flax import struct
 
 from sejax.core import metrics as metrics_lib
-from sejax.core.experiment import Experiment, Plan
+from sejax.core.experiment import Batch, Experiment, Plan, PyTree, Source, State
 from sejax.core.metrics import Confusion, Mean, Scatter
 from sejax.core.rng import root_key, stream
 from sejax.core.schedules import EarlyStopping
 from sejax.core.shuffle import seed_of
-from sejax.data.buckets import epoch_batches
+from sejax.data.buckets import Buckets, epoch_batches
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.text import subsampled
 from sejax.experiments.audio_text.explanation import explain
 from sejax.experiments.audio_text.networks import Network
-from sejax.experiments.audio_text.state import AudioTextState, Settings
 from sejax.experiments.classification import test_confusions
+
+KEEP = ("best", "last")
+CRITERIA = ("uar", "accuracy")
+
+
+class Settings(NamedTuple):
+    """The method's numbers (Lima and Bak, Table 1), for all members of a run.
+
+    Attributes:
+      decay: factor on the learning rate after every epoch.
+      l2: times each weight is added to its gradient before Adam, as torch's ``weight_decay`` has it.
+      epochs: of a training; patience: epochs without improvement that end it before, 0: none do.
+      keep: "best", the weights of the epoch with the best `criterion` on the validation part, or "last", the paper's.
+      criterion: "uar" or "accuracy".
+      tuned: whether the words' vectors are trained.
+      b1, b2, epsilon: Adam's.
+    """
+
+    decay: float = 0.988
+    l2: float = 6e-3
+    epochs: int = 150
+    patience: int = 0
+    keep: str = "best"
+    criterion: str = "uar"
+    tuned: bool = True
+    b1: float = 0.9
+    b2: float = 0.999
+    epsilon: float = 1e-8
+
+
+@struct.dataclass
+class AudioTextState(State):
+    """One fusion, fold, seed and learning rate. N pieces of utterances, B of them to a batch, V rows of words.
+
+    Attributes:
+      params: the network's; statistics: ``{"running": of batch normalisation, "passes": f32[]}``.
+      optimizer: Adam's moments.
+      best: the params and statistics of the best epoch so far.
+      learning_rate: f32[], of the first epoch.
+      stopping: which epoch was best on the validation part.
+      part: i8[N], 0 training, 1 validation, 2 test, -1 unused; bucket: i32[N]; both fixed.
+      lookup: i32[types], the row of each word of the corpus, 0 for those that the training part lacks; fixed.
+      drop: f32[types], probability that a word is left out of a sentence in training; fixed.
+      order: this epoch's batches, a Plan of index i32[L, B] and valid bool[L, B].
+      validation, held_out: batches of the validation part, and of it and the test part; fixed.
+      example: i32[E], which example utterances of the data are explained in the end; fixed.
+    """
+
+    params: Any
+    statistics: Any
+    optimizer: Any
+    best: Any
+    learning_rate: jax.Array
+    stopping: EarlyStopping
+    part: jax.Array
+    bucket: jax.Array
+    lookup: jax.Array
+    drop: jax.Array
+    order: Plan
+    validation: Plan
+    held_out: Plan
+    example: jax.Array
+
+
+def planned_source(
+    field: str, buckets: Buckets, *, batches: int | None = None, stream: Callable[[Iterator], Iterator] | None = None
+) -> Source:
+    """The batches that a field of the state plans (`order`, say), in their order.
+
+    Args:
+      field: of `sejax.experiments.audio_text.algorithm.AudioTextState`.
+      buckets: shapes of batches.
+      batches: of an evaluation; None for training.
+      stream: reads plans' batches from the disk, see `sejax.data.streams.stream_utterances`.
+    """
+
+    def plan_at(state, position):
+        return jax.tree.map(
+            lambda rows: jax.lax.dynamic_index_in_dim(rows, position, keepdims=False), getattr(state, field)
+        )
+
+    return Source(plan_at, lambda data, plan: gather(data, plan, buckets), batches=batches, stream=stream)
+
+
+def gather(data: PyTree, plan: Plan, buckets: Buckets) -> Batch:
+    """The batch of a plan (index i32[B], valid bool[B]) from resident data, as `sejax.data.streams` reads it.
+
+    It has the shape of the largest bucket among its rows; while the plan is traced, that of the largest there is.
+    """
+    length, count = (jnp.where(plan.valid, data[name][plan.index], 0) for name in ("length", "word_count"))
+    bucket = len(buckets.samples) - 1
+    if not isinstance(length, jax.core.Tracer):
+        bucket = int(buckets.of(np.asarray(length), np.asarray(count)).max())
+    return {
+        "waveform": _rows(data["waveform"], data["start"][plan.index], length, buckets.samples[bucket]),
+        "length": length,
+        "words": _rows(data["words"], data["first_word"][plan.index], count, buckets.words[bucket]),
+        "word_count": count,
+        "label": data["label"][plan.index],
+        "index": plan.index,
+        "valid": plan.valid,
+    }
+
+
+def _rows(array: jax.Array, start: jax.Array, length: jax.Array, width: int) -> jax.Array:
+    """[B, width]: ``length`` entries of an array from ``start`` on, zeros after them."""
+    place = jnp.arange(width, dtype=jnp.int32)
+    inside = place < length[:, None]
+    return jnp.where(inside, jnp.asarray(array)[jnp.where(inside, start[:, None] + place, 0)], 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +307,7 @@ def make_experiment(
 
     Returns:
       An Experiment. ``init``'s member is ``{"part": i8[N], "lookup": i32[types], "drop": f32[types],
-      "example": i32[E], "learning_rate": f32[]}``; ``data`` is as `sejax.experiments.audio_text.batches` says.
+      "example": i32[E], "learning_rate": f32[]}``; ``data`` is as `sejax.experiments.audio_text.algorithm` says.
     """
     method = Method(network, settings, num_classes, batch_size, lengths)
     return Experiment(method.init, method.step, method.evaluate, method.conclude, method.refresh)

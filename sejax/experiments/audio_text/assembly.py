@@ -22,16 +22,12 @@ from sejax.data.waveforms.load import Waveforms, find_waveforms
 from sejax.data.word_vectors import WordVectors, read_word_vectors
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study, Transcribed
-from sejax.experiments.audio_text.algorithm import make_experiment
-from sejax.experiments.audio_text.batches import planned_source
-from sejax.experiments.audio_text.description import about, described
+from sejax.experiments.audio_text.algorithm import CRITERIA, KEEP, Settings, make_experiment, planned_source
 from sejax.experiments.audio_text.explanation import explain
 from sejax.experiments.audio_text.members import Split, choose_examples, make_members, split
 from sejax.experiments.audio_text.networks import EMBEDDING, Network
-from sejax.experiments.audio_text.recording import described_piece, pieces_of
 from sejax.experiments.audio_text.report import REPORT
-from sejax.experiments.audio_text.results import Summary
-from sejax.experiments.audio_text.state import CRITERIA, KEEP, Settings
+from sejax.experiments.audio_text.results import Summary, about, batches_in_words, described_piece, pieces_of
 from sejax.experiments.compared import compared
 from sejax.models.audio_text import FUSIONS, AudioText
 
@@ -58,7 +54,7 @@ def build(config, data_dir: Path) -> Assembly:
     if config.vectors:
         vectors = _vectors(config.vectors, word_types(speech.transcripts)[0])
     assembly = assemble(config, speech, vectors)
-    _say_once(described(assembly.about["data"]))
+    _say_once(batches_in_words(assembly.about["data"]))
     return assembly
 
 

@@ -1,18 +1,130 @@
-"""From a member's arrays to its entry in results.json."""
+"""A member's entry in results.json, what a run says of its speech, and a recording as a trained network takes it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from sejax.data.buckets import Pieces
+from sejax.data.buckets import Buckets, Pieces, cut, epoch_batches, padding, shapes
+from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.store.sets import RATE
-from sejax.data.text import word_times
+from sejax.data.streams import read_batch
+from sejax.data.text import tokens, word_times
 from sejax.data.waveforms.load import FULL_SCALE, Waveforms
+from sejax.data.word_vectors import coverage
 from sejax.experiments.audio_text.explanation import STRETCHES
+from sejax.experiments.audio_text.members import Split
 from sejax.experiments.audio_text.words import word_counts
 from sejax.experiments.classification import confusion_metrics
+
+_LEAST = {"samples": 8192, "words": 8}  # of a shape: lengths double from here, so that few are compiled
+
+
+class _One(NamedTuple):
+    """A set of one utterance, as `sejax.data.buckets.cut` takes it."""
+
+    offset: np.ndarray
+    utterance_ids: tuple[str, ...] = ("the recording",)
+
+
+def pieces_of(
+    waveform: np.ndarray, rate: int, *, text: str, types: tuple[str, ...], longest: int, most_words: int
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any], tuple[tuple[str, ...], ...]]:
+    """Pieces of a recording, cut as in training.
+
+    Args:
+      waveform: int16[T] at `rate` Hz. text: its transcript.
+      types: the words of the training corpus; others are given the number len(types).
+      longest, most_words: samples and words of a piece at most.
+
+    Returns:
+      start and end f64[N] in seconds, a batch of arrays [N, 1, ...] (waveform, length, words, word_count), and the
+      words of each piece.
+    """
+    words, number = tokens(text), {word: place for place, word in enumerate(types)}
+    ids = np.array([number.get(word, len(types)) for word in words], np.int32)
+    found = cut(_One(np.array([0, len(waveform)])), [ids], longest=longest, most_words=most_words)
+    rows = np.arange(len(found.length))
+    shape = Buckets((_room(found.length, "samples"),), (_room(found.word_count, "words"),))
+    batch = read_batch(waveform, found, shape, rows, np.ones(len(rows), bool))
+    values = {name: batch[name][:, None] for name in ("waveform", "length", "words", "word_count")}
+    said = [words[first:][:count] for first, count in zip(found.first_word, found.word_count, strict=True)]
+    return found.start / rate, (found.start + found.length) / rate, values, tuple(said)
+
+
+def described_piece(
+    batch: Mapping[str, np.ndarray], row: int, words: Sequence[str], explained: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    """A piece of `pieces_of` as drawings have an example: of a truth and of word times nothing is known."""
+    samples = batch["waveform"][row, 0, : batch["length"][row, 0]]
+    return {"label": None, "start": None, "end": None} | described(samples, words, explained)
+
+
+def _room(counts: np.ndarray, kind: str) -> int:
+    return 1 << (max(int(counts.max()), _LEAST[kind]) - 1).bit_length()
+
+
+def about(
+    config, speech: Waveforms, pieces: Pieces, buckets: Buckets, folds: Split, types, ids, vectors
+) -> dict[str, Any]:
+    """What the results file says about the data and the paper."""
+    labelled = speech.label >= 0
+    protocol = config.protocol
+    if protocol == "speaker" and len({speech.sessions[number] for number in speech.session[labelled]} - {""}) > 1:
+        protocol = "session"
+    first = folds.part[0][pieces.utterance] == TRAIN
+    bucket = np.where(first, buckets.of(pieces.length * first, pieces.word_count * first), 0)
+    batches = int(-(-first.sum() // config.batch_size))
+    epoch = epoch_batches(np.uint32(0), bucket, first, batch_size=config.batch_size, batches=batches)
+    covered = None
+    if vectors is not None:
+        counts = np.bincount(np.concatenate([np.zeros(0, np.int32), *ids]), minlength=len(types))
+        covered = {"file": Path(config.vectors).name, **coverage(vectors.found, counts)}
+    return {
+        "corpus": config.corpus,
+        "protocol": protocol,
+        "classes": list(speech.classes),
+        "unit": "utterance",
+        "paper": {},
+        "types": list(types),  # what prediction looks words up by
+        "data": {
+            "utterances": int(labelled.sum()),
+            "speakers": len({*speech.speaker[labelled].tolist()}),
+            "seconds": round(float(speech.seconds[labelled].sum()), 1),
+            "parts": {
+                name: (folds.part == kind).sum(1).tolist()
+                for name, kind in (("train", TRAIN), ("valid", VALIDATION), ("test", TEST))
+            },
+            "pieces": int((speech.label[pieces.utterance] >= 0).sum()),
+            "waveform_statistics": waveform_statistics(speech),
+            "types": len(types),
+            "words": int(sum(len(words) for words in ids)),
+            "without_words": int(sum(not len(ids[number]) for number in np.flatnonzero(labelled))),
+            "vocabulary": [one.size for one in folds.vocabularies],
+            "vectors": covered,
+            "shapes": [list(shape) for shape in shapes(pieces, buckets, *epoch)],
+            "padding": padding(pieces, buckets, *epoch),
+            "settings": speech.settings,
+        },
+    }
+
+
+def batches_in_words(data) -> str:
+    """The numbers of batches, words and word vectors that decide how long a run takes and what it can know."""
+    each = [f"{samples / RATE:.2f} s x {words} words ({batches})" for samples, words, batches in data["shapes"]]
+    lines = [
+        f"{len(each)} shapes of batches, each compiled once: {', '.join(each)}",
+        f"padding: {data['padding']['samples']:.1%} of samples, {data['padding']['words']:.1%} of words",
+        f"words: {data['words']} of {data['types']} types; vocabularies of {min(data['vocabulary'])} to "
+        f"{max(data['vocabulary'])} rows; {data['without_words']} utterances without words",
+    ]
+    if data["vectors"]:
+        found = data["vectors"]
+        lines.append(f"vectors of {found['file']}: {found['types']:.1%} of types, {found['words']:.1%} of words")
+    return "\n".join(lines)
+
 
 ENVELOPE = 10  # entries of a drawn waveform to each stretch
 _KEPT = ("loss", "accuracy", "uar")

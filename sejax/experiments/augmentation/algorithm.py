@@ -4,23 +4,192 @@ Softmax cross-entropy and Adam over a fixed number of updates. Members differ in
 dropout) and in the generator whose vectors they train on.
 """
 
+import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
 
-from sejax.core.experiment import Experiment, State
+from sejax.core.experiment import Experiment, Plan, Source, State
 from sejax.core.metrics import Confusion, Mean
 from sejax.core.rng import hashed_bits, stream
-from sejax.core.shuffle import seed_of
+from sejax.core.shuffle import seed_of, shuffled
 from sejax.data.folds import TEST, VALIDATION
-from sejax.experiments.augmentation.batches import CHANGED
-from sejax.experiments.augmentation.schedules import Schedule
-from sejax.experiments.scaling import Scaling
+from sejax.errors import InputError
+from sejax.experiments.feature_vectors import Scaling
 from sejax.models.feed_forward import FeedForward
+
+TRAININGS = ("real", "syn", "real+syn", "real+noise", "real+mixup")
+EVALUATIONS = ("within", "cross")
+
+
+class Schedule(NamedTuple):
+    """One classifier: two hidden layers and how it is trained.
+
+    Attributes:
+      hidden: units of the hidden layers.
+      batch_size: vectors to an update.
+      dropout: after each hidden layer.
+      learning_rate: Adam's.
+      updates: in all.
+    """
+
+    hidden: tuple[int, ...]
+    batch_size: int
+    dropout: float
+    learning_rate: float
+    updates: int
+
+    def __str__(self) -> str:
+        """In words: "hidden 100-100, batch 64, dropout 0.2, rate 1e-05, 4900 updates"."""
+        return (
+            f"hidden {'-'.join(map(str, self.hidden))}, batch {self.batch_size}, dropout {self.dropout:g}, rate "
+            f"{self.learning_rate:.3g}, {self.updates} updates"
+        )
+
+
+class _Published(NamedTuple):
+    units: int
+    batch_size: int
+    dropout: float
+    learning_rate: float
+    epochs: int
+
+
+# Section 4.3. Section 4.4 names what differs for the two trainings with synthetic vectors, and no batch size.
+_REAL = _Published(100, 64, 0.2, 1e-5, 70)
+PUBLISHED = {
+    "within": {
+        "real": _REAL,
+        "syn": _Published(200, 256, 0.5, 1e-5, 5),
+        "real+syn": _Published(1000, 256, 0.5, 5e-6, 30),
+    },
+    "cross": {
+        "real": _REAL,
+        "syn": _Published(200, 256, 0.8, 1e-5, 20),
+        "real+syn": _Published(200, 256, 0.8, 1e-5, 20),
+    },
+}
+# What the paper trained on: IEMOCAP's 5531 vectors (four fifths of them within the corpus), TED-LIUM's 92,973 in each
+# of four emotions.
+_REAL_VECTORS = {"within": 5531 * 4 // 5, "cross": 5531}
+_SYNTHETIC_VECTORS = 4 * 92973
+
+
+def schedule(training: str, evaluation: str, *, vectors: int, updates: int = 0) -> Schedule:
+    """How one classifier is trained; those with noise and mixup as those with synthetic vectors.
+
+    Args:
+      training: one of `TRAININGS`. evaluation: one of `EVALUATIONS`.
+      vectors: training vectors at hand.
+      updates: 0: the paper's epochs over the vectors at hand. Otherwise so many updates, the rate chosen such that
+        updates x rate is what it was on the paper's data: Adam's steps have about the size of its rate, so this is
+        how far a weight can go, and a small corpus gets as far as a large one.
+
+    Raises:
+      InputError: an unknown training or evaluation.
+    """
+    if training not in TRAININGS:
+        raise InputError(f"config: trainings={training!r}; choose of {', '.join(TRAININGS)}")
+    if evaluation not in EVALUATIONS:
+        raise InputError(f"config: evaluation={evaluation!r}; choose one of {', '.join(EVALUATIONS)}")
+    published = PUBLISHED[evaluation]["real+syn" if training.startswith("real+") else training]
+    fixed = ((published.units,) * 2, published.batch_size, published.dropout)
+    if not updates:
+        per_epoch = math.ceil(vectors / published.batch_size)
+        return Schedule(*fixed, published.learning_rate, published.epochs * per_epoch)
+    rate = published.learning_rate * published_updates(training, evaluation) / updates
+    return Schedule(*fixed, rate, updates)
+
+
+def published_updates(training: str, evaluation: str) -> int:
+    """The updates that the paper's epochs make on the paper's data."""
+    kind = "real+syn" if training.startswith("real+") else training
+    published = PUBLISHED[evaluation][kind]
+    vectors = _REAL_VECTORS[evaluation] * (kind != "syn") + _SYNTHETIC_VECTORS * (kind != "real")
+    return published.epochs * math.ceil(vectors / published.batch_size)
+
+
+ITSELF, CHANGED = 0, 1  # what is done to a vector of a batch
+
+
+class MixedState(Protocol):
+    """What the plan of an update is made from. C classes.
+
+    Attributes:
+      seed: u32[], of the order.
+      rows: i32[L], the real training rows; count: i32[], how many of them are trained on as they are.
+      class_rows: i32[C, L]; class_count: i32[C], the same by class: what is changed by noise or mixup.
+      start: i32[], first synthetic row; made: i32[], how many synthetic (or changed) vectors there are.
+      epoch_start: i32[], updates done when the engine's current epoch began.
+    """
+
+    seed: jax.Array
+    rows: jax.Array
+    count: jax.Array
+    class_rows: jax.Array
+    class_count: jax.Array
+    start: jax.Array
+    made: jax.Array
+    epoch_start: jax.Array
+
+
+def training_source(batch_size: int, *, changed: bool) -> Source:
+    """Shuffled passes over real and made vectors together, without padding.
+
+    ``changed``: the made vectors are real ones changed by noise or mixup, as many of each class; each pass draws them,
+    and for mixup their partners, anew.
+    """
+
+    def plan_at(state: MixedState, position):
+        place = (state.epoch_start + position) * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
+        number = shuffled(state.seed, place, state.count + state.made)
+        is_real = number < state.count
+        real = state.rows[jnp.minimum(number, jnp.maximum(state.count - 1, 0))]
+        if not changed:
+            index = jnp.where(is_real, real, state.start + number - state.count)
+            return Plan({"row": index, "partner": index, "kind": jnp.where(is_real, ITSELF, CHANGED)}, place >= 0)
+        own, partner = _drawn(state, place, number - state.count)
+        index = {
+            "row": jnp.where(is_real, real, own),
+            "partner": jnp.where(is_real, real, partner),
+            "kind": jnp.where(is_real, ITSELF, CHANGED),
+        }
+        return Plan(index, place >= 0)
+
+    return Source(plan_at, _gather)
+
+
+def _drawn(state: MixedState, place, number):
+    """Real rows for the made vectors ``number`` i32[B]: one of each vector's class, and one of any class."""
+    classes = state.class_count.shape[0]
+    label = jnp.maximum(number, 0) % classes
+    bits = hashed_bits(state.seed + jnp.uint32(place[0]), (2, *place.shape))
+    within = (bits[0] % state.class_count[label].astype(jnp.uint32)).astype(jnp.int32)
+    anywhere = (bits[1] % jnp.maximum(state.count, 1).astype(jnp.uint32)).astype(jnp.int32)
+    return state.class_rows[label, within], state.rows[anywhere]
+
+
+def _gather(data, plan: Plan):
+    """Vectors f32[B, F] with their partners, labels i32[B] of both, and what is done to each."""
+    row, partner = plan.index["row"], plan.index["partner"]
+    return {
+        "vectors": data["vectors"][row],
+        "partner": data["vectors"][partner],
+        "label": data["label"][row],
+        "partner_label": data["label"][partner],
+        "kind": plan.index["kind"],
+    }
+
+
+def gather_test(data, plan: Plan):
+    """Test vectors f32[B, F] of an evaluation with their labels, and which rows count."""
+    found = {"vectors": data["test"][plan.index], "label": data["test_label"][plan.index]}
+    return found | {"index": plan.index, "valid": plan.valid}
+
 
 CHANGES = ("noise", "mixup")
 
@@ -198,7 +367,7 @@ def make_experiment(settings: Settings) -> Experiment:
 
     Returns:
       An Experiment. ``init``'s member is made by `sejax.experiments.augmentation.members`; ``data`` as in
-      `sejax.experiments.augmentation.batches`.
+      `sejax.experiments.augmentation.algorithm`.
     """
     method = Method(settings)
     return Experiment(method.init, method.step, method.evaluate, method.conclude, method.refresh)

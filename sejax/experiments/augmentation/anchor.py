@@ -7,7 +7,7 @@ import numpy as np
 
 from sejax.core import metrics
 from sejax.errors import InputError
-from sejax.experiments.scaling import Scaling
+from sejax.experiments.feature_vectors import Scaling
 
 C = 1e-3
 

@@ -1,6 +1,7 @@
 """From a config, prepared vectors and a synthetic set to one Assembly for each training."""
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,18 @@ from sejax.data.vectors.synthetic import load as load_synthetic
 from sejax.engine.ensemble import stack_members
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study
-from sejax.experiments.augmentation.algorithm import CHANGES, Settings, make_experiment, make_network
+from sejax.experiments.augmentation.algorithm import (
+    CHANGES,
+    TRAININGS,
+    Schedule,
+    Settings,
+    gather_test,
+    make_experiment,
+    make_network,
+    schedule,
+    training_source,
+)
 from sejax.experiments.augmentation.anchor import anchor
-from sejax.experiments.augmentation.batches import gather_test, training_source
 from sejax.experiments.augmentation.members import (
     Made,
     Split,
@@ -31,11 +41,24 @@ from sejax.experiments.augmentation.members import (
     within_splits,
 )
 from sejax.experiments.augmentation.report import REPORT
-from sejax.experiments.augmentation.results import summarise
-from sejax.experiments.augmentation.schedules import TRAININGS, Schedule, schedule
-from sejax.experiments.classification import whole_source
-from sejax.experiments.scaling import Scaling
-from sejax.experiments.vector_folds import NORMALISATIONS
+from sejax.experiments.classification import confusion_metrics, whole_source
+from sejax.experiments.feature_vectors import NORMALISATIONS, Scaling
+
+
+def summarise(history: Sequence[Mapping[str, float]], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """UAR, macro-F1 and accuracy of the test part, and of the development part where there is one."""
+    confusions = {name: np.asarray(records[-1][f"confusion/{name}"], np.float32) for name in ("test", "valid")}
+    confusions = {name: counts for name, counts in confusions.items() if counts.any()}
+    figures: dict[str, float] = {}
+    for name, counts in confusions.items():
+        figures |= confusion_metrics(counts, f"{name}/")
+    kept = ("iteration", "epoch", "train/loss", "train/accuracy", "train/uar")
+    return {
+        "metrics": figures,
+        "confusion": {name: counts.astype(int).tolist() for name, counts in confusions.items()},
+        "history": [{name: row[name] for name in kept} for row in history],
+    }
+
 
 EVALUATION_BATCH = 1024
 EXTRA = 1000  # vectors changed by noise or mixup for each emotion, where there is no synthetic set to equal

@@ -14,8 +14,7 @@ from sejax.data.vectors.load import Vectors
 from sejax.data.vectors.synthetic import SyntheticVectors
 from sejax.errors import InputError
 from sejax.experiments.augmentation.anchor import Problem
-from sejax.experiments.scaling import Scaling, fit_z_norm
-from sejax.experiments.vector_folds import WHOLE, rows_by_class, target_folds
+from sejax.experiments.feature_vectors import WHOLE, Scaling, fit_z_norm, rows_by_class, target_folds
 
 
 class Split(NamedTuple):

@@ -10,18 +10,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from flax import struct
 
 from sejax.core.experiment import Experiment
 from sejax.core.metrics import Scatter, Sum
 from sejax.core.rng import member_key, root_key, stream
-from sejax.experiments.cyclegan.comparison import compare
-from sejax.experiments.cyclegan.losses import (
-    adversarial_loss,
-    classification_loss,
-    cycle_loss,
-    discriminator_loss,
-)
 from sejax.experiments.cyclegan.networks import (
     DOMAINS,
     Networks,
@@ -31,6 +25,7 @@ from sejax.experiments.cyclegan.networks import (
     first_weights,
     translate,
 )
+from sejax.experiments.cyclegan.results import compare
 from sejax.experiments.cyclegan.stage import (
     Schedule,
     StageState,
@@ -45,6 +40,34 @@ from sejax.experiments.cyclegan.stage import (
     rate_at,
     scaled,
 )
+
+
+def adversarial_loss(logits: jax.Array, label: float = 1.0) -> jax.Array:
+    """Mean cross-entropy f32[] of discriminator logits [B, 1] against ``label``, the wished probability of "real".
+
+    Equation 1 with the non-saturating form for generators, who want the label 1 for what they made: it has the same
+    fixed point, and a gradient when the discriminator is sure.
+    """
+    return jnp.mean(jax.nn.softplus(logits) - label * logits)
+
+
+def discriminator_loss(real: jax.Array, fake: jax.Array, *, real_label: float = 0.9) -> jax.Array:
+    """Equation 1, negated, with one-sided label smoothing: real vectors want ``real_label``, made ones 0.
+
+    Logits [B, 1] each; f32[].
+    """
+    return adversarial_loss(real, real_label) + adversarial_loss(fake, 0.0)
+
+
+def cycle_loss(reconstructed: jax.Array, original: jax.Array) -> jax.Array:
+    """One half of equation 3: the mean squared error f32[] over batch and features of vectors [B, F]."""
+    return jnp.mean(jnp.square(reconstructed - original))
+
+
+def classification_loss(logits: jax.Array, label: jax.Array) -> jax.Array:
+    """Equation 4 for one emotion: mean softmax cross-entropy f32[] of logits [B, C] and its label i32[]."""
+    labels = jnp.broadcast_to(label, logits.shape[:1])
+    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, labels))
 
 
 class Settings(NamedTuple):
@@ -76,7 +99,7 @@ class CycleGANState(StageState):
       classifier: the domain classifier's parameters.
       lambda_cycle, lambda_cls: f32[], weights of the losses (equation 5).
       discriminator_speed: f32[], the discriminators' learning rate as a multiple of the generators'.
-      reference: what synthetic vectors are compared with, see `sejax.experiments.cyclegan.comparison`.
+      reference: what synthetic vectors are compared with, see `sejax.experiments.cyclegan.results`.
     """
 
     discriminators: Any

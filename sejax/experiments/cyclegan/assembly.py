@@ -19,15 +19,13 @@ from sejax.errors import InputError
 from sejax.experiments import Study
 from sejax.experiments.classification import whole_source
 from sejax.experiments.cyclegan.algorithm import Settings, make_experiment
-from sejax.experiments.cyclegan.batches import gather_source, pair_source
 from sejax.experiments.cyclegan.members import fold_arrays, reference_arrays, sample_rows
 from sejax.experiments.cyclegan.networks import Networks, make_networks
 from sejax.experiments.cyclegan.pretraining import make_pretraining
 from sejax.experiments.cyclegan.report import REPORT
 from sejax.experiments.cyclegan.results import figure_columns, summarise, summarise_pretraining
-from sejax.experiments.cyclegan.stage import Schedule
-from sejax.experiments.scaling import Scaling
-from sejax.experiments.vector_folds import Fold, target_folds
+from sejax.experiments.cyclegan.stage import Schedule, gather_source, pair_source
+from sejax.experiments.feature_vectors import Fold, Scaling, target_folds
 
 PRETRAINING = "pretraining"
 STAGES = (PRETRAINING, "gan")

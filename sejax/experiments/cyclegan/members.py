@@ -12,8 +12,7 @@ import numpy as np
 from sejax.data.folds import TEST, TRAIN
 from sejax.data.vectors.load import Vectors
 from sejax.errors import InputError
-from sejax.experiments.scaling import Scaling, fit_min_max, moments
-from sejax.experiments.vector_folds import Fold, rows_by_class
+from sejax.experiments.feature_vectors import Fold, Scaling, fit_min_max, moments, rows_by_class
 
 
 def fold_arrays(fold: Fold, source: np.ndarray, target: Vectors, *, rows: int) -> dict[str, np.ndarray]:
@@ -47,7 +46,7 @@ def sample_rows(count: int, sample: int, seed: int) -> np.ndarray:
 def reference_arrays(
     fold: Fold, source: np.ndarray, target: Vectors, scaling: Scaling, *, sample: int, seed: int
 ) -> dict[str, Any]:
-    """What a fold's synthetic vectors are compared with, see `sejax.experiments.cyclegan.comparison`.
+    """What a fold's synthetic vectors are compared with, see `sejax.experiments.cyclegan.results`.
 
     Args:
       fold, source, target: as for `fold_arrays`, whose scaling is ``scaling``.

@@ -15,7 +15,7 @@ from sejax.core.experiment import Experiment
 from sejax.core.metrics import Mean
 from sejax.core.rng import stream
 from sejax.errors import InputError
-from sejax.experiments.cyclegan.losses import cycle_loss
+from sejax.experiments.cyclegan.algorithm import cycle_loss
 from sejax.experiments.cyclegan.networks import DOMAINS, Networks, dropout_seeds, first_pairs, translate
 from sejax.experiments.cyclegan.stage import (
     Schedule,
@@ -133,7 +133,7 @@ def make_pretraining(
 
     Returns:
       An Experiment. ``init``'s member is ``{"rows": i32[E, L], "count": i32[E], "shift", "scale": f32[F],
-      "draw": i32[], "learning_rate": f32[]}``; ``data`` as in `sejax.experiments.cyclegan.batches`.
+      "draw": i32[], "learning_rate": f32[]}``; ``data`` as in `sejax.experiments.cyclegan.stage`.
     """
     if objective not in OBJECTIVES:
         raise InputError(f"config: pretraining.objective={objective!r}; choose one of {', '.join(OBJECTIVES)}")

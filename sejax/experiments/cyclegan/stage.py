@@ -1,16 +1,79 @@
-"""What the two stages share: their schedule, the fields of their state, and how unhealthy CycleGANs are left alone."""
+"""What the two stages share: schedule, state, which vectors an update sees, how unhealthy CycleGANs are left alone."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
 
-from sejax.core.experiment import PyTree, State
+from sejax.core.experiment import Plan, PyTree, Source, State
 from sejax.core.metrics import Mean
-from sejax.experiments.cyclegan.batches import order_seeds
-from sejax.experiments.scaling import Scaling
+from sejax.core.rng import member_key, root_key, stream
+from sejax.core.shuffle import seed_of, shuffled
+from sejax.experiments.feature_vectors import Scaling
+
+
+class PairedState(Protocol):
+    """What the plan of an update is made from.
+
+    Attributes:
+      seeds: u32[E, 2], of the orders of source and target.
+      rows: i32[E, L], each emotion's training rows of the target; count: i32[E], how many of them there are.
+      epoch_start: i32[], updates of this stage done when the engine's current epoch began.
+    """
+
+    seeds: jax.Array
+    rows: jax.Array
+    count: jax.Array
+    epoch_start: jax.Array
+
+
+def order_seeds(draw: jax.Array, emotions: int) -> jax.Array:
+    """Seeds u32[E, 2] of the source's and the target's order of each emotion.
+
+    Members of one draw i32[] (fold and seed) read the same vectors, whatever their weights of the losses.
+    """
+    key = member_key(root_key(0), draw)
+
+    def draw(emotion):
+        return jnp.stack([seed_of(stream(key, f"{domain} order", emotion)) for domain in ("source", "target")])
+
+    return jax.vmap(draw)(jnp.arange(emotions))
+
+
+def gather(data, plan: Plan):
+    """``{"source": f32[B, E, F], "target": f32[B, E, F]}`` of a plan's rows i32[B, E] each."""
+    return {domain: data[domain][plan.index[domain]] for domain in ("source", "target")}
+
+
+def pair_source(batch_size: int, sources: int, *, stream_batches=None) -> Source:
+    """Training batches: B rows of the source and B of each emotion's target, from shuffled passes over either.
+
+    A pass holds every row once and goes on within a batch where the last one ends, so no batch is padded.
+
+    Args:
+      batch_size: B.
+      sources: S, rows of the source.
+      stream_batches: reads plans' rows from disk instead, see `sejax.data.streams`.
+    """
+
+    def plan_at(state: PairedState, position):
+        place = (state.epoch_start + position) * batch_size + jnp.arange(batch_size, dtype=jnp.int32)[:, None]  # [B, 1]
+        target = shuffled(state.seeds[:, 1], place, state.count)  # [B, E]
+        emotion = jnp.arange(state.rows.shape[0])
+        index = {
+            "source": shuffled(state.seeds[:, 0], place, jnp.int32(sources)),
+            "target": state.rows[emotion, target],
+        }
+        return Plan(index, jnp.ones((batch_size,), bool))
+
+    return Source(plan_at, gather, stream=stream_batches)
+
+
+def gather_source(data, plan: Plan):
+    """Source vectors f32[B, F] of an evaluation, with the places of those that are compared, and which rows count."""
+    return {"source": data["source"][plan.index], "slot": data["slot"][plan.index], "valid": plan.valid}
 
 
 class Schedule(NamedTuple):
@@ -45,7 +108,7 @@ class StageState(State):
       generators: ``{"target", "source"}`` parameters, stacked [E, ...].
       optimizer: Adam's moments.
       alive: bool[E], False for a CycleGAN that was not finite; stopped_at: i32[E], the update that found it, or -1.
-      seeds, rows, count, epoch_start: see `sejax.experiments.cyclegan.batches.PairedState`.
+      seeds, rows, count, epoch_start: see `sejax.experiments.cyclegan.stage.PairedState`.
       epoch_updates: i32[], updates to an epoch of the paper.
       learning_rate: f32[].
       scaling: min-max of source and target, f32[F] each.

@@ -22,7 +22,7 @@ from sejax.engine.run import trained_states
 from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
 from sejax.experiments.cyclegan.results import FIGURES
-from sejax.experiments.scaling import Scaling
+from sejax.experiments.feature_vectors import Scaling
 from sejax.models.feed_forward import generator
 
 AT_ONCE = 4096  # source vectors

@@ -8,7 +8,6 @@ fold and seed.
 import numpy as np
 
 from sejax.core.results import field_value, is_finite, spread
-from sejax.data.rating_points import POINT_NAMES
 from sejax.experiments.dcgan import figures
 from sejax.experiments.dcgan import published as paper
 from sejax.experiments.dcgan.figures import collapsed, nearest, over_training, read_gallery
@@ -22,6 +21,11 @@ from sejax.report.score_tables import BEST_NOTE, OVER, Column, single, written
 from sejax.report.tables import Table, percent, signed
 from sejax.report.terms import MISSING, joined, protocol_notes, setting, where, who
 
+# What the five points of a rating are called, lowest first.
+POINT_NAMES = {
+    "valence": ("very negative", "negative", "neutral", "positive", "very positive"),
+    "activation": ("very low", "low", "medium", "high", "very high"),
+}
 POOLS = ((0, 1), (2,), (3, 4))  # the classes that are one of three
 CHANCE = {"uar": 0.2, "uar_3": 1 / 3, "pearson": 0.0}
 POOLED_NOTE = (

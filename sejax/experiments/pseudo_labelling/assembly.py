@@ -1,6 +1,6 @@
 """From a config and prepared spectrograms to an Assembly that the engine can run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -22,15 +22,44 @@ from sejax.data.streams import stream_batches
 from sejax.engine.backend import streamed
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study
-from sejax.experiments.classification import train_source, valid_source, whole_batches, whole_source
+from sejax.experiments.classification import (
+    PARTS,
+    confusion_metrics,
+    train_source,
+    valid_source,
+    whole_batches,
+    whole_source,
+)
 from sejax.experiments.images import example_images, image_settings, load_weights
 from sejax.experiments.pseudo_labelling.algorithm import Settings, make_experiment
 from sejax.experiments.pseudo_labelling.networks import Network, classifier_network, image_network, linear_head
 from sejax.experiments.pseudo_labelling.published import published
 from sejax.experiments.pseudo_labelling.report import REPORT
-from sejax.experiments.pseudo_labelling.results import summarise
 from sejax.models import LAST_LAYER
 from sejax.models.classifier import adaptive_average_pool
+
+COUNTS = ("labelled", "unlabelled", "confident", "confident_correct", "unlabelled_correct", "epochs", "best_epoch")
+
+
+def summarise(history: Sequence[Mapping[str, float]], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Figures of every iteration, by image (block) and by utterance; the last iteration's without prefix."""
+    figures: dict[str, float] = {}
+    iterations = []
+    for number, record in enumerate(records, start=1):
+        confusions = {part: np.asarray(record[f"confusion/{part}"]) for part in PARTS}
+        for part, confusion in confusions.items():
+            figures |= confusion_metrics(confusion, f"iteration_{number}/{part}/")
+        iterations.append(
+            {"iteration": number}
+            | {name: int(record[name]) for name in COUNTS}
+            | {"confusion": {part: confusion.astype(int).tolist() for part, confusion in confusions.items()}}
+        )
+    last = iterations[-1]["confusion"]
+    for part in PARTS:
+        figures |= confusion_metrics(np.asarray(last[part], np.float32), f"{part}/")
+    rows = [{name.removeprefix("train/") if "rate" in name else name: row[name] for name in row} for row in history]
+    return {"metrics": figures, "history": rows, "iterations": iterations, "confusion": last}
+
 
 EVALUATION_BATCH = {"head": 1024, "classifier": 256, "all": 64}
 

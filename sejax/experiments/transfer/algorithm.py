@@ -4,20 +4,86 @@ Categorical cross-entropy and Adadelta over a fixed number of epochs, on class-b
 in which images train, validate and test, in the head's first weights, and in the learning rate.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
 
-from sejax.core.experiment import Experiment, State
+from sejax.audio.image import ImageSettings, render
+from sejax.core.experiment import Experiment, PyTree, State
 from sejax.core.metrics import Confusion, Mean, Scatter
 from sejax.core.rng import permutation_order, root_key, stream
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.experiments.classification import rows_of, test_confusions
-from sejax.experiments.transfer.networks import Network
+from sejax.models import freezing
+from sejax.models.classifier import MaxPoolHead
+
+
+class Network(NamedTuple):
+    """Pure functions of a trainable network.
+
+    Attributes:
+      init: ``init(key, pretrained, inputs [I, ...]) -> (params, statistics)``: the pre-trained trunk, a fresh head;
+        of the inputs only the shape matters.
+      apply: ``apply(params, statistics, inputs [B, ...], train) -> (logits f32[B, C], statistics)``.
+      trains: ``trains(params) -> pytree of bool``, False where a parameter stays as it is.
+    """
+
+    init: Callable[[jax.Array, PyTree, jax.Array], tuple[PyTree, PyTree]]
+    apply: Callable[[PyTree, PyTree, jax.Array, bool], tuple[jax.Array, PyTree]]
+    trains: Callable[[PyTree], PyTree]
+
+
+def head_network(num_classes: int, *, hidden: int) -> Network:
+    """The head alone, on pooled features [B, D] of a frozen trunk."""
+    head = MaxPoolHead(num_classes, hidden=hidden)
+
+    def init(key, pretrained, inputs):
+        del pretrained
+        return {"head": head.init(key, jnp.zeros((1, inputs.shape[1])))["params"]}, {}
+
+    def apply(params, statistics, inputs, train):
+        del train
+        return head.apply({"params": params["head"]}, inputs), statistics
+
+    return Network(init, apply, lambda params: jax.tree.map(lambda _: True, params))
+
+
+def image_network(model: nn.Module, num_classes: int, *, hidden: int, image: ImageSettings) -> Network:
+    """The whole network on spectrograms [B, bands, frames] in dB; images are rendered on the device.
+
+    ``model.frozen`` names the layers of the trunk that stay as they are.
+    """
+    head = MaxPoolHead(num_classes, hidden=hidden)
+
+    def features(trunk, images, train):
+        return model.apply(trunk, images, train=train, method="features", mutable=["batch_stats"] if train else False)
+
+    def init(key, pretrained, inputs):
+        del inputs
+        width = jax.eval_shape(lambda v: features(v, jnp.zeros((1, *image.size, 3)), False), pretrained).shape[-1]
+        fresh = head.init(key, jnp.zeros((1, width)))["params"]
+        return {"trunk": pretrained["params"], "head": fresh}, pretrained.get("batch_stats", {})
+
+    def apply(params, statistics, inputs, train):
+        trunk = {"params": params["trunk"], "batch_stats": statistics}
+        found = features(trunk, render(inputs, image), train)
+        if train:
+            found, changed = found
+            statistics = changed.get("batch_stats", statistics)
+        return head.apply({"params": params["head"]}, found).astype(jnp.float32), statistics
+
+    def trains(params) -> dict[str, Any]:
+        trunk = freezing.trainable(params["trunk"], model.frozen)
+        return {"trunk": trunk, "head": jax.tree.map(lambda _: True, params["head"])}
+
+    return Network(init, apply, trains)
+
 
 LOSSES = ("logits", "clipped")
 _CLIP = 1e-7  # Keras's epsilon: no loss above -log(1e-7) = 16.1
@@ -178,7 +244,7 @@ def make_experiment(network: Network, settings: Settings, *, order_length: int, 
     """The comparison with one network.
 
     Args:
-      network: see `sejax.experiments.transfer.networks`.
+      network: see `sejax.experiments.transfer.algorithm`.
       settings: the method's numbers.
       order_length: L, the training images rounded up to whole batches.
       valid_length: V, at least the validation images.

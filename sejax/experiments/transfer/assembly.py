@@ -1,6 +1,6 @@
 """From a config and prepared chunks to one Assembly for each network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,41 @@ from sejax.data.streams import stream_batches
 from sejax.engine.backend import streamed
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study
-from sejax.experiments.classification import train_source, valid_source, whole_batches, whole_source
+from sejax.experiments.classification import (
+    PARTS,
+    confusion_metrics,
+    train_source,
+    valid_source,
+    whole_batches,
+    whole_source,
+)
 from sejax.experiments.compared import compared
 from sejax.experiments.images import describe_weights, example_images, find_weights, image_settings, load_weights
-from sejax.experiments.transfer.algorithm import LOSSES, Settings, make_experiment
-from sejax.experiments.transfer.networks import Network, head_network, image_network
+from sejax.experiments.transfer.algorithm import LOSSES, Network, Settings, head_network, image_network, make_experiment
 from sejax.experiments.transfer.report import REPORT
-from sejax.experiments.transfer.results import summarise
 from sejax.experiments.transfer.split import balanced_split, class_mapping, only
+
+CURVES = ("train/accuracy", "train/loss", "valid/accuracy", "valid/loss")
+
+
+def summarise(history: Sequence[Mapping[str, float]], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The last epoch's accuracies and losses, as the paper's Table II, and the test part by chunk and by utterance.
+
+    ``train/`` is the mean over an epoch's batches as they were trained on, which is how Keras reports it.
+    """
+    confusions = {part: np.asarray(records[-1][f"confusion/{part}"], np.float32) for part in (*PARTS, "valid")}
+    figures: dict[str, float] = {}
+    for part in PARTS:
+        figures |= confusion_metrics(confusions[part], f"{part}/")
+    if history:
+        figures = {name: history[-1][name] for name in CURVES} | figures
+    kept = ("iteration", "epoch", *CURVES)
+    return {
+        "metrics": figures,
+        "history": [{name: row[name] for name in kept} for row in history],
+        "confusion": {part: counts.astype(int).tolist() for part, counts in confusions.items()},
+    }
+
 
 EVALUATION_BATCH = {"head": 1024, "all": 50}
 
@@ -133,7 +160,7 @@ def make_members(config, chunks: Spectrograms) -> tuple[tuple[dict[str, Any], ..
 
 
 def trained_network(config, num_classes: int) -> Network:
-    """What a config trains, see `sejax.experiments.transfer.networks`."""
+    """What a config trains, see `sejax.experiments.transfer.algorithm`."""
     if config.trainable == "head":
         return head_network(num_classes, hidden=config.hidden)
     return image_network(_trunk(config), num_classes, hidden=config.hidden, image=_image(config))

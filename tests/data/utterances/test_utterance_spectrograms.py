@@ -16,7 +16,7 @@ import toy_speech
 
 from sejax.audio.spectrogram import spectrogram
 from sejax.audio.voice_activity import voiced_frames
-from sejax.corpora.utterance import Utterance, Word
+from sejax.corpora.corpus import Utterance, Word
 from sejax.data.utterances import frames as frames_module
 from sejax.data.utterances.frames import frame_batches, frames
 from sejax.data.utterances.load import UtteranceSettings, UtteranceSpectrograms, find_utterance_spectrograms

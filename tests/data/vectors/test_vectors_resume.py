@@ -14,8 +14,8 @@ import speech_like
 from kills import Preparation
 
 from sejax.audio.opensmile import SIZE, Extractor
+from sejax.corpora.corpus import Utterance
 from sejax.corpora.problems import Problem
-from sejax.corpora.utterance import Utterance
 from sejax.data.store import writing
 from sejax.data.store.writing import UtteranceRow
 from sejax.data.vectors import extraction, prepare
@@ -96,7 +96,7 @@ def test_the_progress_goes_on_where_it_was_and_ends_at_the_whole(tmp_path, opens
 ORPHANS = """
 import multiprocessing, sys
 import numpy as np
-from sejax.corpora.utterance import Utterance
+from sejax.corpora.corpus import Utterance
 from sejax.data.vectors.extraction import extract
 
 def utterances():

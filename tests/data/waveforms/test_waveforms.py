@@ -15,8 +15,8 @@ import toy_dialogue
 from kills import Preparation, contents, interrupted
 
 from sejax import corpora
-from sejax.corpora import groups
-from sejax.corpora.utterance import Word
+from sejax.corpora import shards
+from sejax.corpora.corpus import Word
 from sejax.data.folds import make_folds
 from sejax.data.store import writing
 from sejax.data.waveforms import prepare
@@ -197,11 +197,11 @@ def test_a_folder_without_samples_is_no_set(tmp_path):
 
 PREPARATION = Preparation(
     setup="""
-from sejax.corpora import groups
+from sejax.corpora import shards
 from sejax.data.store import writing
 from sejax.data.waveforms import prepare
 
-groups.LEAST = 2.0
+shards.LEAST = 2.0
 """,
     places="""
     "utterance": (prepare, "words_inside"),
@@ -228,7 +228,7 @@ def prepare_partial(source, data):
 
 @pytest.fixture
 def small_groups(monkeypatch):
-    monkeypatch.setattr(groups, "LEAST", 2.0)
+    monkeypatch.setattr(shards, "LEAST", 2.0)
 
 
 @pytest.mark.slow
