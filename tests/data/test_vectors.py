@@ -17,7 +17,7 @@ from sejax.data import catalogue, features, folds, vectors
 from sejax.data.prepare_vectors import prepare_vectors
 from sejax.errors import InputError
 
-pytest.importorskip("opensmile")
+pytestmark = pytest.mark.usefixtures("opensmile_installed")
 ROOT = Path(__file__).resolve().parents[2]
 LENGTHS = (0.9, 0.7, 1.1, 0.6, 0.8)
 
