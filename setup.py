@@ -6,7 +6,8 @@ from setuptools import find_packages, setup
 
 # The pure functions need the first four alone; the rest is the training loop's.
 CORE = ["jax>=0.10.2", "flax>=0.12", "optax>=0.2.8", "numpy>=2.0"]
-CORE += ["orbax-checkpoint>=0.11", "ml-collections>=1.0", "absl-py>=2.0", "tensorboardX>=2.6", "tqdm>=4.66"]
+# Orbax 1.0 puts another interface into the place of the one that checkpoints are written with here.
+CORE += ["orbax-checkpoint>=0.11,<1", "ml-collections>=1.0", "absl-py>=2.0", "tensorboardX>=2.6", "tqdm>=4.66"]
 EXTRAS = {
     # Original audio files to prepared features, and the host-side pipelines.
     "data": [

@@ -1,5 +1,6 @@
 """Fixtures shared by every test: where real speech lies, if it is there at all; programs compiled once a session."""
 
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -47,6 +48,13 @@ def quickly_compiled():
     yield
     jax.config.update("jax_disable_most_optimizations", False)
     jax.clear_caches()
+
+
+@pytest.fixture(scope="session")
+def opensmile_installed():
+    """Skips where openSMILE is not installed, without importing its package: loaded after TensorFlow it is broken."""
+    if not importlib.util.find_spec("opensmile"):
+        pytest.skip("the package opensmile is not installed")
 
 
 def _speech_folder() -> Path:

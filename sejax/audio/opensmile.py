@@ -12,6 +12,7 @@ import importlib.metadata
 import importlib.util
 import os
 import re
+import shutil
 import tempfile
 import weakref
 from pathlib import Path
@@ -53,7 +54,7 @@ class Extractor:
     """
 
     def __init__(self, features: str):
-        """Raises InputError for an unknown set, or where the installed package has not the configuration expected."""
+        """Raises InputError for an unknown set, or a package that is not as expected or cannot be loaded."""
         check_features(features)
         self.features = features
         self._library = _library()
@@ -167,14 +168,49 @@ def _installed(*parts: str) -> Path:
 
 @functools.cache
 def _library():
-    """The package's module that speaks with libSMILEapi, by itself: the package's own import brings pandas along."""
-    spec = importlib.util.spec_from_file_location("opensmile_core_lib", _installed("core", "lib.py"))
-    # Loaded after TensorFlow it would use TensorFlow's functions of the same names, and corrupt memory. Whoever loads
-    # it again gets what is loaded here, which looks for its own functions first.
+    """The package's module that speaks with libSMILEapi, by itself: the package's own import brings pandas along.
+
+    TensorFlow exports a Fourier transform under openSMILE's names (`rdft` and its parts), in double precision. Loaded
+    after it in the usual way, as the package does, openSMILE calls that one: it writes beyond its arrays, and where
+    this does not end the process 300 features or more are not finite and nearly all of the others are wrong.
+    """
+    core = _installed("core", "lib.py").parent
+    if not hasattr(os, "RTLD_DEEPBIND"):  # macOS and Windows keep the names of libraries apart
+        return _module(core)
+    if not any(map(_is_loaded, core.glob("bin/*/libSMILEapi.so"))):
+        return _module(core)
+    # Whose functions a library calls is settled when it is loaded: another has loaded this one, so we need our own.
+    try:
+        with tempfile.TemporaryDirectory(prefix="sejax-opensmile-") as folder:  # what is loaded needs its file no more
+            copy = shutil.copytree(core, Path(folder, "core"), ignore=shutil.ignore_patterns("config", "__pycache__"))
+            return _module(copy)
+    except OSError as error:
+        raise InputError(
+            f"opensmile {version()}: its library is in this process already, and a copy cannot be loaded from"
+            f" {tempfile.gettempdir()} ({error}); set TMPDIR to a folder that programs may run from, or make the first"
+            " Extractor before the package opensmile is imported"
+        ) from error
+
+
+def _is_loaded(path: Path) -> bool:
+    """Whether this process has the shared library already."""
+    try:
+        ctypes.CDLL(str(path), mode=os.RTLD_NOW | os.RTLD_NOLOAD)
+    except OSError:
+        return False
+    return True
+
+
+def _module(core: Path):
+    """lib.py of the folder, with the library beside it, which looks for its own functions first where it can be told.
+
+    Whoever loads the same file after us gets what is loaded here.
+    """
     if hasattr(os, "RTLD_DEEPBIND"):
-        for path in Path(spec.origin).parent.glob("bin/*/libSMILEapi.so"):
+        for path in core.glob("bin/*/libSMILEapi.so"):
             with contextlib.suppress(OSError):  # of another machine
                 ctypes.CDLL(str(path), mode=os.RTLD_NOW | os.RTLD_DEEPBIND)
+    spec = importlib.util.spec_from_file_location("opensmile_core_lib", core / "lib.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

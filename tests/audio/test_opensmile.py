@@ -71,9 +71,7 @@ def published_names(cepstral):
 
 
 @pytest.fixture(scope="module")
-def extractors():
-    if not importlib.util.find_spec("opensmile"):  # not imported: the first to load its library shall be ours
-        pytest.skip("the package opensmile is not installed")
+def extractors(opensmile_installed):
     return {features: Extractor(features) for features in module.FEATURE_SETS}
 
 
@@ -207,17 +205,29 @@ def test_the_packages_table_tools_are_not_imported():
 
 
 @needs_opensmile
-def test_a_process_that_has_tensorflow_gets_the_same_functionals(extractors, tmp_path):
-    pytest.importorskip("tensorflow")
+@pytest.mark.parametrize("before", ["tensorflow", "opensmile", "tensorflow, opensmile", "opensmile, tensorflow"])
+def test_what_the_process_has_loaded_before_does_not_change_the_functionals(extractors, tmp_path, before):
+    if "tensorflow" in before:
+        pytest.importorskip("tensorflow")
     np.save(tmp_path / "vowel.npy", vowel())
     script = (
-        "import sys, tensorflow, numpy as np; from sejax.audio.opensmile import Extractor; extract = Extractor('is10');"
+        f"import sys, {before}, numpy as np; from sejax.audio.opensmile import Extractor; extract = Extractor('is10');"
         "found = [extract(np.load(sys.argv[1]), 16000) for _ in range(3)]; np.save(sys.argv[2], found[-1])"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "vowel.npy"), str(tmp_path / "found.npy")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     np.testing.assert_array_equal(np.load(tmp_path / "found.npy"), extractors["is10"](vowel(), 16000))
+
+
+def test_where_no_copy_of_the_library_can_be_made_the_error_says_what_to_do(extractors, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module.shutil, "copytree", full)
+    monkeypatch.setattr(module, "_is_loaded", lambda path: True)
+    with pytest.raises(InputError, match=r"cannot be loaded from .*No space left on device.*; set TMPDIR to"):
+        module._library.__wrapped__()
 
 
 def test_floating_point_samples_are_refused(extractors):

@@ -37,7 +37,7 @@ def plain_networks(model):
         sample=lambda params, statistics, latent: jnp.tanh(latent)[:, None] * params["generator"],
         # Crops [N, 1, 1] hold the point that is answered.
         rate_crops=lambda params, statistics, crops: jnp.stack(
-            [9.0 * jax.nn.one_hot(crops.reshape(-1) - 1, 5)] * (1 + ("activation" in names)), axis=1
+            [9.0 * jax.nn.one_hot(crops.reshape(-1).astype(jnp.int32) - 1, 5)] * (1 + ("activation" in names)), axis=1
         ),
     )
 

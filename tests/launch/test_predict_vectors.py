@@ -27,8 +27,7 @@ def voice(emotion, *, speaker, seconds=0.8):
 
 
 @pytest.fixture(scope="module")
-def extract():
-    pytest.importorskip("opensmile")
+def extract(opensmile_installed):
     return Extractor("emobase2010")
 
 

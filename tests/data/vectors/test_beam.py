@@ -17,9 +17,8 @@ LENGTHS = (0.6, 0.5, 0.03, 0.7, 0.5)
 
 
 @pytest.fixture
-def installed():
+def installed(opensmile_installed):
     pytest.importorskip("apache_beam", reason="the package apache-beam is not installed (extra beam)")
-    pytest.importorskip("opensmile")
 
 
 @pytest.fixture

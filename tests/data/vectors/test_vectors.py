@@ -18,7 +18,7 @@ from sejax.data.vectors.load import Vectors, find_vectors
 from sejax.data.vectors.prepare import prepare_vectors
 from sejax.errors import InputError
 
-pytest.importorskip("opensmile")
+pytestmark = pytest.mark.usefixtures("opensmile_installed")
 ROOT = Path(__file__).resolve().parents[3]
 LENGTHS = (0.9, 0.7, 1.1, 0.6, 0.8)
 

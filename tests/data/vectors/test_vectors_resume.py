@@ -47,13 +47,8 @@ prepare.GROUP = 2
 )
 
 
-@pytest.fixture
-def opensmile():
-    return pytest.importorskip("opensmile")
-
-
 @pytest.mark.slow
-def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path, opensmile):
+def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path, opensmile_installed):
     source = speech_like.corpus(tmp_path / "source", LENGTHS)
     places = [("extract", 1), ("append", 0), ("append", 1), ("journal", 1), ("finish", 0), ("column", 2)]
     places += [("index", 1), ("left out", 0)]
@@ -63,7 +58,7 @@ def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path, opensm
     assert Vectors.load(next((tmp_path / "whole").glob("*/emo*"))).utterance_ids == ("u0", "u1", "u3", "u4", "u5", "u6")
 
 
-def test_what_was_noted_is_not_extracted_again(tmp_path, opensmile, monkeypatch):
+def test_what_was_noted_is_not_extracted_again(tmp_path, opensmile_installed, monkeypatch):
     source = speech_like.corpus(tmp_path / "source", LENGTHS)
     monkeypatch.setattr(prepare, "GROUP", 2)
     original, calls = Extractor.__call__, []
@@ -85,7 +80,7 @@ def test_what_was_noted_is_not_extracted_again(tmp_path, opensmile, monkeypatch)
     np.testing.assert_array_equal(Vectors.load(made).features, Vectors.load(whole).features)
 
 
-def test_the_progress_goes_on_where_it_was_and_ends_at_the_whole(tmp_path, opensmile):
+def test_the_progress_goes_on_where_it_was_and_ends_at_the_whole(tmp_path, opensmile_installed):
     source = speech_like.corpus(tmp_path / "source", (0.6, 0.7, 0.6))
     told = []
     prepare.prepare_vectors("manifest", source, tmp_path, workers=1, progress=lambda *values: told.append(values))
@@ -110,7 +105,7 @@ for number, _ in enumerate(extract(utterances(), features="is10", workers=2)):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks for processes in /proc")
-def test_workers_end_with_the_process_that_started_them_even_if_it_is_killed(opensmile):
+def test_workers_end_with_the_process_that_started_them_even_if_it_is_killed(opensmile_installed):
     parent = subprocess.Popen([sys.executable, "-c", ORPHANS], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     workers = [int(pid) for pid in parent.stdout.readline().split()]
     assert len(workers) == 2
@@ -137,7 +132,7 @@ def noise(count, seconds=0.3):
         yield Utterance(id=f"u{number}", waveform=waveform, rate=16000)
 
 
-def test_a_worker_that_dies_is_an_error_that_says_how_to_go_on(opensmile):
+def test_a_worker_that_dies_is_an_error_that_says_how_to_go_on(opensmile_installed):
     outcomes = extraction.extract(noise(100), features="is10", workers=2)
     next(outcomes)
     import multiprocessing
@@ -148,7 +143,7 @@ def test_a_worker_that_dies_is_an_error_that_says_how_to_go_on(opensmile):
         list(outcomes)
 
 
-def test_utterances_are_read_a_few_ahead_and_no_more(opensmile, monkeypatch):
+def test_utterances_are_read_a_few_ahead_and_no_more(opensmile_installed, monkeypatch):
     read = []
 
     def counted():
