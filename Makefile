@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: quickstart test lint bench clean
+.PHONY: quickstart test test-all lint bench clean
 
 quickstart: $(STAMP)
 	$(BIN)/python launch/prepare.py --corpus=synthetic --data_dir=data
@@ -13,7 +13,12 @@ quickstart: $(STAMP)
 	$(BIN)/python launch/evaluate.py --data_dir=data --workdir=runs/quickstart
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=10 $(PYTEST)
+
+# Every test with programs optimised as a user's are, which takes three times as long. `make test` leaves out no case,
+# but compiles without optimising; .ci/run runs again optimised what tests/optimised.py names for the files changed.
+test-all:
+	SEJAX_OPTIMISED=1 $(MAKE) test
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -15,12 +15,24 @@ settings.load_profile("sejax")
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Compiling takes most of the time. Workers of pytest-xdist and the processes that tests start inherit the variable
-# and find there what another has compiled; the folder goes when the session does.
+# Compiling takes most of the time, and most of that what makes programs fast, which toy sizes do not repay. Every
+# process of a session compiles alike, so that bits may be compared: without optimising, in a sixth to a ninth of
+# the time, or with SEJAX_OPTIMISED=1 as a user's programs are compiled (`make test-all`; tests/optimised.py).
+OPTIMISED = os.environ.get("SEJAX_OPTIMISED", "0") != "0"
+_UNOPTIMISED = (
+    "--xla_backend_optimization_level=0",
+    "--xla_llvm_disable_expensive_passes=true",
+    "--xla_cpu_use_fusion_emitters=false",
+)
+if not OPTIMISED and "PYTEST_XDIST_WORKER" not in os.environ:  # workers inherit it
+    os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *_UNOPTIMISED]).strip()
+
+# Workers of pytest-xdist and the processes that tests start inherit the variable and find there what another has
+# compiled, however little time it took; the folder goes when the session does.
 _COMPILED = None if "JAX_COMPILATION_CACHE_DIR" in os.environ else tempfile.mkdtemp(prefix="sejax-compiled-")
 if _COMPILED:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _COMPILED
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 
@@ -41,7 +53,13 @@ def pytest_unconfigure():
 
 @pytest.fixture(scope="module")
 def quickly_compiled():
-    """For modules that compile much and run it once, and compare it with nothing that is compiled otherwise."""
+    """For modules that compile much and run it once, and compare it with nothing that is compiled otherwise.
+
+    With SEJAX_OPTIMISED=1 too they compile without optimising.
+    """
+    if not OPTIMISED:
+        yield
+        return
     import jax
 
     jax.config.update("jax_disable_most_optimizations", True)

@@ -95,8 +95,9 @@ def resumed(groups, tmp_path_factory):
 def two_devices(tmp_path_factory):
     """Every case on two emulated devices."""
     # Compared within a tolerance, so that the compiler need not do its best.
-    flags = "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
-    return _elsewhere("devices", tmp_path_factory.mktemp("two_devices"), XLA_FLAGS=flags, JAX_PLATFORMS="cpu")
+    flags = "--xla_force_host_platform_device_count=2", "--xla_backend_optimization_level=0"
+    environment = {"XLA_FLAGS": " ".join([os.environ.get("XLA_FLAGS", ""), *flags]), "JAX_PLATFORMS": "cpu"}
+    return _elsewhere("devices", tmp_path_factory.mktemp("two_devices"), **environment)
 
 
 def _forms(tree):

@@ -20,8 +20,9 @@ HERE = Path(__file__).parent
 def two_devices(tmp_path_factory):
     """What a process with two emulated CPU devices came to."""
     folder = tmp_path_factory.mktemp("two_devices")
+    flags = [os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=2"]  # compiled as here
     environment = os.environ | {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        "XLA_FLAGS": " ".join(flags),
         "JAX_PLATFORMS": "cpu",
         "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)]),
     }

@@ -28,9 +28,23 @@ AUGMENTATION = (
 )
 
 
+def command_of(script: str, *arguments: str) -> list[str]:
+    """The command of launch/SCRIPT.py.
+
+    Its config keeps compiled programs nowhere, so that they are where the session's are (tests/conftest.py) rather
+    than in the home folder.
+    """
+    given = [f"launch/{script}.py", *arguments]
+    for place, argument in enumerate(given):
+        if argument.startswith("--config="):
+            given.insert(place + 1, "--config.run.compilation_cache=")
+            break
+    return [sys.executable, *given]
+
+
 def launch(script: str, *arguments: str, timeout: float | None = 300) -> subprocess.CompletedProcess:
     """Runs launch/SCRIPT.py to its end, or kills it with SIGKILL after ``timeout`` seconds."""
-    command = [sys.executable, f"launch/{script}.py", *arguments]
+    command = command_of(script, *arguments)
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, env=os.environ)
 
 
@@ -55,7 +69,7 @@ def kill_once(
     how: signal.Signals = signal.SIGKILL,
 ) -> int:
     """Starts launch/SCRIPT.py, waits until ``moment()`` and up to 0.3 s more, kills it; the status it ended with."""
-    command = [sys.executable, f"launch/{script}.py", *arguments]
+    command = command_of(script, *arguments)
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and not moment():
         time.sleep(0.01)

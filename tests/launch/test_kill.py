@@ -5,10 +5,9 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 
-from scripts import ROOT, TRAIN, checkpoints, kill_once, launch
+from scripts import ROOT, TRAIN, checkpoints, command_of, kill_once, launch
 
 KILLS = int(os.environ.get("SEJAX_KILLS", "3"))
 
@@ -31,7 +30,7 @@ def test_killed_runs_end_as_if_they_never_were(tmp_path, finished, data_dir):
 def test_sigterm_saves_and_the_same_command_goes_on(tmp_path, finished, data_dir):
     workdir = tmp_path / "stopped"
     arguments = [*TRAIN, f"--data_dir={data_dir}", f"--workdir={workdir}"]
-    command = [sys.executable, "launch/train.py", *arguments]
+    command = command_of("train", *arguments)
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not checkpoints(workdir):
         time.sleep(0.01)
