@@ -161,7 +161,7 @@ def test_running_statistics_go_through_a_checkpoint_in_the_middle_of_an_epoch_to
     moved = carry.state.statistics["second_bn"]["mean"]
     assert np.abs(np.asarray(moved)).max() > 0
     checkpoints = Checkpoints(tmp_path)
-    checkpoints.save(4, carry, {}, metric=0.0)
+    checkpoints.save(4, carry, {})
     restored, _ = checkpoints.restore(jax.eval_shape(lambda: started(assembly)[1]))
     checkpoints.close()
     assert_same_bits(segment.advance(assembly.data, restored, 10**6), whole)
