@@ -41,6 +41,8 @@ def test_scripts_and_their_flags_exist():
 
 
 CONFIGS = sorted({value for _, _, flags in commands() for flag, value in flags if flag == "config" and value})
+# What the page on adding an experiment makes; tests/experiments/test_adding_an_experiment.py runs its command.
+CONFIGS = [value for value in CONFIGS if not value.startswith("configs/foo.py")]
 
 
 @pytest.mark.parametrize("given", [value for value in CONFIGS if not PLACEHOLDER.search(value)])
