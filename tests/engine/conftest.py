@@ -1,12 +1,23 @@
 """Fixtures of the engine's tests: every backend compiled once, compilations counted."""
 
 import contextlib
+import functools
 
 import jax
 import pytest
 from toy import toy_assembly
 
 from sejax.engine.segment import make_segment
+
+OPTIMISING = functools.partial(
+    jax.jit, compiler_options={"xla_backend_optimization_level": 3, "xla_cpu_use_fusion_emitters": True}
+)
+
+
+@pytest.fixture
+def optimised(monkeypatch):
+    """For tests whose two sides are two programs: equal to the bit as a user's are compiled, not in every other way."""
+    monkeypatch.setattr(jax, "jit", OPTIMISING)
 
 
 @pytest.fixture(scope="session")
@@ -15,9 +26,10 @@ def segments():
     made = {}
 
     def get(backend, how):
-        if (backend, how) not in made:
-            made[backend, how] = make_segment(toy_assembly(), backend=backend, how=how)
-        return made[backend, how]
+        kind = (backend, how, jax.jit)  # optimised or not
+        if kind not in made:
+            made[kind] = make_segment(toy_assembly(), backend=backend, how=how)
+        return made[kind]
 
     return get
 

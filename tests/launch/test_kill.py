@@ -39,6 +39,8 @@ def test_sigterm_saves_and_the_same_command_goes_on(tmp_path, finished, data_dir
     assert process.returncode == 0
     assert "SIGTERM received: saved under" in said
     assert not (workdir / "results.json").exists()
-    assert launch("train", *arguments).returncode == 0
+    compiled = tmp_path / "compiled"  # the config's own folder of programs, for once
+    assert launch("train", *arguments, f"--config.run.compilation_cache={compiled}").returncode == 0
+    assert list(compiled.iterdir())
     found, expected = (json.loads((folder / "results.json").read_text()) for folder in (workdir, finished))
     assert found["members"] == expected["members"]

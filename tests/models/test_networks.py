@@ -168,16 +168,23 @@ def test_dropout_acts_in_training_alone_and_follows_its_key(squeezenet):
 def alexnet_dropout_layers(**options):
     """The dense layers of AlexNet whose input dropout of rate 1 silences: their output is then their bias."""
     module = models.create("alexnet", num_classes=3, dropout=1.0, **options)
-    features = jnp.ones((1, 1, 1, 256))
+    features, key = jnp.ones((1, 1, 1, 256)), jax.random.key(0)
+    shapes = jax.eval_shape(partial(module.init, method="classify"), key, features)["params"]
+    rng = np.random.default_rng(0)
+    params = {
+        name: {
+            "kernel": 0.1 * rng.standard_normal(layer["kernel"].shape, np.float32),
+            "bias": np.full(layer["bias"].shape, 0.5, np.float32),
+        }
+        for name, layer in shapes.items()
+    }
 
-    def run(key):
-        params = module.init(key, features, method="classify")["params"]
-        biased = {k: {**v, "bias": jnp.full_like(v["bias"], 0.5)} for k, v in params.items()}
+    def run(params):
         record = {}
-        module.apply({"params": biased}, features, train=True, record=record, rngs={"dropout": key}, method="classify")
+        module.apply({"params": params}, features, train=True, record=record, rngs={"dropout": key}, method="classify")
         return {"fc6": record["fc6"], "fc7": record["fc7"], "fc8": record["logits"]}
 
-    outputs = jax.jit(run)(jax.random.key(0))
+    outputs = jax.jit(run)(params)
     return {name for name, value in outputs.items() if np.all(np.asarray(value) == 0.5)}
 
 
