@@ -105,13 +105,13 @@ def learning_curves(results, report: Report, *, iteration=1, names=None):
     quantities = [name for name in QUANTITIES if recorded & {f"{part}/{name}" for part, *_ in SERIES}]
     if not quantities:
         raise ValueError(f"no history of {', '.join(QUANTITIES)} in these results")
-    cells = [(quantity, head, found) for quantity in quantities for head, found in columns(variants).items()]
+    cells = [(quantity, head, shown) for quantity in quantities for head, shown in columns(variants).items()]
     size = 0.75 + 1.75 * len(cells), 0.75 + 1.4 * len(groups)
     figure, grid = subplots(*size, len(groups), len(cells), squeeze=False, sharex=True)
-    for place, (quantity, head, found) in enumerate(cells):
+    for place, (quantity, head, shown) in enumerate(cells):
         first = place == 0 or cells[place - 1][0] != quantity
         for axes, group in zip(grid[:, place], groups, strict=True):
-            _panel(axes, found.get(group), quantity, iteration, head)
+            _panel(axes, shown.get(group), quantity, iteration, head)
             _quantity_axis(axes, rows, quantity, len(results.get("classes") or ()))
             axes.tick_params(labelleft=first)
         grid[0, place].set_title(f"{quantity}\n{head}" if head else quantity)

@@ -116,7 +116,7 @@ def _export(figure, format, name):
     out = io.StringIO()
     figure.savefig(out, format="svg", transparent=format == "inline", metadata={"Date": None})
     svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), out.getvalue())
-    svg = re.sub(r"(?<=data:image/png;base64,)[^\"]+", lambda found: _paletted(found[0]), svg)
+    svg = re.sub(r"(?<=data:image/png;base64,)[^\"]+", lambda png: _paletted(png[0]), svg)
     return _inline(svg, name, figure.get_size_inches()[0]) if format == "inline" else svg
 
 

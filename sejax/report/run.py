@@ -80,7 +80,7 @@ def arranged(results, report: Report):
     The tuned rate of a group is the one with the best mean validation accuracy among the rates that are not the
     published one. The test part has no say in it.
     """
-    found = [
+    variants = [
         Variant(
             variant["name"],
             tuple(member for member in results["members"] if name_of(member) == variant["name"]),
@@ -90,9 +90,9 @@ def arranged(results, report: Report):
         )
         for variant in _recorded(results, report)
     ]
-    rates = {variant.rate for variant in found if variant.paper}
+    rates = {variant.rate for variant in variants if variant.paper}
     groups = {}
-    for variant in found:
+    for variant in variants:
         groups.setdefault(variant.group, []).append(variant)
     return [variant for group in groups.values() for variant in _marked(group, rates)]
 

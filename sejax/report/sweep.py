@@ -17,68 +17,68 @@ PANELS_IN_A_ROW = 3
 SPREAD = 0.16  # how far apart the trials of one choice are drawn, in choices
 
 
-def write_sweep(workdir, found):
+def write_sweep(workdir, sweep):
     """Write workdir/sweep.html from what sweep.json holds, and return its path."""
     path = Path(workdir) / FILE
-    write_text(path, sweep_page(found))
+    write_text(path, sweep_page(sweep))
     return path
 
 
-def sweep_page(found):
+def sweep_page(sweep):
     """The page's text; without matplotlib it has its tables and says how to get the figure."""
     sections = [
-        page.Section("The best trial", _best(found)),
-        page.Section("Scores", _picture(found)),
-        page.Section("Trials", tables.html(trial_table(found))),
-        page.Section("Failures", tables.html(failures) if (failures := failure_table(found)) else ""),
-        page.Section("What was swept", _what_was_swept(found)),
-        page.Section("Config", page.definitions(found["config"])),
+        page.Section("The best trial", _best(sweep)),
+        page.Section("Scores", _picture(sweep)),
+        page.Section("Trials", tables.html(trial_table(sweep))),
+        page.Section("Failures", tables.html(failures) if (failures := failure_table(sweep)) else ""),
+        page.Section("What was swept", _what_was_swept(sweep)),
+        page.Section("Config", page.definitions(sweep["config"])),
     ]
-    return page.document(f"Sweep of {found['experiment']}", page.paragraph(lead(found)), sections)
+    return page.document(f"Sweep of {sweep['experiment']}", page.paragraph(lead(sweep)), sections)
 
 
-def metric_title(found):
+def metric_title(sweep):
     """The score in words: `validation accuracy`."""
-    return title(found["metric"], {})
+    return title(sweep["metric"], {})
 
 
-def lead(found):
+def lead(sweep):
     """How far the sweep is and what it found, in a sentence or two."""
-    done, asked = len(found["trials"]), found["asked"]
-    failed = sum(bool(trial["failed"]) for trial in found["trials"])
+    done, asked = len(sweep["trials"]), sweep["asked"]
+    failed = sum(bool(trial["failed"]) for trial in sweep["trials"])
     counts = f"{done} trials" if done == asked else f"{done} of {asked} trials so far"
-    text = f"{counts}, {found['search']} search" + (f", {failed} failed" if failed else "") + ". "
-    if not found["best"]:
+    text = f"{counts}, {sweep['search']} search" + (f", {failed} failed" if failed else "") + ". "
+    if not sweep["best"]:
         return text + "No trial has a score."
-    best, which = found["best"], "lowest" if found["lower_is_better"] else "highest"
+    best, which = sweep["best"], "lowest" if sweep["lower_is_better"] else "highest"
     over = f" (mean ± deviation of {best['n']} members)" if best["n"] > 1 else ""
-    return text + f"The {which} {metric_title(found)} is {mean_std(_entry(best))}{over}: {_values(best)}."
+    return text + f"The {which} {metric_title(sweep)} is {mean_std(_entry(best))}{over}: {_values(best)}."
 
 
-def trial_table(found):
+def trial_table(sweep):
     """Every trial that is done, the best first; the best one's score is Strong."""
-    done = {trial["trial"]: trial for trial in found["trials"]}
+    done = {trial["trial"]: trial for trial in sweep["trials"]}
     rows = []
-    for rank, number in enumerate(found["ranking"], start=1):
+    for rank, number in enumerate(sweep["ranking"], start=1):
         trial = done[number]
         score = mean_std(_entry(trial), digits=4)
         score = Strong(score) if rank == 1 and not trial["failed"] else score
-        values = [value_text(trial["values"][field]) for field in found["space"]]
+        values = [value_text(trial["values"][field]) for field in sweep["space"]]
         status = "failed" if trial["failed"] else trial["run"].rpartition("/")[2]
         rows.append((MISSING if trial["failed"] else str(rank), *values, score, str(trial["n"]), str(number), status))
-    columns = ("rank", *found["space"], metric_title(found), "members", "trial", "run")
+    columns = ("rank", *sweep["space"], metric_title(sweep), "members", "trial", "run")
     notes = (
         "Ranked by the validation part alone, with the weights that training keeps: the best epoch's where early "
         "stopping restores them, the last epoch's otherwise. The test part has no say in it.",
     )
-    name = metric_title(found)
+    name = metric_title(sweep)
     caption = f"{name[0].upper()}{name[1:]}, mean ± sample deviation over members"
     return Table(caption, columns, tuple(rows), notes)
 
 
-def failure_table(found):
+def failure_table(sweep):
     """Why trials failed; None where none did."""
-    rows = [(str(trial["trial"]), _values(trial), trial["failed"]) for trial in found["trials"] if trial["failed"]]
+    rows = [(str(trial["trial"]), _values(trial), trial["failed"]) for trial in sweep["trials"] if trial["failed"]]
     caption = "Trials in which something failed; they rank last"
     return Table(caption, ("trial", "values", "reason"), tuple(rows), stubs=3) if rows else None
 
@@ -96,10 +96,10 @@ def _values(trial):
     return ", ".join(f"{field} {value_text(value)}" for field, value in trial["values"].items())
 
 
-def _best(found):
-    if not found["best"]:
+def _best(sweep):
+    if not sweep["best"]:
         return page.paragraph("No trial has a score yet.", "warning")
-    again = page.preformatted(_lines(found["best"]["command"]))
+    again = page.preformatted(_lines(sweep["best"]["command"]))
     return page.paragraph("Train it again, in a folder of its own:") + again
 
 
@@ -110,50 +110,50 @@ def _lines(command):
     return " \\\n  ".join([shlex.join(words[:first]), *map(shlex.quote, words[first:])])
 
 
-def _picture(found):
-    if not any(is_finite(trial["score"]) and not trial["failed"] for trial in found["trials"]):
+def _picture(sweep):
+    if not any(is_finite(trial["score"]) and not trial["failed"] for trial in sweep["trials"]):
         return ""
-    label = metric_title(found)
+    label = metric_title(sweep)
     try:
-        drawing = swept_fields(found, label=label, format="inline")
+        drawing = swept_fields(sweep, label=label, format="inline")
     except ImportError as error:
         return page.paragraph(f"No figure here: {error}.", "warning")
     return page.picture(drawing, f"Every swept field against the {label}")
 
 
-def _what_was_swept(found):
-    return page.definitions(found["space"] | {"search": found["search"], "seed of the draws": found["seed"]})
+def _what_was_swept(sweep):
+    return page.definitions(sweep["space"] | {"search": sweep["search"], "seed of the draws": sweep["seed"]})
 
 
 @drawn
-def swept_fields(found, *, label):
+def swept_fields(sweep, *, label):
     """A panel for each swept field: its values against the score of every trial, deviations faint, the best orange.
 
-    `found` as in sweep.json. Choices stand beside one another with a bar at the mean of their trials, numbers on
+    `sweep` as in sweep.json. Choices stand beside one another with a bar at the mean of their trials, numbers on
     their own axis; trials without a score, or in which something failed, are not drawn. `label` names the score.
     """
-    trials = [trial for trial in found["trials"] if is_finite(trial["score"]) and not trial["failed"]]
-    fields, best = list(found["space"]), (found["best"] or {}).get("trial")
+    trials = [trial for trial in sweep["trials"] if is_finite(trial["score"]) and not trial["failed"]]
+    fields, best = list(sweep["space"]), (sweep["best"] or {}).get("trial")
     rows = -(-len(fields) // PANELS_IN_A_ROW)
     columns = -(-len(fields) // rows)
     size = max(3.4, 2.9 * columns + 0.4), 2.45 * rows + 0.35
     figure, panels = subplots(*size, rows, columns, squeeze=False, sharey=True)
     for axes, field in zip(panels.flat, fields, strict=False):
-        places = _field_axis(axes, found["space"][field], [trial["values"][field] for trial in trials])
+        places = _field_axis(axes, sweep["space"][field], [trial["values"][field] for trial in trials])
         scores = [trial["score"] for trial in trials]
         for place, trial in zip(places, trials, strict=True):
             chosen = trial["trial"] == best
             axes.errorbar(place, trial["score"], trial["std"], color=MUTED, alpha=0.45, linewidth=0.9, zorder=1)
             style = {"color": ORANGE, "markersize": 8, "zorder": 4} if chosen else {"color": BLUE, "markersize": 5}
             axes.plot(place, trial["score"], "o", alpha=1.0 if chosen else 0.75, **style)
-        if "|" in found["space"][field]:
+        if "|" in sweep["space"][field]:
             _means(axes, np.round(places), scores)
         axes.set_xlabel(field)
     for axes in panels[:, 0]:
         axes.set_ylabel(label)
     for axes in list(panels.flat)[len(fields) :]:
         axes.set_visible(False)
-    _legend(figure, with_means=any("|" in text for text in found["space"].values()))
+    _legend(figure, with_means=any("|" in text for text in sweep["space"].values()))
     return figure
 
 

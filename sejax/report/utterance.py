@@ -64,8 +64,8 @@ def _numbers(values):
 
 
 def _strongest(example):
-    found = [_numbers(example.get(name)) for name in ("audio_importance", "word_importance")]
-    return max([FAINTEST, *(float(np.abs(values).max()) for values in found if values is not None)])
+    importances = [_numbers(example.get(name)) for name in ("audio_importance", "word_importance")]
+    return max([FAINTEST, *(float(np.abs(values).max()) for values in importances if values is not None)])
 
 
 def _shade(importance, strongest):
