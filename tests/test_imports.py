@@ -138,6 +138,12 @@ def _own_imports(file):
                 yield from (f"{module.removeprefix('sejax.')}.{name.name}" for name in node.names)
 
 
+def test_reports_of_every_experiment_need_no_jax():
+    reports = [f"sejax.experiments.{file.parent.name}.report" for file in PACKAGE.glob("experiments/*/report.py")]
+    loaded = _modules_after_importing(["sejax.report.html", *reports], ("jax", "flax", "optax", *HEAVY, *LOOP))
+    assert len(reports) >= 6 and "numpy" in loaded
+
+
 def test_reports_name_no_experiment():
     from sejax.experiments import EXPERIMENTS
 
