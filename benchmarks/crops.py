@@ -16,7 +16,7 @@ import numpy as np
 from absl import flags
 
 from sejax.core.experiment import Plan
-from sejax.core.shuffle import shuffled
+from sejax.core.rng import shuffled
 from sejax.data.crops import crop_data, crop_starts, read_crops, stream_crops
 from sejax.data.utterances.load import find_utterance_spectrograms
 from sejax.engine.command import run_command

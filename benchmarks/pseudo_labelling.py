@@ -18,8 +18,8 @@ from torch_twin import Twin, run_fold
 
 from sejax.core.rng import member_key, root_key
 from sejax.data.folds import TEST
-from sejax.engine.backend import run_settings
 from sejax.engine.command import run_command
+from sejax.engine.run import run_settings
 from sejax.engine.segment import make_segment
 from sejax.experiments import study
 from sejax.experiments.classification import confusion_metrics, test_confusions

@@ -47,8 +47,7 @@ def load_blocks(limit):
         return noise.astype(np.float32), f"blocks of noise (no recordings in {folder})"
     import soundfile
 
-    from sejax.audio.blocks import blocks
-    from sejax.audio.voice_activity import voiced
+    from sejax.audio.voice_activity import blocks, voiced
 
     kept = [blocks(voiced(soundfile.read(file, dtype="int16")[0], RATE)) for file in files]
     return np.concatenate(kept)[:limit].astype(np.float32) / 32768, "voiced blocks of the Berlin database"

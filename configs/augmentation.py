@@ -11,8 +11,8 @@ no generator (real vectors with noise, mixup) and a linear support vector machin
 
 from ml_collections import ConfigDict
 
-from sejax.engine.arguments import parse_arguments
-from sejax.engine.backend import run_section
+from sejax.engine.command import parse_arguments
+from sejax.engine.run import run_section
 
 ARGUMENTS = {
     "real": ("emodb",),  # the corpora that the generators took as targets

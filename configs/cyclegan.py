@@ -12,8 +12,8 @@ stand in docs/cyclegan.md.
 
 from ml_collections import ConfigDict
 
-from sejax.engine.arguments import parse_arguments
-from sejax.engine.backend import run_section
+from sejax.engine.command import parse_arguments
+from sejax.engine.run import run_section
 
 ARGUMENTS = {
     "source": "unlabelled",  # the corpus whose vectors are transferred

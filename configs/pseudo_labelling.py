@@ -9,8 +9,8 @@ Time, machine and figures of every configuration stand in docs/pseudo_labelling.
 
 from ml_collections import ConfigDict
 
-from sejax.engine.arguments import parse_arguments
-from sejax.engine.backend import run_section
+from sejax.engine.command import parse_arguments
+from sejax.engine.run import run_section
 
 ARGUMENTS = {
     "corpus": "emodb",

@@ -12,9 +12,8 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from sejax.core.results import read_results
-from sejax.engine.backend import run_settings, use_compilation_cache
 from sejax.engine.command import run_command
-from sejax.engine.run import evaluate
+from sejax.engine.run import evaluate, run_settings, use_compilation_cache
 from sejax.engine.workdir import folder_of, read_claim, stage_folder
 from sejax.experiments import study
 from sejax.report import tables

@@ -199,7 +199,7 @@ def _settings() -> dict:
 @contextlib.contextmanager
 def _progress():
     """A bar for each stage on stderr: seconds of audio done, rate, time left."""
-    from sejax.engine.events import progress_bar
+    from sejax.engine.command import progress_bar
 
     bars = {}
 

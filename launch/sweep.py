@@ -19,9 +19,8 @@ from absl import flags
 from ml_collections import config_flags
 
 from sejax.core.files import plain
-from sejax.engine.backend import use_compilation_cache
 from sejax.engine.command import run_command
-from sejax.engine.run import Interrupted
+from sejax.engine.run import Interrupted, use_compilation_cache
 from sejax.engine.space import parse_space
 from sejax.engine.sweep import FILE, SEARCHES, Sweep, config_with, plan, run_sweep
 from sejax.engine.validation import check_metric

@@ -16,9 +16,8 @@ from absl import flags
 from ml_collections import config_flags
 
 from sejax.core.results import FILE
-from sejax.engine.backend import use_compilation_cache
 from sejax.engine.command import run_command
-from sejax.engine.run import Interrupted
+from sejax.engine.run import Interrupted, use_compilation_cache
 from sejax.experiments import report_of
 from sejax.experiments.training import finished_run, train_run
 from sejax.report import tables

@@ -16,9 +16,9 @@ HEAVY = (
 LOOP = ("tensorboardX", "ml_collections", "tqdm")
 PURE = (
     "sejax",
-    *(f"sejax.core.{name}" for name in ("experiment", "files", "metrics", "rng", "schedules", "shuffle", "two_sample")),
+    *(f"sejax.core.{name}" for name in ("experiment", "files", "metrics", "rng", "schedules", "two_sample")),
     *(f"sejax.audio.{name}" for name in ("spectrogram", "filterbanks", "image")),
-    *("sejax.models", "sejax.pretrained", "sejax.engine.segment", "sejax.engine.ensemble", "sejax.engine.placement"),
+    *("sejax.models", "sejax.pretrained", "sejax.engine.segment", "sejax.engine.ensemble"),
     *(f"sejax.experiments.pseudo_labelling.{name}" for name in ("algorithm", "networks")),
     "sejax.experiments.transfer.algorithm",
     *("sejax.models.dcgan", "sejax.models.halving", "sejax.models.frequencies"),
@@ -27,7 +27,7 @@ PURE = (
     *(f"sejax.experiments.audio_text.{name}" for name in ("algorithm", "networks", "explanation")),
 )
 WHOLE = (
-    *(f"sejax.engine.{name}" for name in ("run", "checkpoint", "workdir", "events", "backend", "command")),
+    *(f"sejax.engine.{name}" for name in ("run", "checkpoint", "workdir", "command")),
     *(
         "sejax.experiments",
         "sejax.experiments.pseudo_labelling.assembly",

@@ -130,9 +130,18 @@ def to_db(power: jax.Array, *, amin: float = 1e-10, reference: float = 1.0) -> j
     return 10.0 * jnp.log10(jnp.maximum(power, amin)) - 10.0 * math.log10(reference)
 
 
+@functools.lru_cache(maxsize=32)
 def filterbank(settings: SpectrogramSettings, *, fmax: float) -> np.ndarray:
     """Weights of the settings' bands up to `fmax` Hz: read-only f32[bands, n_fft // 2 + 1]."""
-    return _filterbank(settings, float(fmax))
+    shared = {name: getattr(settings, name) for name in ("sample_rate", "n_fft", "bands", "fmin")}
+    shared["fmax"] = float(fmax)
+    if settings.scale == "mel":
+        weights = mel_filterbank(**shared, scale=settings.mel, norm=settings.mel_norm)
+    else:
+        weights = linear_filterbank(**shared)
+    weights = weights.astype(np.float32)
+    weights.setflags(write=False)
+    return weights
 
 
 def band_power(waveform: jax.Array, settings: SpectrogramSettings, *, fmax: float | Sequence[float]) -> jax.Array:
@@ -220,15 +229,3 @@ def _window(settings):
     window = constant - (1.0 - constant) * np.cos(2.0 * np.pi * np.arange(length) / length)
     spare = settings.n_fft - length
     return np.pad(window, (spare // 2, spare - spare // 2))
-
-
-@functools.lru_cache(maxsize=32)
-def _filterbank(settings, fmax):
-    shared = {name: getattr(settings, name) for name in ("sample_rate", "n_fft", "bands", "fmin")}
-    if settings.scale == "mel":
-        weights = mel_filterbank(**shared, fmax=fmax, scale=settings.mel, norm=settings.mel_norm)
-    else:
-        weights = linear_filterbank(**shared, fmax=fmax)
-    weights = weights.astype(np.float32)
-    weights.setflags(write=False)
-    return weights

@@ -1,4 +1,4 @@
-"""Voice activity detection with WebRTC's detector (host side; needs the webrtcvad-wheels package)."""
+"""A waveform's voiced part, by WebRTC's detector, and its blocks of equal length (host side)."""
 
 import numpy as np
 
@@ -55,3 +55,26 @@ def _check(waveform, rate, mode, frame_ms):
             f"voice activity: rate {rate} Hz, frames of {frame_ms} ms, mode {mode}; the detector takes"
             f" rates {RATES}, frames {FRAMES} and modes 0 to 3"
         )
+
+
+def block_starts(n_samples: int, *, block_length: int = 16000, overlap: int = 160) -> np.ndarray:
+    """First sample of every whole block, int64[n].
+
+    Consecutive blocks share `overlap` samples; what is left over after the last whole block is dropped. The paper's
+    blocks (pseudo-labelling, section 4.1) are 1 s long with 10 ms of overlap: 16000 and 160 samples at 16 kHz.
+    """
+    if block_length <= 0 or not 0 <= overlap < block_length:
+        raise InputError(
+            f"blocks: a block of {block_length} samples with an overlap of {overlap};"
+            " the overlap must be at least 0 and less than the block"
+        )
+    return np.arange(0, max(n_samples - block_length + 1, 0), block_length - overlap, dtype=np.int64)
+
+
+def blocks(waveform: np.ndarray, *, block_length: int = 16000, overlap: int = 160) -> np.ndarray:
+    """The blocks of a waveform [T] as a read-only view [n, block_length]; no sample is copied."""
+    starts = block_starts(len(waveform), block_length=block_length, overlap=overlap)
+    if len(starts) == 0:
+        return np.empty((0, block_length), waveform.dtype)
+    windows = np.lib.stride_tricks.sliding_window_view(waveform, block_length)
+    return windows[:: block_length - overlap]

@@ -12,7 +12,7 @@ The way of a run::
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -41,63 +41,34 @@ class State:
     stopped: jax.Array
 
 
-class Init(Protocol):
-    """``init(key, member, data) -> State``: the first state of one member.
+Init = Callable[[jax.Array, PyTree, PyTree], State]
+"""``init(key, member, data) -> State``: the first state of one member.
 
-    ``member`` holds what tells members apart (a fold's masks, a seed, rates) as arrays, so that
-    members can be stacked; ``data`` is the resident data that all members share.
-    """
+``member`` holds what tells members apart (a fold's masks, a seed, rates) as arrays, so that
+members can be stacked; ``data`` is the resident data that all members share.
+"""
 
-    def __call__(self, key: jax.Array, member: PyTree, data: PyTree) -> State:
-        """The first state."""
-        ...
+Step = Callable[[State, Batch], tuple[State, Metrics]]
+"""``step(state, batch) -> (state, metrics)``: one update. Adds one to ``state.step``."""
 
+Evaluate = Callable[[State, Batch], Metrics]
+"""``evaluate(state, batch) -> metrics``: one batch of evaluation, nothing random in it."""
 
-class Step(Protocol):
-    """``step(state, batch) -> (state, metrics)``: one update. Adds one to ``state.step``."""
+Refresh = Callable[[State, Mapping[str, Metrics]], State]
+"""``refresh(state, {"train": metrics, "valid": metrics}) -> state`` at an epoch's end.
 
-    def __call__(self, state: State, batch: Batch) -> tuple[State, Metrics]:
-        """The next state and the update's metrics."""
-        ...
+Learning-rate plateau, early stopping, the next epoch's order. It may set ``stopped``.
+"""
 
+Conclude = Callable[[State, Metrics, PyTree], tuple[State, dict[str, jax.Array]]]
+"""``conclude(state, metrics, data) -> (state, record)`` at an iteration's end.
 
-class Evaluate(Protocol):
-    """``evaluate(state, batch) -> metrics``: one batch of evaluation, nothing random in it."""
+``metrics`` come from the evaluation of the whole data. ``record`` is a dict of arrays of fixed
+shapes (confusions, counts) which the engine keeps for every iteration.
+"""
 
-    def __call__(self, state: State, batch: Batch) -> Metrics:
-        """The batch's metrics."""
-        ...
-
-
-class Refresh(Protocol):
-    """``refresh(state, {"train": metrics, "valid": metrics}) -> state`` at an epoch's end.
-
-    Learning-rate plateau, early stopping, the next epoch's order. It may set ``stopped``.
-    """
-
-    def __call__(self, state: State, metrics: Mapping[str, Metrics]) -> State:
-        """The state that the next epoch starts from."""
-        ...
-
-
-class Conclude(Protocol):
-    """``conclude(state, metrics, data) -> (state, record)`` at an iteration's end.
-
-    ``metrics`` come from the evaluation of the whole data. ``record`` is a dict of arrays of fixed
-    shapes (confusions, counts) which the engine keeps for every iteration.
-    """
-
-    def __call__(self, state: State, metrics: Metrics, data: PyTree) -> tuple[State, dict[str, jax.Array]]:
-        """The state at the iteration's end and what the engine keeps of it."""
-        ...
-
-
-class Restart(Protocol):
-    """``restart(state, data) -> state``: get ready for the next iteration; clears ``stopped``."""
-
-    def __call__(self, state: State, data: PyTree) -> State:
-        """The state that the next iteration starts from."""
-        ...
+Restart = Callable[[State, PyTree], State]
+"""``restart(state, data) -> state``: get ready for the next iteration; clears ``stopped``."""
 
 
 def unchanged(state: State, metrics: Mapping[str, Metrics]) -> State:

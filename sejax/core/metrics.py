@@ -13,9 +13,10 @@ lost. With nothing counted a mean, accuracy, UAR and macro-F1 are undefined, and
     compute(total)    # {"loss", "accuracy", "uar", "macro_f1", "confusion"}
 """
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -78,9 +79,17 @@ def _diagonal(confusion):
     return jnp.diagonal(confusion, axis1=-2, axis2=-1)
 
 
+class _Sums:
+    """A metric whose fields are sums."""
+
+    def merge(self, other: Self) -> Self:
+        """The metric over what both were made from."""
+        return jax.tree.map(operator.add, self, other)
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Mean:
+class Mean(_Sums):
     """Weighted mean as `total` f32[...] (sum of weight * value) and `count` f32[...] (sum of weights)."""
 
     total: jax.Array
@@ -92,10 +101,6 @@ class Mean:
         values, weights = _weighted(values, weights)
         return cls(values.sum(), weights.sum())
 
-    def merge(self, other: "Mean") -> "Mean":
-        """The mean over both sets of values."""
-        return Mean(self.total + other.total, self.count + other.count)
-
     def compute(self):
         """total / count; NaN where nothing was counted."""
         return _ratio(self.total, self.count, jnp.nan)
@@ -103,7 +108,7 @@ class Mean:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Sum:
+class Sum(_Sums):
     """Weighted sum `total` f32[...]: how many, how much. 0 where nothing was added."""
 
     total: jax.Array
@@ -113,10 +118,6 @@ class Sum:
         """The sum of weight * value over all of `values` (any shape)."""
         return cls(_weighted(values, weights)[0].sum())
 
-    def merge(self, other: "Sum") -> "Sum":
-        """The sum over both sets of values."""
-        return Sum(self.total + other.total)
-
     def compute(self):
         """The total."""
         return self.total
@@ -124,7 +125,7 @@ class Sum:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Correlation:
+class Correlation(_Sums):
     """Pearson's correlation of pairs as `sums` f32[..., 6]: of weights, x, y, x x, y y and x y.
 
     Sums of squares in float32 lose digits where means are large against deviations: take a middle value off first.
@@ -139,10 +140,6 @@ class Correlation:
         products = (jnp.ones_like(x), x, y, x * x, y * y, x * y)
         return cls(jnp.stack([_weighted(product, weights)[0].sum() for product in products]))
 
-    def merge(self, other: "Correlation") -> "Correlation":
-        """The correlation over both sets of pairs."""
-        return Correlation(self.sums + other.sums)
-
     def compute(self):
         """rho [...] in [-1, 1]; NaN where x or y has no deviation, or nothing was counted."""
         count, x, y, xx, yy, xy = jnp.moveaxis(self.sums, -1, 0)
@@ -154,7 +151,7 @@ class Correlation:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Confusion:
+class Confusion(_Sums):
     """Confusion matrix `counts` f32[..., C, C]: rows are the true classes, columns the predicted ones."""
 
     counts: jax.Array
@@ -172,10 +169,6 @@ class Confusion:
             truth *= jnp.ravel(jnp.asarray(weights, jnp.float32))[:, None]
         return cls(jnp.einsum("nt,np->tp", truth, predicted, precision=jax.lax.Precision.HIGHEST))
 
-    def merge(self, other: "Confusion") -> "Confusion":
-        """The matrix over both sets of predictions."""
-        return Confusion(self.counts + other.counts)
-
     def compute(self) -> dict[str, jax.Array]:
         """accuracy, uar and macro_f1, each [...], and the matrix itself as confusion [..., C, C]."""
         return {
@@ -188,11 +181,12 @@ class Confusion:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Scatter:
+class Scatter(_Sums):
     """Outputs kept apart by example: `values` f32[N, ...] (sums), `count` f32[N], N the data set's size.
 
     Batches put their rows where the examples' indices say, and merging adds: after a pass over the data,
-    `compute` holds every example's output in the data set's order, whatever the order of the batches.
+    `compute` holds every example's output in the data set's order, whatever the order of the batches. An example that
+    occurs twice counts twice, and `compute` gives its mean.
     """
 
     values: jax.Array
@@ -209,10 +203,6 @@ class Scatter:
         rows = jnp.where(rows == 0, 0.0, outputs * rows)
         values = jnp.zeros((size, *outputs.shape[1:]), jnp.float32).at[index].add(rows)
         return cls(values, jnp.zeros((size,), jnp.float32).at[index].add(weights))
-
-    def merge(self, other: "Scatter") -> "Scatter":
-        """The outputs of both; an example that occurs in both counts twice, and `compute` gives its mean."""
-        return Scatter(self.values + other.values, self.count + other.count)
 
     def compute(self):
         """Mean output of each example, [N, ...]; 0 for an example that was never seen."""

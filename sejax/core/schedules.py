@@ -18,27 +18,23 @@ import jax
 import jax.numpy as jnp
 
 
-def improves(value, best, *, mode: str, threshold=1e-4, threshold_mode: str = "rel"):
+def improves(value, best, *, mode: str, threshold=1e-4, threshold_mode: str = "rel", seen=None):
     """Is `value` better than `best` by more than `threshold`? bool of their shape; NaN never improves.
 
     `mode` "max" (accuracy) or "min" (loss) says what is better. The bound to pass is, for "max" and "min",
     best * (1 + threshold) and best * (1 - threshold) with `threshold_mode` "rel", best + threshold and
     best - threshold with "abs". Raises ValueError for any other mode.
+
+    Where `seen` is given and False the worst possible value stands for `best`. States hold 0 instead of that
+    infinity: a check for non-finite values may look at all of them.
     """
     if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
         raise ValueError(f"mode={mode!r}, threshold_mode={threshold_mode!r}: give 'min' or 'max', and 'rel' or 'abs'")
+    if seen is not None:
+        best = jnp.where(seen, best, -jnp.inf if mode == "max" else jnp.inf)
     margin = threshold if mode == "max" else -threshold
     bound = best * (1.0 + margin) if threshold_mode == "rel" else best + margin
     return value > bound if mode == "max" else value < bound
-
-
-def _improves_on_record(value, best, seen, *, mode, threshold, threshold_mode):
-    """As `improves`, with the worst possible value for `best` as long as nothing was `seen`.
-
-    The states hold 0 instead of that infinity: a check for non-finite values may look at all of them.
-    """
-    best = jnp.where(seen, best, -jnp.inf if mode == "max" else jnp.inf)
-    return improves(value, best, mode=mode, threshold=threshold, threshold_mode=threshold_mode)
 
 
 class Plateau(NamedTuple):
@@ -82,9 +78,8 @@ class Plateau(NamedTuple):
         et al.; torch's own differ.
         """
         value = jnp.asarray(value, jnp.float32)
-        better = _improves_on_record(
-            value, self.best, self.seen, mode=mode, threshold=threshold, threshold_mode=threshold_mode
-        )
+        record = {"threshold": threshold, "threshold_mode": threshold_mode, "seen": self.seen}
+        better = improves(value, self.best, mode=mode, **record)
         cooling = self.cooldown > 0
         bad_epochs = jnp.where(better | cooling, 0, self.bad_epochs + 1)
         reduce = bad_epochs > patience
@@ -131,10 +126,8 @@ class EarlyStopping(NamedTuple):
         `patience` already, give one less.
         """
         value = jnp.asarray(value, jnp.float32)
-        seen = self.best_epoch >= 0
-        better = _improves_on_record(
-            value, self.best, seen, mode=mode, threshold=threshold, threshold_mode=threshold_mode
-        )
+        record = {"threshold": threshold, "threshold_mode": threshold_mode, "seen": self.best_epoch >= 0}
+        better = improves(value, self.best, mode=mode, **record)
         bad_epochs = jnp.where(better, 0, self.bad_epochs + 1)
         after = EarlyStopping(
             best=jnp.where(better, value, self.best),

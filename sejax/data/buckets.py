@@ -13,11 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sejax.core.shuffle import mix
+from sejax.core.rng import GOLDEN, mix, namespace
 from sejax.errors import InputError
 
 _CANDIDATES = 1024  # lengths that a bucket may have, where more occur
-_GOLDEN = 0x9E3779B9  # 2**32 / the golden ratio, as in splitmix
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +189,7 @@ def epoch_batches(seed, bucket, active, *, batch_size: int, batches: int, shuffl
       index i32[batches, B] and valid bool[batches, B]. Rows that are not valid name an active piece too. numpy in,
       numpy out; otherwise traceable jax, the same numbers.
     """
-    xp = jnp if any(isinstance(x, jax.Array) for x in (seed, bucket, active, batch_seed)) else np
+    xp = namespace(seed, bucket, active, batch_seed)
     seed, bucket, active = xp.asarray(seed).astype(np.uint32), xp.asarray(bucket), xp.asarray(active, bool)
     rows, places = np.arange(len(bucket), dtype=np.uint32), np.arange(batches * batch_size, dtype=np.int32)
     order = xp.lexsort((_random(seed, 1, rows, xp), bucket, ~active) if shuffle else (bucket, ~active))
@@ -231,7 +230,7 @@ def _batch_order(seed, needed, batches: int, xp):
 def _random(seed, stream: int, number: np.ndarray, xp):
     """u32[n] random bits of the things numbered u32[n], for each stream others."""
     with np.errstate(over="ignore"):  # numpy warns of scalars that wrap around
-        return mix(mix(seed + np.uint32(stream * _GOLDEN % 2**32)) ^ mix(xp.asarray(number) * np.uint32(_GOLDEN)))
+        return mix(mix(seed + np.uint32(stream * GOLDEN % 2**32)) ^ mix(xp.asarray(number) * np.uint32(GOLDEN)))
 
 
 def batch_buckets(pieces: Pieces, buckets: Buckets, index: np.ndarray, valid: np.ndarray) -> np.ndarray:

@@ -14,12 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from sejax.core.experiment import Plan
-from sejax.core.shuffle import mix
+from sejax.core.rng import GOLDEN, mix, namespace
 from sejax.errors import InputError
 
-_EDGES = ("span_start", "span_end")
 _STEP = 64  # moments of a word lie on a grid of 1/64 frame
-_GOLDEN = 0x9E3779B9  # 2**32 / the golden ratio, as in splitmix
 
 
 def crop_data(spectrograms, rows=None) -> dict[str, np.ndarray]:
@@ -106,15 +104,16 @@ def crop_starts(seed, place, utterance, data: Mapping, *, width: int):
       would reach beyond its utterance is moved inside. One that is wider than its utterance has it in its middle, and
       starts before it (<= 0). numpy in, numpy out; otherwise traceable jax, the same numbers.
     """
-    xp = _namespace(seed, place, utterance, data["length"])
+    xp = namespace(seed, place, utterance, data["length"])
     with np.errstate(over="ignore"):  # numpy warns of scalars that wrap around
-        mixed = mix(xp.asarray(seed).astype(np.uint32) ^ mix(xp.asarray(place).astype(np.uint32) * np.uint32(_GOLDEN)))
-        word_bits, moment_bits = mix(mixed + np.uint32(_GOLDEN)), mix(mixed + np.uint32(2 * _GOLDEN % 2**32))
+        mixed = mix(xp.asarray(seed).astype(np.uint32) ^ mix(xp.asarray(place).astype(np.uint32) * np.uint32(GOLDEN)))
+        word_bits, moment_bits = mix(mixed + np.uint32(GOLDEN)), mix(mixed + np.uint32(2 * GOLDEN % 2**32))
     # The remainder's bias is below (words or steps of a word) / 2**32.
     count = data["span_count"][utterance].astype(np.uint32)
     word = data["span_first"][utterance] + (word_bits % count).astype(np.int32)
     # A multiple of a power of two is exact; from here on there are whole numbers alone, which no compiler rounds.
-    start, end = (xp.floor(data[name][word] * np.float32(_STEP)).astype(np.int32) for name in _EDGES)
+    edges = (data[name][word] for name in ("span_start", "span_end"))
+    start, end = (xp.floor(edge * np.float32(_STEP)).astype(np.int32) for edge in edges)
     steps = xp.maximum(end - start, 1).astype(np.uint32)
     moment = (start + (moment_bits % steps).astype(np.int32)) // _STEP
     slack = data["length"][utterance] - width
@@ -128,7 +127,7 @@ def evaluation_starts(length, *, count: int, width: int):
     The first begins with the utterance and the last ends with it; a single one is in the middle. All crops of an
     utterance that is shorter than `width` are alike, with it in their middle. numpy and jax alike.
     """
-    xp = _namespace(length)
+    xp = namespace(length)
     slack = (xp.asarray(length) - width)[..., None]
     if count == 1:
         return (slack // 2).astype(np.int32)
@@ -253,8 +252,3 @@ def oversampled(bin: np.ndarray, *, balance: float = 1.0) -> np.ndarray:
     wanted, counts = wanted[number], counts[number]
     times = (rank + 1) * wanted // counts - rank * wanted // counts
     return np.repeat(np.arange(len(bin), dtype=np.int32), times)
-
-
-def _namespace(*arrays):
-    """jax.numpy if any of them is jax's, else numpy."""
-    return jnp if any(isinstance(array, jax.Array) for array in arrays) else np

@@ -6,10 +6,9 @@ of emotional speech with deep convolutional generative adversarial networks, sec
 
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
+from sejax.core.rng import namespace
 from sejax.errors import InputError
 
 POINTS = 5
@@ -76,7 +75,7 @@ def fuzzy(mean):
     Returns:
       f32[..., 5], not negative, sums to one, with the expectation `mean`. numpy in, numpy out; otherwise traceable.
     """
-    xp = jnp if isinstance(mean, jax.Array) else np
+    xp = namespace(mean)
     points = xp.arange(1, POINTS + 1, dtype=np.float32)
     mean = xp.clip(xp.asarray(mean, np.float32), 1.0, float(POINTS))
     return xp.maximum(1 - xp.abs(mean[..., None] - points), np.float32(0))
@@ -84,8 +83,7 @@ def fuzzy(mean):
 
 def expected(distribution):
     """The mean rating f32[...], 1 to 5, of distributions [..., 5] over the points; numpy and jax alike."""
-    xp = jnp if isinstance(distribution, jax.Array) else np
-    return (distribution * xp.arange(1, POINTS + 1, dtype=np.float32)).sum(-1)
+    return (distribution * namespace(distribution).arange(1, POINTS + 1, dtype=np.float32)).sum(-1)
 
 
 def ratings_of(spectrograms, *, scale: tuple[float, float] = (1.0, 5.0)) -> Ratings:

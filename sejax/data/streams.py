@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from sejax.core.experiment import Plan
-from sejax.core.shuffle import shuffled
+from sejax.core.rng import shuffled
 from sejax.data.buckets import Buckets, Pieces, batch_buckets, epoch_batches
 from sejax.errors import InputError
 
@@ -69,13 +69,12 @@ def stream_pairs(
     Yields:
       {"source": f32[..., E, B, F], "target": f32[..., E, B, F]} in the plans' order.
     """
-    read = functools.partial(_read_pairs, arrays={"source": source, "target": target})
+    arrays = {"source": source, "target": target}
+
+    def read(rows):
+        return {name: np.ascontiguousarray(array[rows[name]], np.float32) for name, array in arrays.items()}
+
     yield from _read_ahead([plan.index for plan in plans], read, prefetch)
-
-
-def _read_pairs(rows: dict[str, np.ndarray], arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The rows of each array, copied out of the memory map."""
-    return {name: np.ascontiguousarray(array[rows[name]], np.float32) for name, array in arrays.items()}
 
 
 def unpaired_batches(

@@ -1,12 +1,83 @@
-"""How launch scripts end: a user's mistake is one line on stderr and status 2, never a traceback."""
+"""The command line: the argument of a config file, one line of progress, and how a mistake ends.
+
+The argument is as in ``corpus=emodb,scale=log,labelled=0.3``, typed by its defaults. A user's mistake is one line on
+stderr and status 2, never a traceback.
+"""
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
 
 from absl import app, flags, logging
+from tqdm import tqdm
 
 from sejax.errors import InputError
+
+_TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
+
+
+def parse_arguments(
+    argument: str | None, defaults: Mapping[str, Any], *, choices: Mapping[str, tuple] | None = None
+) -> dict[str, Any]:
+    """Defaults overridden by ``name=value`` pairs; a bare ``name`` sets a bool to True.
+
+    Args:
+      argument: what stands after the colon of ``--config=FILE:ARGUMENT``; values that are lists use
+        ``+`` between entries.
+      defaults: every known name with its default, whose type the value must have.
+      choices: for some names, the values allowed.
+
+    Raises:
+      InputError: an unknown name (the known ones are listed), a value of the wrong type, or one that
+        is not among the choices.
+    """
+    values = dict(defaults)
+    for pair in filter(None, (argument or "").split(",")):
+        name, has_value, text = pair.partition("=")
+        if name not in defaults:
+            raise InputError(f"config: unknown name {name!r} in {argument!r}; known are {', '.join(sorted(defaults))}")
+        values[name] = converted(name, text if has_value else "true", defaults[name])
+    for name, allowed in (choices or {}).items():
+        if values[name] not in allowed:
+            raise InputError(f"config: {name}={values[name]!r}; choose one of {', '.join(map(str, allowed))}")
+    return values
+
+
+def converted(name: str, text: str, default: Any) -> Any:
+    """A text as a value of the type of ``default``; a list's entries are joined by ``+``.
+
+    Raises:
+      InputError: a text that is none.
+    """
+    try:
+        if isinstance(default, bool):
+            if text.lower() not in _TRUE + _FALSE:
+                raise ValueError
+            return text.lower() in _TRUE
+        if isinstance(default, tuple):
+            return tuple(type(default[0])(entry) for entry in text.split("+"))
+        return type(default)(text)
+    except ValueError:
+        kind = "list joined by +" if isinstance(default, tuple) else type(default).__name__
+        raise InputError(f"config: {name}={text!r} is not a {kind} (default: {default!r})") from None
+
+
+def progress_bar(title: str, total: int | None, unit: str, *, done: int = 0) -> tqdm:
+    """A line with what is done, the rate, the time left and the current figures (``set_postfix_str``).
+
+    On a terminal it is redrawn in place; in a log a new state appears every ten seconds.
+    """
+    terminal = sys.stderr.isatty()
+    return tqdm(
+        total=total,
+        initial=done,
+        desc=title,
+        unit=f" {unit}",
+        mininterval=0.2 if terminal else 10.0,
+        dynamic_ncols=terminal,
+        ncols=None if terminal else 120,
+        smoothing=0.1,
+    )
 
 
 def _parse(arguments: Sequence[str]) -> list[str]:
@@ -23,7 +94,6 @@ def run_command(main: Callable[[Sequence[str]], None]) -> NoReturn:
 
     Libraries that log through absl are heard from warnings on; ``--verbosity=0`` shows everything.
     """
-
 
     def quiet_main(argv):
         if not any(argument.lstrip("-").startswith(("verbosity", "v=")) for argument in sys.argv[1:]):

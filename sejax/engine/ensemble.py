@@ -1,13 +1,21 @@
-"""Members (folds x seeds x rates) as one more array axis: a transformation, never code in an experiment.
+"""Members (folds x seeds x rates) as one more array axis, and where it lies: mapped, and put on a mesh of devices.
 
 ``vmap`` pays for small dense networks. Convolutions vmapped over members become grouped
 convolutions, many times slower on a CPU: there ``map`` runs the members one after another in the
 same program, and the driver can also train them in turn, a group of one at a time.
+
+Experiments see no axis name. The driver puts the stacked states on a mesh with the axes "member" and "data", members
+spread over one axis and each training batch over the other; jit does the rest, collectives included.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import jax
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from sejax.core.experiment import Experiment, PyTree
 from sejax.errors import InputError
@@ -79,3 +87,51 @@ def stack_members(members: list[PyTree]) -> PyTree:
 def take_members(tree: PyTree, start: int, stop: int) -> PyTree:
     """Members ``start:stop`` of a stacked pytree."""
     return jax.tree.map(lambda x: x[start:stop], tree)
+
+
+class Placement(NamedTuple):
+    """How a run is spread over devices.
+
+    Attributes:
+      members: puts a pytree of stacked arrays [M, ...] (scalars are copied to every device).
+      shared: puts arrays that every device needs whole.
+      constrain: applied to a training batch [B, ...] inside the compiled step.
+      description: e.g. ``{"devices": 8, "member": 4, "data": 2}``, for the results file.
+    """
+
+    members: Callable[[PyTree], PyTree]
+    shared: Callable[[PyTree], PyTree]
+    constrain: Callable[[PyTree], PyTree]
+    description: dict[str, int]
+
+
+def make_mesh(devices: Sequence[jax.Device], *, member: int, data: int) -> Mesh:
+    """A mesh of ``member * data`` devices. Axis types are Auto: Linen's Dropout rejects Explicit ones."""
+    return jax.make_mesh((member, data), ("member", "data"), axis_types=(AxisType.Auto,) * 2, devices=devices)
+
+
+def place(members: int, batch_size: int, devices: Sequence[jax.Device] | None = None) -> Placement:
+    """Spreads ``members`` over the devices, and batches over those that are left.
+
+    Args:
+      members: M; as many devices as divide it go to the member axis.
+      batch_size: B; the data axis is used only where it divides the batch.
+      devices: all local devices by default.
+    """
+    devices = list(jax.local_devices() if devices is None else devices)
+    member = math.gcd(members, len(devices))
+    data = math.gcd(batch_size, len(devices) // member)
+    if member * data == 1:
+        return Placement(jax.device_put, jax.device_put, lambda batch: batch, {"devices": 1, "member": 1, "data": 1})
+    mesh = make_mesh(devices[: member * data], member=member, data=data)
+    sharding = partial(NamedSharding, mesh)
+
+    def put(x):
+        return jax.device_put(x, sharding(P("member") if x.ndim and x.shape[0] == members else P()))
+
+    return Placement(
+        members=lambda tree: jax.tree.map(put, tree),
+        shared=lambda tree: jax.device_put(tree, sharding(P())),
+        constrain=lambda batch: jax.lax.with_sharding_constraint(batch, sharding(P("data"))),
+        description={"devices": member * data, "member": member, "data": data},
+    )

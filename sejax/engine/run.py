@@ -1,8 +1,12 @@
-"""The driver: restore, segments, save, log. One loop for every experiment."""
+"""The driver: restore, segments, save, log. One loop for every experiment.
 
+Then a config's run section, what "auto" means in it, and the persistent compilation cache.
+"""
+
+import contextlib
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,10 +17,9 @@ from tqdm import tqdm
 
 from sejax.core.experiment import Assembly, PyTree
 from sejax.core.rng import member_key, root_key
-from sejax.engine import placement
 from sejax.engine.checkpoint import Checkpoints, folder_of_members
-from sejax.engine.ensemble import over_members, take_members
-from sejax.engine.events import TensorBoard, progress_bar
+from sejax.engine.command import progress_bar
+from sejax.engine.ensemble import over_members, place, take_members
 from sejax.engine.segment import Carry, Segment, active_members, finished, make_segment
 from sejax.errors import InputError
 
@@ -72,13 +75,16 @@ def run(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: int =
     Raises:
       Interrupted: after a SIGTERM or SIGINT, once the state is saved.
     """
-    entries, segments = [], {}
-    board = TensorBoard(workdir) if settings.tensorboard else None
+    entries, segments, received, board = [], {}, [], None
+    if settings.tensorboard:
+        from tensorboardX import SummaryWriter
+
+        board = SummaryWriter(str(Path(workdir) / "events"), flush_secs=10)
     try:
-        with _Signals() as signals:
+        with signals_handled(received.append):
             for start, stop in groups(len(assembly.names), settings.members_at_once):
                 group = open_group(assembly, settings, workdir, start, stop, seed=seed, segments=segments)
-                carry = _train(assembly, settings, group, signals, board)
+                carry = _train(assembly, settings, group, received, board)
                 entries += [member_entry(assembly, carry, i, start + i) for i in range(stop - start)]
     finally:
         if board is not None:
@@ -107,15 +113,15 @@ def open_group(
     ``segments`` holds those of earlier groups by their number of members, which need not be traced and compiled again;
     this group's is added where it is new.
     """
-    place = placement.place(stop - start, assembly.batch_size)
-    data = place.shared(assembly.data)
-    members = place.members(take_members(assembly.members, start, stop))
+    placed = place(stop - start, assembly.batch_size)
+    data = placed.shared(assembly.data)
+    members = placed.members(take_members(assembly.members, start, stop))
     streams = np.arange(stop) if assembly.streams is None else np.asarray(assembly.streams)
     keys = jax.vmap(lambda i: member_key(root_key(seed), i))(streams[start:stop].astype(np.int32))
     segments = {} if segments is None else segments
     if stop - start not in segments:
         segments[stop - start] = make_segment(
-            assembly, backend=settings.backend, how=settings.ensemble, constrain=place.constrain
+            assembly, backend=settings.backend, how=settings.ensemble, constrain=placed.constrain
         )
     segment = segments[stop - start]
     checkpoints = Checkpoints(folder_of_members(workdir, start, stop), keep=settings.keep)
@@ -123,12 +129,11 @@ def open_group(
         carry = segment.start(keys, members, data)
     else:
         carry, _ = checkpoints.restore(jax.eval_shape(segment.start, keys, members, data))
-    return Group(start, stop, segment, data, place.members(carry), checkpoints)
+    return Group(start, stop, segment, data, placed.members(carry), checkpoints)
 
 
-def _train(
-    assembly: Assembly, settings: RunSettings, group: Group, signals: "_Signals", board: TensorBoard | None
-) -> Carry:
+def _train(assembly: Assembly, settings: RunSettings, group: Group, received: list[str], board) -> Carry:
+    """The group's last carry; `Interrupted` where the name of a signal has been ``received``."""
     carry, checkpoints = group.carry, group.checkpoints
     budget, logged = 1, _epochs_done(carry, assembly)
     title = ", ".join(f"{k} {v}" for k, v in assembly.names[group.start].items())
@@ -141,27 +146,27 @@ def _train(
             seconds = time.monotonic() - began
             logged = _log(assembly, group, carry, logged, bar, board)
             # The loop may be left only after this: what a segment did is in a checkpoint before anything can end it.
-            checkpoints.save(_counter(carry), carry, {"members": [group.start, group.stop]})
-            if signals.received:
+            # Its number grows with every segment: all members' updates, and iterations closed.
+            number = int(jax.device_get(carry.state.step).sum()) + int(carry.iteration)
+            checkpoints.save(number, carry, {"members": [group.start, group.stop]})
+            if received:
                 checkpoints.close()
-                raise Interrupted(f"{signals.received} received")
+                raise Interrupted(f"{received[-1]} received")
             # Segments grow until they take about save_seconds; how a run is cut changes no result.
             budget = int(np.clip(budget * settings.save_seconds / max(seconds, 1e-3), 1, 8 * budget))
     checkpoints.close()
     return carry
 
 
-def _counter(carry: Carry) -> int:
-    """A number that grows with every segment: all members' updates, and iterations closed."""
-    return int(jax.device_get(carry.state.step).sum()) + int(carry.iteration)
-
-
 def _epochs_done(carry: Carry, assembly: Assembly) -> int:
     return int(carry.iteration) * assembly.epochs + int(carry.epoch)
 
 
-def _log(assembly: Assembly, group: Group, carry: Carry, logged: int, bar: tqdm, board: TensorBoard | None) -> int:
-    """Shows and writes the epochs since ``logged``; returns the number of epochs now done."""
+def _log(assembly: Assembly, group: Group, carry: Carry, logged: int, bar: tqdm, board) -> int:
+    """Shows the epochs since ``logged``, and writes their finite figures to TensorBoard's ``board``, if there is one.
+
+    Returns the number of epochs now done.
+    """
     done = _epochs_done(carry, assembly)
     history = {name: np.asarray(rows) for name, rows in carry.history.items()}
     for flat in range(logged, done):
@@ -171,15 +176,10 @@ def _log(assembly: Assembly, group: Group, carry: Carry, logged: int, bar: tqdm,
             continue  # every member had stopped before this epoch
         shown = [name for name in ("train/loss", "valid/accuracy") if name in rows]
         bar.set_postfix_str(", ".join(f"{name} {np.nanmean(rows[name]):.3f}" for name in shown), refresh=False)
-        if board is not None:
-            board.write(
-                {
-                    f"{name}/" + "_".join(f"{k}{v}" for k, v in assembly.names[group.start + i].items()): value
-                    for name, values in rows.items()
-                    for i, value in enumerate(values)
-                },
-                flat,
-            )
+        for name, values in rows.items() if board is not None else ():
+            for value, member in zip(values, assembly.names[group.start : group.stop], strict=True):
+                if not np.isnan(value):
+                    board.add_scalar(f"{name}/" + "_".join(f"{k}{v}" for k, v in member.items()), float(value), flat)
     training = int(active_members(carry).sum())
     bar.set_description_str(
         f"iteration {min(int(carry.iteration) + 1, assembly.iterations)}/{assembly.iterations},"
@@ -192,19 +192,14 @@ def _log(assembly: Assembly, group: Group, carry: Carry, logged: int, bar: tqdm,
 
 def member_entry(assembly: Assembly, carry: Carry, row: int, index: int) -> dict[str, Any]:
     """Entry of one member in ``results.json``: its name, failure, and what the experiment makes of its arrays."""
-    history = [
-        {"iteration": iteration + 1, "epoch": epoch + 1}
-        | {name: float(values[row, iteration, epoch]) for name, values in jax.device_get(carry.history).items()}
-        for iteration in range(assembly.iterations)
-        for epoch in range(assembly.epochs)
-    ]
-    history = [entry for entry in history if not all(v != v for k, v in entry.items() if "/" in k)]
-    records = [
-        {name: np.asarray(values[row, i]) for name, values in jax.device_get(carry.records).items()}
-        for i in range(assembly.iterations)
-    ]
-    failed_at = int(carry.failed_at[row])
-    failed = None
+    figures, kept = jax.device_get((carry.history, carry.records))
+    history = []
+    for iteration, epoch in np.ndindex(assembly.iterations, assembly.epochs):
+        values = {name: float(rows[row, iteration, epoch]) for name, rows in figures.items()}
+        if not np.isnan(list(values.values())).all():
+            history.append({"iteration": iteration + 1, "epoch": epoch + 1} | values)
+    records = [{name: np.asarray(rows[row, i]) for name, rows in kept.items()} for i in range(assembly.iterations)]
+    failed_at, failed = int(carry.failed_at[row]), None
     if failed_at >= 0:
         failed = {
             "step": failed_at,
@@ -237,25 +232,19 @@ def evaluate(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: 
     return entries
 
 
-class _Signals:
-    """Remembers SIGTERM and SIGINT instead of dying, so that the segment at hand can be saved."""
-
-    def __enter__(self) -> "_Signals":
-        self.received: str | None = None
-        self.previous = {}
+@contextlib.contextmanager
+def signals_handled(handle: Callable[[str], None]) -> Iterator[None]:
+    """Tells SIGTERM and SIGINT to ``handle`` by name, instead of dying: the segment at hand can be saved."""
+    previous = {}
+    try:
         for kind in (signal.SIGTERM, signal.SIGINT):
-            try:
-                self.previous[kind] = signal.signal(kind, self._note)
-            except ValueError:  # not the main thread: whoever runs us there handles signals
-                break
-        return self
-
-    def _note(self, number, frame) -> None:
-        del frame
-        self.received = signal.Signals(number).name
-
-    def __exit__(self, *exc) -> None:
-        for kind, handler in self.previous.items():
+            previous[kind] = signal.signal(kind, lambda number, _: handle(signal.Signals(number).name))
+    except ValueError:  # not the main thread: whoever runs us there handles signals
+        pass
+    try:
+        yield
+    finally:
+        for kind, handler in previous.items():
             signal.signal(kind, handler)
 
 
@@ -282,3 +271,65 @@ def trained_states(
             found |= {row: {name: array[row - start] for name, array in kept.items()} for row in inside}
     stacked = {name.removeprefix("state/"): np.stack([found[row][name] for row in rows]) for name in found[rows[0]]}
     return dict.fromkeys(subtrees, {}) | unflatten_dict(stacked, sep="/")
+
+
+def run_section(*, convolutions: bool, save_seconds: float = 20.0) -> dict[str, Any]:
+    """The section ``run`` of a config: how the engine drives it, and none of what is learned.
+
+    Args:
+      convolutions: whether convolutions are trained. Then members train one after the other: vmapped, their
+        convolutions become grouped ones, which are slow.
+      save_seconds: about how long a segment takes; a kill loses no more than that.
+    """
+    return {
+        # "auto": scan, but loop for convolutions on a CPU (their gradients are slow inside XLA loops).
+        "backend": "auto",
+        "convolutions": convolutions,
+        "ensemble": "map" if convolutions else "vmap",
+        "members_at_once": 1 if convolutions else 0,
+        "input": "auto",  # "resident" on the device, or "tfdata"; auto: tfdata with the loop backend
+        "save_seconds": save_seconds,
+        "keep": 1,
+        "tensorboard": True,
+        "compilation_cache": "~/.cache/sejax/xla",
+    }
+
+
+def run_settings(config) -> RunSettings:
+    """The driver's settings of a config; ``backend="auto"`` is decided by platform and network.
+
+    Convolution gradients inside XLA loops run many times slower on a CPU, so a config whose ``run.convolutions``
+    says that it trains some uses the loop backend there, and scan everywhere else.
+    """
+    settings = RunSettings(**{name: getattr(config.run, name) for name in RunSettings._fields})
+    if settings.backend != "auto":
+        return settings
+    looped = config.run.convolutions and jax.default_backend() == "cpu"
+    return settings._replace(backend="loop" if looped else "scan")
+
+
+def streamed(config) -> bool:
+    """Whether spectrograms come through tf.data as they are needed, rather than from the device.
+
+    ``run.input="auto"`` streams where the loop backend trains convolutions.
+
+    Raises:
+      InputError: ``run.input="tfdata"`` for a network whose inputs are features computed once.
+    """
+    if config.run.input == "tfdata" and not config.run.convolutions:
+        raise InputError(
+            "config: run.input='tfdata' reads spectrograms as they are needed, and without run.convolutions the inputs "
+            "are features computed once: use run.input='auto', or train the convolutions too (trainable='all')"
+        )
+    if config.run.input != "auto":
+        return config.run.input == "tfdata"
+    return config.run.convolutions and run_settings(config).backend == "loop"
+
+
+def use_compilation_cache(folder: str) -> None:
+    """Keeps compiled programs on disk, so that a resumed run trains within seconds. "" turns it off."""
+    if not folder:
+        return
+    jax.config.update("jax_compilation_cache_dir", str(Path(folder).expanduser()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)

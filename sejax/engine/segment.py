@@ -14,10 +14,185 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from flax import struct
 
-from sejax.core.experiment import Assembly, PyTree
-from sejax.engine.parts import Carry, Parts, active_members, finished
+from sejax.core import metrics as metrics_lib
+from sejax.core.experiment import Assembly, PyTree, State, freeze
+from sejax.engine.ensemble import ensemble, over_members
 from sejax.errors import InputError
+
+
+@struct.dataclass
+class Carry:
+    """All that a run is, between two updates: what a checkpoint holds.
+
+    Members advance in lockstep, so the loops' positions are scalars; a member that has stopped or
+    failed keeps its state until the others are done.
+
+    Attributes:
+      state: the members' states, stacked [M, ...].
+      totals: this epoch's training metrics so far, [M, ...].
+      position, epoch, iteration: i32[], updates in this epoch, epochs in this iteration, iterations.
+      history: per metric f32[M, iterations, epochs], NaN where there was no epoch.
+      records: per name [M, iterations, ...], what ``conclude`` returned.
+      failed_at: i32[M], updates done when a training or evaluation metric was not finite; -1 while healthy.
+    """
+
+    state: State
+    totals: dict[str, Any]
+    position: jax.Array
+    epoch: jax.Array
+    iteration: jax.Array
+    history: dict[str, jax.Array]
+    records: dict[str, jax.Array]
+    failed_at: jax.Array
+
+
+def finished(carry: Carry, iterations: int) -> bool | jax.Array:
+    """True once every iteration is over."""
+    return carry.iteration >= iterations
+
+
+def active_members(carry: Carry) -> jax.Array:
+    """bool[M]: members that still train in this iteration."""
+    return (carry.failed_at < 0) & ~carry.state.stopped
+
+
+class Parts:
+    """The pure pieces of a run over stacked members; each backend strings them together."""
+
+    def __init__(self, assembly: Assembly, how: str, constrain: Callable[[PyTree], PyTree]):
+        self.assembly, experiment = assembly, assembly.experiment
+        self.sources = {"train": assembly.train, "valid": assembly.valid, "whole": assembly.whole}
+
+        def step(state, batch):
+            return experiment.step(state, constrain(batch))
+
+        def gathered(function, source):
+            """``function(state, batch)`` of members, its batch gathered on the device: (data, state, position)."""
+
+            def gathered_function(data, state, position):
+                return function(state, source.batch_at(data, state, position))
+
+            return over_members(gathered_function, how=how, member_args=(False, True, False))
+
+        self.members = ensemble(experiment._replace(step=step), how=how)
+        self.gathered_step = gathered(step, assembly.train)
+        self.evaluations = {part: gathered(experiment.evaluate, self.sources[part]) for part in ("valid", "whole")}
+        self.plans = {
+            part: over_members(source.plan_at, how=how, member_args=(True, False))
+            for part, source in self.sources.items()
+        }
+
+    def epoch_length(self, carry: Carry) -> jax.Array:
+        """Updates of the current epoch: those of the active member that has most."""
+        return jnp.max(jnp.where(active_members(carry), carry.state.epoch_steps, 0))
+
+    def update(self, carry: Carry, new: State, metrics: dict[str, Any]) -> Carry:
+        """Takes over one update where the member is active and its metrics are finite."""
+        live = active_members(carry) & (carry.position < carry.state.epoch_steps)
+        accept = live & _finite(metrics, live)
+        masked = jax.tree.map(lambda x: jnp.where(accept.reshape(accept.shape + (1,) * (x.ndim - 1)), x, 0), metrics)
+        return carry.replace(
+            state=freeze(accept, new, carry.state),
+            totals=metrics_lib.merge(carry.totals, masked),
+            position=carry.position + 1,
+            failed_at=jnp.where(live & ~accept, carry.state.step, carry.failed_at),
+        )
+
+    def gathered_update(self, data: PyTree, carry: Carry) -> Carry:
+        """One update of every member, its batch gathered on the device."""
+        return self.update(carry, *self.gathered_step(data, carry.state, carry.position))
+
+    def streamed_update(self, carry: Carry, batch: PyTree) -> Carry:
+        """One update of every member with a batch from the host."""
+        return self.update(carry, *self.members.step(carry.state, batch))
+
+    def zeros(self, part: str, data: PyTree, state: State) -> dict[str, Any]:
+        """The metrics of nothing evaluated; their shapes come from tracing."""
+        return metrics_lib.empty(jax.eval_shape(self.evaluations[part], data, state, jnp.int32(0)))
+
+    def evaluate_batch(self, part: str, data: PyTree, state: State, totals: dict[str, Any], i: jax.Array):
+        """``totals`` with batch ``i`` of a part, gathered on the device."""
+        return metrics_lib.merge(totals, self.evaluations[part](data, state, i))
+
+    def evaluate_given(self, state: State, totals: dict[str, Any], batch: PyTree):
+        """``totals`` with a batch from the host."""
+        return metrics_lib.merge(totals, self.members.evaluate(state, batch))
+
+    def end_epoch(self, carry: Carry, valid: dict[str, Any]) -> Carry:
+        """Writes the epoch into the history and refreshes the states."""
+        active = active_members(carry)
+        healthy = active & _finite(valid, active)
+        metrics = {"train": carry.totals, "valid": valid}
+        state, rows = self.members.refresh(carry.state, metrics), scalars(metrics)
+        history = {
+            name: values.at[:, carry.iteration, carry.epoch].set(jnp.where(active, rows[name], jnp.nan))
+            for name, values in carry.history.items()
+        }
+        state = state.replace(stopped=state.stopped | (carry.epoch + 1 >= self.assembly.epochs))
+        return carry.replace(
+            state=freeze(healthy, state, carry.state),
+            totals=metrics_lib.empty(carry.totals),
+            position=jnp.int32(0),
+            epoch=carry.epoch + 1,
+            history=history,
+            failed_at=jnp.where(active & ~healthy, carry.state.step, carry.failed_at),
+        )
+
+    def end_iteration(self, data: PyTree, carry: Carry, whole: dict[str, Any]) -> Carry:
+        """Concludes an iteration and keeps its record."""
+        failed = (carry.failed_at < 0) & ~_finite(whole, carry.failed_at < 0)
+        healthy = (carry.failed_at < 0) & ~failed
+        state, record = self.members.conclude(carry.state, whole, data)
+        records = {name: rows.at[:, carry.iteration].set(record[name]) for name, rows in carry.records.items()}
+        return carry.replace(
+            state=freeze(healthy, state, carry.state),
+            epoch=jnp.int32(0),
+            iteration=carry.iteration + 1,
+            records=records,
+            failed_at=jnp.where(failed, carry.state.step, carry.failed_at),
+        )
+
+    def restart_iteration(self, data: PyTree, carry: Carry) -> Carry:
+        """Gets the healthy members ready for the next iteration."""
+        healthy = carry.failed_at < 0
+        return carry.replace(state=freeze(healthy, self.members.restart(carry.state, data), carry.state))
+
+    def start(self, keys: jax.Array, members: PyTree, data: PyTree) -> Carry:
+        """The first carry; shapes of metrics and records come from tracing, nothing is computed twice."""
+        state = self.members.init(keys, members, data)
+        count, rounds, epochs = keys.shape[0], self.assembly.iterations, self.assembly.epochs
+        _, train = jax.eval_shape(self.gathered_step, data, state, jnp.int32(0))
+        totals = metrics_lib.empty(train)
+        valid = {"valid": self.zeros("valid", data, state)} if self.assembly.valid.batches else {}
+        names = scalars({"train": totals} | valid)
+        _, record = jax.eval_shape(self.members.conclude, state, self.zeros("whole", data, state), data)
+        return Carry(
+            state=state,
+            totals=totals,
+            position=jnp.int32(0),
+            epoch=jnp.int32(0),
+            iteration=jnp.int32(0),
+            history={name: jnp.full((count, rounds, epochs), jnp.nan, jnp.float32) for name in names},
+            records={name: jnp.zeros((count, rounds, *x.shape[1:]), x.dtype) for name, x in record.items()},
+            failed_at=jnp.full((count,), -1, jnp.int32),
+        )
+
+
+def scalars(parts: dict[str, dict[str, Any]]) -> dict[str, jax.Array]:
+    """One number per member and metric, named ``part/metric``: what the history keeps per epoch."""
+    figures = {
+        f"{part}/{name}": value for part, totals in parts.items() for name, value in metrics_lib.compute(totals).items()
+    }
+    return {name: value.astype(jnp.float32) for name, value in figures.items() if value.ndim == 1}
+
+
+def _finite(metrics: dict[str, Any], live: jax.Array) -> jax.Array:
+    leaves = [x for x in jax.tree.leaves(metrics) if jnp.issubdtype(x.dtype, jnp.floating)]
+    checks = [jnp.all(jnp.isfinite(x), axis=tuple(range(1, x.ndim))) for x in leaves]
+    return jnp.all(jnp.stack([*checks, jnp.ones_like(live)]), axis=0)
+
 
 BACKENDS = ("scan", "loop")
 
@@ -50,7 +225,7 @@ def make_segment(
       assembly: the experiment with its sources and data.
       backend: ``"scan"`` or ``"loop"``.
       how: ``"vmap"`` or ``"map"``, see `sejax.engine.ensemble`.
-      constrain: applied to every training batch, where `sejax.engine.placement` says how a batch is
+      constrain: applied to every training batch, where `sejax.engine.ensemble` says how a batch is
         spread over devices.
 
     Raises:
@@ -61,21 +236,17 @@ def make_segment(
     sources = (assembly.train, assembly.valid, assembly.whole)
     if backend == "scan" and any(source.stream is not None for source in sources):
         raise InputError("engine: a streamed source needs backend='loop'; a scanned segment cannot wait for the host")
-    parts = Parts(assembly, how, constrain)
-    return (_scanned if backend == "scan" else _looped)(parts)
+    return (_scanned if backend == "scan" else _looped)(Parts(assembly, how, constrain))
 
 
 def _scanned(parts: Parts) -> Segment:
     iterations = parts.assembly.iterations
 
     def evaluate(part, data, state):
-        source = getattr(parts.assembly, part)
-        return jax.lax.fori_loop(
-            0,
-            source.batches,
-            lambda i, totals: parts.evaluate_batch(part, data, state, totals, i),
-            parts.zeros(part, data, state),
-        )
+        def add(i, totals):
+            return parts.evaluate_batch(part, data, state, totals, i)
+
+        return jax.lax.fori_loop(0, parts.sources[part].batches, add, parts.zeros(part, data, state))
 
     def close_iteration(data, carry):
         carry = parts.end_iteration(data, carry, evaluate("whole", data, carry.state))
@@ -113,40 +284,38 @@ def _scanned(parts: Parts) -> Segment:
 
 
 def _looped(parts: Parts) -> Segment:
-    iterations, train = parts.assembly.iterations, parts.assembly.train
+    iterations, stream = parts.assembly.iterations, parts.assembly.train.stream
     gathered_update = jax.jit(parts.gathered_update, donate_argnums=1)
     streamed_update = jax.jit(parts.streamed_update, donate_argnums=0)
-    plans = jax.jit(parts.plans)
+    plans = {part: jax.jit(function) for part, function in parts.plans.items()}
     end_epoch = jax.jit(parts.end_epoch, donate_argnums=0)
     end_iteration = jax.jit(parts.end_iteration, donate_argnums=1)
     restart = jax.jit(parts.restart_iteration, donate_argnums=1)
-    zeros = {part: jax.jit(lambda d, s, part=part: parts.zeros(part, d, s)) for part in ("valid", "whole")}
-    evaluate_batch = {
-        part: jax.jit(lambda d, s, t, i, part=part: parts.evaluate_batch(part, d, s, t, i)) for part in zeros
-    }
-    evaluation_plans = {part: jax.jit(parts.evaluation_plans[part]) for part in zeros}
+    zeros = jax.jit(parts.zeros, static_argnums=0)
+    evaluate_batch = jax.jit(parts.evaluate_batch, static_argnums=0)
     evaluate_given = jax.jit(parts.evaluate_given, donate_argnums=1)
 
+    def planned(part, state, positions):
+        return iter(jax.device_get([plans[part](state, jnp.int32(i)) for i in positions]))
+
     def evaluate(part, data, state):
-        totals, source = zeros[part](data, state), getattr(parts.assembly, part)
+        totals, source = zeros(part, data, state), parts.sources[part]
         if source.stream is None:
             for i in range(source.batches):
-                totals = evaluate_batch[part](data, state, totals, jnp.int32(i))
+                totals = evaluate_batch(part, data, state, totals, jnp.int32(i))
             return totals
-        planned = jax.device_get([evaluation_plans[part](state, jnp.int32(i)) for i in range(source.batches)])
-        for batch in source.stream(iter(planned)):
+        for batch in source.stream(planned(part, state, range(source.batches))):
             totals = evaluate_given(state, totals, batch)
         return totals
 
     def run_updates(data, carry, count):
-        if train.stream is None:
+        if stream is None:
             for _ in range(count):
                 carry = gathered_update(data, carry)
             return carry
         # All plans before the first update, which is given the state to write into.
         start = int(carry.position)
-        planned = jax.device_get([plans(carry.state, jnp.int32(start + i)) for i in range(count)])
-        for batch in train.stream(iter(planned)):
+        for batch in stream(planned("train", carry.state, range(start, start + count))):
             carry = streamed_update(carry, batch)
         return carry
 

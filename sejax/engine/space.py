@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sejax.engine.arguments import converted
+from sejax.engine.command import converted
 from sejax.errors import InputError
 
 FIXED = ("experiment", "run")  # what a sweep may not change: the experiment, and how the engine drives it

@@ -4,12 +4,10 @@ What is on disk says how far a sweep is: a run that is finished has its results,
 same sweep goes on from there, whenever it was cut off. Trials of equal shapes train together as members of one run.
 """
 
-import contextlib
 import csv
 import hashlib
 import io
 import json
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +19,7 @@ import jax
 from ml_collections import ConfigDict
 
 from sejax.core.files import plain, write_text
-from sejax.engine.run import Interrupted
+from sejax.engine.run import Interrupted, signals_handled
 from sejax.engine.space import Interval, Space
 from sejax.engine.validation import lower_is_better, ranking, scored
 from sejax.engine.workdir import claim, environment, release
@@ -220,8 +218,11 @@ def run_sweep(
         publish(found)
         return found
 
+    def stop(received: str) -> None:
+        raise Interrupted(f"{received} received")
+
     try:
-        with interruptible():
+        with signals_handled(stop):  # between updates too: while data are read, or a table written
             for run in plan(trials, asked, sweep.member_fields):
                 progress.begin(run, trials, outcomes)
                 outcomes |= _outcomes(sweep, workdir, run, trials, train)
@@ -350,24 +351,3 @@ class Progress:
 def _duration(seconds: float) -> str:
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else f"{round(seconds)} s"
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Turns SIGTERM and SIGINT into `Interrupted` between updates too: while data are read, or a table written."""
-
-    def stop(number, frame):
-        del frame
-        raise Interrupted(f"{signal.Signals(number).name} received")
-
-    previous = {}
-    try:
-        for kind in (signal.SIGTERM, signal.SIGINT):
-            previous[kind] = signal.signal(kind, stop)
-    except ValueError:  # not the main thread: whoever runs us there handles signals
-        pass
-    try:
-        yield
-    finally:
-        for kind, handler in previous.items():
-            signal.signal(kind, handler)

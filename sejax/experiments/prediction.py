@@ -21,8 +21,7 @@ from sejax.data.blocks.spectrograms import spectrograms, voiced_blocks
 from sejax.data.crops import evaluation_starts, read_crops
 from sejax.data.utterances.frames import frames
 from sejax.data.utterances.load import UtteranceSettings
-from sejax.engine.backend import run_settings
-from sejax.engine.run import trained_states
+from sejax.engine.run import run_settings, trained_states
 from sejax.engine.workdir import folder_of, read_claim, read_finished
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, study

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 from sejax.core.experiment import Assembly
 from sejax.core.files import plain
 from sejax.core.results import FILE, read_results, summaries, write_results
-from sejax.engine.backend import run_settings
-from sejax.engine.placement import place
-from sejax.engine.run import groups, run
+from sejax.engine.ensemble import place
+from sejax.engine.run import groups, run, run_settings
 from sejax.engine.validation import validation_part
 from sejax.engine.workdir import (
     claim,

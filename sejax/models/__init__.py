@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from sejax.errors import InputError
 from sejax.models import freezing
 from sejax.models.alexnet import AlexNet
-from sejax.models.classifier import GridHead
+from sejax.models.backbone import GridHead
 from sejax.models.inception import InceptionV3
 from sejax.models.resnet import ResNet
 from sejax.models.squeezenet import SqueezeNet
@@ -39,16 +39,7 @@ _MODELS = {
 }
 
 # The layer whose width is the number of classes: the one that a new task replaces.
-LAST_LAYER = {
-    "alexnet": "fc8",
-    "squeezenet1_0": "conv10",
-    "squeezenet1_1": "conv10",
-    "resnet50": "fc",
-    "wide_resnet50_2": "fc",
-    "inception_v3": "fc",
-    "resnet50_keras": "fc",
-    "inception_v3_keras": "fc",
-}
+LAST_LAYER = dict.fromkeys(_MODELS, "fc") | {"alexnet": "fc8", "squeezenet1_0": "conv10", "squeezenet1_1": "conv10"}
 
 # Every layer whose width is the number of classes, as paths: the last one and Inception's auxiliary one.
 CLASS_LAYERS = {name: (layer,) for name, layer in LAST_LAYER.items()} | {"inception_v3": ("fc", "AuxLogits/fc")}

@@ -47,21 +47,17 @@ class AlexNet(Backbone):
         self.fc8 = nn.Dense(self.num_classes, dtype=self.dtype, kernel_init=nn.initializers.normal(0.01))
         self.drop = nn.Dropout(self.dropout)
 
-    def features(self, images, *, train=False, record=None):
-        """The last feature map, pool5: [B, H', W', 256] (6 x 6 for 224 x 224), from the trunk alone."""
-        self.check(images)
-        record = {} if record is None else record
+    def trunk(self, images, train, record):
+        """The last feature map, pool5: [B, H', W', 256] (6 x 6 for 224 x 224)."""
         x = images
         for name, *_, pool in TRUNK:
             x = record[name] = nn.relu(getattr(self, name)(x))
             if pool:
                 x = record[pool] = max_pool(x, window=3, stride=2)
-        record["features"] = x
         return x
 
-    def classify(self, features, *, train=False, record=None):
-        """Logits [B, num_classes] from the map that `features` gives. Needs fc6, fc7 and fc8 only."""
-        record = {} if record is None else record
+    def head(self, features, train, record):
+        """Logits [B, num_classes] from that map, by fc6, fc7 and fc8."""
         x = record["avgpool"] = adaptive_average_pool(features, (6, 6))
         x = x.reshape(len(x), -1)  # rows, columns, channels: fc6's converted weights are in this order
         for name in ("fc6", "fc7", "fc8"):
@@ -70,5 +66,4 @@ class AlexNet(Backbone):
             x = getattr(self, name)(x)
             if name != "fc8":
                 x = record[name] = nn.relu(x)
-        record["logits"] = x
         return x

@@ -4,7 +4,6 @@ Waveform and words each become features x of one size n; a fusion makes y of bot
 classify it. Rows of a batch are of different lengths: nothing beyond a row's own length enters anything.
 """
 
-import math
 from functools import partial
 from typing import Any
 
@@ -47,7 +46,7 @@ class AudioBranch(nn.Module):
             length = jnp.where(length > 0, waveform.shape[1], 0)
         (first, second), (stride, then) = self.channels, self.strides
         x = jnp.where(jnp.arange(waveform.shape[1]) < length[:, None], waveform, 0.0)
-        x = _padded(x, multiple=math.lcm(stride * 64, stride * then * 64))
+        x = jnp.pad(x, ((0, 0), (0, -x.shape[1] % (stride * then * 64))))
         middle, last = -(-length // stride), -(-length // (stride * then))
         conv = partial(WaveformConvolution, dtype=self.dtype)
         y = conv(first, self.kernels[0], stride, name="conv_1")(x[..., None])
@@ -62,10 +61,6 @@ class AudioBranch(nn.Module):
         y = nn.relu(pool_of_sum(wide(y), slope, wide(signal), signal_slope, offset, last, self.pool))
         y = GRU(self.gru, summary=self.gru_summary, name="gru")(y)
         return nn.Dense(self.features, kernel_init=glorot_uniform, name="scale")(y)
-
-
-def _padded(x, *, multiple):
-    return jnp.pad(x, ((0, 0), (0, -x.shape[1] % multiple)))
 
 
 class TextBranch(nn.Module):
@@ -152,8 +147,7 @@ class Fusion(nn.Module):
         """Attention scores [..., 1 or n] of features x [..., n]."""
         features = x.shape[-1]
         dense = partial(nn.Dense, use_bias=False, kernel_init=glorot_uniform, dtype=self.dtype)
-        single = self.fusion in ("att_s_1",)
-        first = dense(1 if single else features, name=f"{name}_1")
+        first = dense(1 if self.fusion == "att_s_1" else features, name=f"{name}_1")
         scores = nn.relu(first(x))
         if self.fusion == "att_d1_n":
             return first(scores)

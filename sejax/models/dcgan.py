@@ -27,44 +27,30 @@ POINTS = 5  # of a rating's scale
 _kernel_init = partial(normal, deviation=0.02)
 _scale_init = partial(normal, mean=1.0, deviation=0.02)
 _Dense = partial(nn.Dense, kernel_init=_kernel_init)
-
-
 _Norm = partial(BatchNorm, scale_init=_scale_init)
 
 
 class _Resampling(nn.Module):
-    """A convolution with stride 2 or its adjoint. Parameters: kernel [side, side, C, D], and bias where it has one."""
+    """Convolution with stride 2, [B, H, W, C] to [B, H / 2, W / 2, filters], or its adjoint, to [B, 2 H, 2 W, filters].
+
+    Parameters: kernel [side, side, C, filters], of the adjoint [side, side, filters, C], and bias where it has one.
+    """
 
     filters: int
     side: int
+    adjoint: bool = False
     use_bias: bool = False
     dtype: Any = None
 
-    def resampled(self, x, channels, resample):
-        """``resample(x, kernel)``, kernel [side, side, *channels], and the bias."""
+    @nn.compact
+    def __call__(self, x):
+        """Convolve x, [B, H, W, C], or apply the adjoint."""
+        channels = (self.filters, x.shape[-1]) if self.adjoint else (x.shape[-1], self.filters)
         kernel = self.param("kernel", _kernel_init, (self.side, self.side, *channels))
         bias = self.param("bias", nn.initializers.zeros_init(), (self.filters,)) if self.use_bias else None
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        x = resample(x, kernel)
+        x = double(x, kernel) if self.adjoint else halve(x, kernel)
         return x if bias is None else x + bias
-
-
-class _Halving(_Resampling):
-    """The convolution: [B, H, W, C] to [B, H / 2, W / 2, filters]."""
-
-    @nn.compact
-    def __call__(self, x):
-        """Convolve x, [B, H, W, C]."""
-        return self.resampled(x, (x.shape[-1], self.filters), halve)
-
-
-class _Doubling(_Resampling):
-    """The adjoint of a `_Halving` of `filters` channels, with its kernel: [B, H, W, C] to [B, 2 H, 2 W, filters]."""
-
-    @nn.compact
-    def __call__(self, x):
-        """Apply the adjoint to x, [B, H, W, C]."""
-        return self.resampled(x, (self.filters, x.shape[-1]), double)
 
 
 class Trunk(nn.Module):
@@ -84,8 +70,8 @@ class Trunk(nn.Module):
         _check(self.side, x.shape[1:3])
         for layer in range(LAYERS):
             first = layer == 0
-            conv = _Halving(self.filters * 2**layer, self.side, use_bias=first, dtype=self.dtype, name=f"conv_{layer}")
-            x = conv(x)
+            options = {"use_bias": first, "dtype": self.dtype}
+            x = _Resampling(self.filters * 2**layer, self.side, **options, name=f"conv_{layer}")(x)
             if not first:
                 x = _Norm(dtype=self.dtype, name=f"norm_{layer}")(x, train=train)
             x = nn.leaky_relu(x, self.slope)
@@ -119,7 +105,8 @@ class Generator(nn.Module):
             x = nn.relu(_Norm(dtype=self.dtype, name=f"norm_{layer}")(x, train=train))
             last = layer == LAYERS - 1
             filters = 1 if last else channels // 2 ** (layer + 1)
-            x = _Doubling(filters, self.side, use_bias=last, dtype=self.dtype, name=f"deconv_{layer}")(x)
+            options = {"adjoint": True, "use_bias": last, "dtype": self.dtype}
+            x = _Resampling(filters, self.side, **options, name=f"deconv_{layer}")(x)
         return jnp.tanh(x)
 
 

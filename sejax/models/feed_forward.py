@@ -10,10 +10,6 @@ import flax.linen as nn
 
 from sejax.core.rng import dropout, glorot_uniform
 
-GENERATOR = (1000, 500, 1000)
-DISCRIMINATOR = (1000, 1000)
-DOMAIN_CLASSIFIER = (100, 100)
-
 
 class FeedForward(nn.Module):
     """Dense layers with leaky ReLU and dropout after each hidden one, then `outputs` linear units.
@@ -55,14 +51,14 @@ class FeedForward(nn.Module):
 
 def generator(features: int, **changes) -> FeedForward:
     """A generator of the paper, F-1000-500-1000-F with values in (0, 1)."""
-    return FeedForward(**{"hidden": GENERATOR, "outputs": features, "sigmoid": True} | changes)
+    return FeedForward(**{"hidden": (1000, 500, 1000), "outputs": features, "sigmoid": True} | changes)
 
 
 def discriminator(**changes) -> FeedForward:
     """A discriminator of the paper, F-1000-1000-1; gives the logit of "real" [..., 1]."""
-    return FeedForward(**{"hidden": DISCRIMINATOR, "outputs": 1} | changes)
+    return FeedForward(**{"hidden": (1000, 1000), "outputs": 1} | changes)
 
 
 def domain_classifier(classes: int, **changes) -> FeedForward:
     """The paper's domain classifier, F-100-100-C; gives logits [..., C]."""
-    return FeedForward(**{"hidden": DOMAIN_CLASSIFIER, "outputs": classes, "dropout": 0.5} | changes)
+    return FeedForward(**{"hidden": (100, 100), "outputs": classes, "dropout": 0.5} | changes)

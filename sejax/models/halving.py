@@ -12,6 +12,7 @@ from jax import lax
 
 from sejax.models import frequencies
 from sejax.models.convolution import gradient_as_products
+from sejax.models.normalisation import wide
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 
@@ -90,18 +91,18 @@ def _weigh(x, y, *, side):
     return jax.linear_transpose(partial(_halve, x), shape)(y)[0]
 
 
-def _halve_by_frequencies(x, kernel):
-    image, small = _split(_wide(x), len(kernel)), _split_kernel(_wide(kernel))
+def _halve_by_frequencies(x, kernel):  # wide, here and below: transforms lose half-precision numbers
+    image, small = _split(wide(x), len(kernel)), _split_kernel(wide(kernel))
     return frequencies.correlate(image, small).transpose(2, 0, 1, 3).astype(x.dtype)
 
 
 def _double_by_frequencies(x, kernel):
-    image = frequencies.spread(_wide(x).transpose(1, 2, 0, 3), _split_kernel(_wide(kernel)))
+    image = frequencies.spread(wide(x).transpose(1, 2, 0, 3), _split_kernel(wide(kernel)))
     return _joined(image, len(kernel)).astype(x.dtype)
 
 
 def _weigh_by_frequencies(x, y, *, side):
-    kernel = frequencies.weigh(_split(_wide(x), side), _wide(y).transpose(1, 2, 0, 3))
+    kernel = frequencies.weigh(_split(wide(x), side), wide(y).transpose(1, 2, 0, 3))
     return _joined_kernel(kernel, side).astype(x.dtype)
 
 
@@ -110,11 +111,6 @@ def _weigh_by_products(x, y, *, side):
     half = (side + 1) // 2
     kernel = jax.ShapeDtypeStruct((half, half, image.shape[-1], y.shape[-1]), x.dtype)
     return _joined_kernel(gradient_as_products(image, kernel, y, stride=1, padding=(0, 0)), side)
-
-
-def _wide(x):
-    """x in float32, or in its own type where that is wider: transforms lose half-precision numbers."""
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def _split(x, side):

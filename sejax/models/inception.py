@@ -296,10 +296,8 @@ class InceptionV3(Backbone):
         self.drop = nn.Dropout(self.dropout)
         self.fc = nn.Dense(self.num_classes, dtype=self.dtype, kernel_init=self.convention.kernel_init)
 
-    def features(self, images, *, train=False, record=None):
-        """The last feature map, Mixed_7c: [B, H', W', 2048] (8 x 8 for 299 x 299), from the trunk alone."""
-        self.check(images)
-        record = {} if record is None else record
+    def trunk(self, images, train, record):
+        """The last feature map, Mixed_7c: [B, H', W', 2048] (8 x 8 for 299 x 299)."""
         x = _as_two_x_minus_one(images) if self.transform_input else images
         for step in STEM:
             if isinstance(step, str):
@@ -308,7 +306,6 @@ class InceptionV3(Backbone):
                 x = record[step.name] = getattr(self, step.name)(x, train=train)
         for name in MIXED:
             x = record[name] = getattr(self, name)(x, train=train, record=record)
-        record["features"] = x
         return x
 
     def auxiliary(self, record, *, train):
@@ -326,12 +323,10 @@ class InceptionV3(Backbone):
                 )
             record["aux_logits"] = self.AuxLogits(x, train=True, record=record)
 
-    def classify(self, features, *, train=False, record=None):
-        """Logits [B, num_classes] from the map that `features` gives. Needs fc only."""
-        record = {} if record is None else record
+    def head(self, features, train, record):
+        """Logits [B, num_classes] from that map, by fc."""
         x = record["avgpool"] = features.mean(axis=(1, 2))
-        logits = record["logits"] = self.fc(self.drop(x, deterministic=not train))
-        return logits
+        return self.fc(self.drop(x, deterministic=not train))
 
 
 def _as_two_x_minus_one(images):

@@ -18,14 +18,20 @@ def max_pool(x, *, window, stride, padding=0, ceil_mode=False):
     if padding:
         widths = ((0, 0), (padding, padding), (padding, padding), (0, 0))
         x = jnp.pad(x, widths, constant_values=-jnp.inf)
-    rows, columns = ((side - window + ceil_mode * (stride - 1)) // stride + 1 for side in x.shape[1:3])
-    if min(rows, columns) < 1:
-        raise InputError(
-            f"max_pool: a feature map of {x.shape[1]} x {x.shape[2]} is smaller than the {window} x {window} "
-            "window: give the network larger images"
-        )
+    rows, columns = _windows("max_pool", x, window, stride, beyond=ceil_mode * (stride - 1))
     # Columns before rows: the first maximum in row-major order then wins in both passes.
     return _max_pool_axis(_max_pool_axis(x, 2, columns, window, stride), 1, rows, window, stride)
+
+
+def _windows(pooling, x, window, stride, *, beyond):
+    """Rows and columns of windows on x [B, H, W, C] and `beyond` positions more on each axis."""
+    rows, columns = ((side + beyond - window) // stride + 1 for side in x.shape[1:3])
+    if min(rows, columns) < 1:
+        raise InputError(
+            f"{pooling}: a feature map of {x.shape[1]} x {x.shape[2]} is smaller than the {window} x {window} "
+            "window: give the network larger images"
+        )
+    return rows, columns
 
 
 def _max_pool_axis(x, axis, outputs, window, stride):
@@ -49,12 +55,7 @@ def average_pool(x, *, window, stride, padding=0, count_padding=True):
     inside the image alone, as in Keras's "same" pooling. Returns [B, H', W', C].
     Raises InputError when a side is too small for one window.
     """
-    rows, columns = ((side + 2 * padding - window) // stride + 1 for side in x.shape[1:3])
-    if min(rows, columns) < 1:
-        raise InputError(
-            f"average_pool: a feature map of {x.shape[1]} x {x.shape[2]} is smaller than the {window} x {window} "
-            "window: give the network larger images"
-        )
+    rows, columns = _windows("average_pool", x, window, stride, beyond=2 * padding)
     totals = _sum_pool(x, rows, columns, window, stride, padding)
     if count_padding or not padding:
         return totals / (window * window)
@@ -78,17 +79,10 @@ def adaptive_average_pool(x, size):
     where n exceeds s. Returns [B, rows, columns, C].
     """
     for axis, cells in zip((1, 2), size, strict=True):
-        x = _adaptive_average_axis(x, axis, cells)
+        side = x.shape[axis]
+        if cells == 1 and side > 1:
+            x = x.mean(axis=axis, keepdims=True)
+        elif cells != side:
+            ranges = [(i * side // cells, -(-(i + 1) * side // cells)) for i in range(cells)]
+            x = jnp.stack([lax.slice_in_dim(x, *each, axis=axis).mean(axis=axis) for each in ranges], axis=axis)
     return x
-
-
-def _adaptive_average_axis(x, axis, cells):
-    side = x.shape[axis]
-    if side == cells:
-        return x
-    if cells == 1:
-        return x.mean(axis=axis, keepdims=True)
-    starts = [i * side // cells for i in range(cells)]
-    ends = [-(-(i + 1) * side // cells) for i in range(cells)]
-    means = [lax.slice_in_dim(x, a, b, axis=axis).mean(axis=axis) for a, b in zip(starts, ends, strict=True)]
-    return jnp.stack(means, axis=axis)

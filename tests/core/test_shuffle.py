@@ -4,8 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from sejax.core.rng import root_key
-from sejax.core.shuffle import seed_of, shuffled
+from sejax.core.rng import root_key, seed_of, shuffled
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 64, 71, 1000, 4097])

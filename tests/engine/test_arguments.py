@@ -2,7 +2,7 @@
 
 import pytest
 
-from sejax.engine.arguments import parse_arguments
+from sejax.engine.command import parse_arguments
 from sejax.errors import InputError
 
 DEFAULTS = {"corpus": "emodb", "labelled": 1.0, "folds": 5, "runlocal": False, "size": (224, 224)}

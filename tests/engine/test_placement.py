@@ -11,7 +11,7 @@ import pytest
 from same_bits import named_leaves
 from toy import member_alone, start, toy_assembly, train
 
-from sejax.engine.placement import make_mesh, place
+from sejax.engine.ensemble import make_mesh, place
 
 HERE = Path(__file__).parent
 
@@ -84,7 +84,7 @@ def test_members_take_what_divides_them_and_batches_what_is_left(
     monkeypatch, members, batch_size, devices, member, data
 ):
     meshes = []
-    monkeypatch.setattr("sejax.engine.placement.make_mesh", lambda used, **axes: meshes.append((len(used), axes)))
+    monkeypatch.setattr("sejax.engine.ensemble.make_mesh", lambda used, **axes: meshes.append((len(used), axes)))
     placed = place(members, batch_size, list(range(devices)))
     assert placed.description == {"devices": member * data, "member": member, "data": data}
     assert meshes == ([(member * data, {"member": member, "data": data})] if member * data > 1 else [])

@@ -12,7 +12,7 @@ from toy import start, toy_assembly
 
 from sejax.core.rng import member_key, root_key
 from sejax.engine.checkpoint import Checkpoints
-from sejax.engine.placement import place
+from sejax.engine.ensemble import place
 from sejax.engine.run import RunSettings, run
 from sejax.engine.segment import make_segment
 

@@ -9,8 +9,7 @@ import pytest
 import toy_dialogue
 
 from sejax.data.word_vectors import WordVectors
-from sejax.engine.backend import run_settings
-from sejax.engine.run import run
+from sejax.engine.run import run, run_settings
 from sejax.errors import InputError
 from sejax.experiments.audio_text.assembly import assemble, batches_in_words, method_settings, posteriors, variants
 from sejax.models.audio_text import FUSIONS

@@ -11,7 +11,7 @@ import pytest
 from sejax import models
 from sejax.models.inception import MIXED, STEM, Fork
 from sejax.pretrained import names
-from sejax.pretrained.convert import read_original
+from sejax.pretrained.weights import read_original
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 keras = pytest.importorskip("keras", reason="the networks are compared with Keras's; pip install tensorflow-cpu keras")

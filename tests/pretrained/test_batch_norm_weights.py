@@ -7,7 +7,7 @@ import pytest
 from sejax import models, pretrained
 from sejax.errors import InputError
 from sejax.pretrained import names, sources
-from sejax.pretrained.convert import read_original
+from sejax.pretrained.weights import read_original
 
 CLASSES = 5
 
@@ -19,14 +19,12 @@ def blank(shapes):
 
 def original(model, source, num_classes=CLASSES):
     """What reading a file of `source` gives: Keras's layers by kind and order, torchvision's by name."""
-    from sejax.pretrained import keras_names
-
     arrays = blank({p.source_name: p.source_shape for p in names.parameters(model, source, num_classes)})
     if source != "keras":
         return arrays
     order = {
         name: f"{kind}_{i}"
-        for kind, layers in keras_names.layer_order(model).items()
+        for kind, layers in names.layer_order(model).items()
         for i, name in enumerate(layers.values())
     }
     return {f"{order[layer]}/{weight}": v for (layer, weight), v in ((k.split("/"), v) for k, v in arrays.items())}

@@ -8,7 +8,7 @@ import pytest
 
 from sejax import pretrained
 from sejax.errors import InputError
-from sejax.pretrained import keras_files
+from sejax.pretrained import sources
 
 h5py = pytest.importorskip("h5py", reason="Keras's files are HDF5; pip install h5py")
 
@@ -69,7 +69,7 @@ def write_listed(path, content, root):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_is_read_alike(tmp_path, name):
-    arrays = keras_files.read(write(tmp_path / name, layers()))
+    arrays = sources.read_keras(write(tmp_path / name, layers()))
     numbered = dict(zip(layers(), ("conv2d_0", "batch_normalization_0", "dense_0"), strict=True))
     wanted = {f"{numbered[layer]}/{k}": v for layer, weights in layers().items() for k, v in weights.items()}
     assert arrays.keys() == wanted.keys()
@@ -220,7 +220,7 @@ def test_a_small_file_that_would_fill_the_memory(tmp_path):
 
 
 def test_an_archive_that_would_fill_the_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(keras_files, "_LARGEST_BYTES", 1000)
+    monkeypatch.setattr(sources, "_LARGEST_BYTES", 1000)
     refused(write(tmp_path / "w.keras", layers()), tmp_path, match="model.weights.h5 claims more than 1,000 bytes")
 
 
@@ -237,7 +237,7 @@ def test_layers_are_counted_as_numbers_and_not_as_text(tmp_path):
         for i in range(12):
             suffix = f"_{i}" if i else ""
             file[f"layers/conv2d{suffix}/vars/0"] = np.full((1, 1, 1, 1), i, np.float32)
-    arrays = keras_files.read(tmp_path / "w.weights.h5")
+    arrays = sources.read_keras(tmp_path / "w.weights.h5")
     assert {key: array.item() for key, array in arrays.items()} == {f"conv2d_{i}/kernel": i for i in range(12)}
 
 
@@ -247,4 +247,4 @@ def test_a_list_of_layers_too_long_for_one_attribute_is_put_together(tmp_path):
         listed = file.attrs["layer_names"]
         del file.attrs["layer_names"]
         file.attrs["layer_names0"], file.attrs["layer_names1"] = listed[:2], listed[2:]
-    assert len(keras_files.read(path)) == 8
+    assert len(sources.read_keras(path)) == 8

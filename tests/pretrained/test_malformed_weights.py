@@ -7,7 +7,7 @@ import pytest
 
 from sejax import pretrained
 from sejax.errors import InputError
-from sejax.pretrained import numpy_pickle
+from sejax.pretrained import sources
 
 CLASSES = 5
 
@@ -109,7 +109,7 @@ def test_pickles_of_other_things(tmp_path, content, match):
 @pytest.mark.parametrize("protocol", [3, 4, 5])
 def test_arrays_of_every_pickle_protocol_are_read_bit_for_bit(protocol):
     arrays = [np.arange(6, dtype=np.float32).reshape(2, 3), np.arange(4.0)[::2], np.zeros((3, 2), order="F")]
-    for array, read in zip(arrays, numpy_pickle.read(pickle.dumps(arrays, protocol), "x"), strict=True):
+    for array, read in zip(arrays, sources.read_pickle(pickle.dumps(arrays, protocol), "x"), strict=True):
         assert read.dtype == array.dtype
         np.testing.assert_array_equal(read, array)
 
@@ -117,7 +117,7 @@ def test_arrays_of_every_pickle_protocol_are_read_bit_for_bit(protocol):
 @pytest.mark.parametrize("array", [np.array([None]), np.array(["a"]), np.zeros(2, [("a", "f4"), ("b", "O")])])
 def test_arrays_of_objects_are_refused_before_they_are_filled(array):
     with pytest.raises(InputError, match="array of dtype"):
-        numpy_pickle.read(pickle.dumps([array]), "x")
+        sources.read_pickle(pickle.dumps([array]), "x")
 
 
 @pytest.mark.parametrize("kept", [1, 30, 200])

@@ -4,15 +4,14 @@ import csv
 import functools
 import io
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from sejax.core.files import write_text
-from sejax.corpora import records
-from sejax.corpora.corpus import Corpus
+from sejax.corpora.corpus import Corpus, Utterance
 from sejax.corpora.published import PUBLISHED
 from sejax.data.blocks.load import BlockSettings
 from sejax.data.blocks.spectrograms import image_shape, spectrogram_batches, voiced_blocks
@@ -47,7 +46,6 @@ def prepare_blocks(
         raise InputError(f"prepare: settings={settings!r}; pass a sejax.data.blocks.load.BlockSettings")
     preparation = Preparation(
         features="spectrograms",
-        stage="spectrograms",
         decides={"settings": settings.as_dict(), "spectrogram": asdict(settings.spectrogram)},
         write=functools.partial(_write, settings=settings),
     )
@@ -59,14 +57,16 @@ def _write(
 ) -> Contents:
     """Write spectrogram.npy and utterances.csv."""
 
-    def images(source, shard, rows):
-        for batch in spectrogram_batches(_voiced_runs(source, shard, settings, rows), settings):
+    def images(blocks, rows):
+        del rows
+        for batch in spectrogram_batches(blocks, settings):
             yield batch.reshape(-1, *batch.shape[2:])
 
     images_of_block = len(settings.fmax)
     rows = write_array(
         utterances,
         folder,
+        functools.partial(_describe, settings=settings),
         images,
         array="spectrogram",
         shape=image_shape(settings),
@@ -91,21 +91,12 @@ def _write(
     return Contents(rows, columns=_image_columns(rows, settings), counts=counts)
 
 
-def _voiced_runs(source, shard: range, settings: BlockSettings, rows: list) -> Iterator[np.ndarray]:
-    """Yield the blocks of each utterance of a shard, int16[n, block_length], and append its row to `rows`."""
-    for index in shard:
-        utterance = records.from_example(source[index])
-        blocks = voiced_blocks(utterance.waveform, utterance.rate, settings)
-        rows.append(
-            BlocksRow.of(
-                utterance,
-                seconds_kept=blocks.seconds_kept,
-                blocks=len(blocks.samples),
-                start=blocks.start.tolist(),
-                end=blocks.end.tolist(),
-            )
-        )
-        yield blocks.samples
+def _describe(utterance: Utterance, settings: BlockSettings) -> tuple[BlocksRow, np.ndarray]:
+    """The row of an utterance and its blocks, int16[n, block_length]."""
+    blocks = voiced_blocks(utterance.waveform, utterance.rate, settings)
+    start, end = blocks.start.tolist(), blocks.end.tolist()
+    counts = {"seconds_kept": blocks.seconds_kept, "blocks": len(blocks.samples)}
+    return BlocksRow.of(utterance, **counts, start=start, end=end), blocks.samples
 
 
 def _image_columns(rows: list[BlocksRow], settings: BlockSettings) -> dict[str, np.ndarray]:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sejax.audio.blocks import block_starts, blocks
-from sejax.audio.voice_activity import join, original_position, voiced_frames
+from sejax.audio.voice_activity import block_starts, blocks, join, original_position, voiced_frames
 from sejax.data.blocks.load import BlockSettings
 from sejax.data.store.sets import RATE
 from sejax.errors import InputError

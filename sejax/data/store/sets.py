@@ -184,9 +184,13 @@ def find_set(
 
 
 def find_utterances(
-    kind: type[Prepared], data_dir: str | Path, corpus: str, *, features: str, called: str, **wanted: str
+    kind: type[Prepared], data_dir: str | Path, corpus: str, *, features: str = "", called: str = "", **wanted: str
 ) -> Prepared:
-    """As `find_set`, for sets whose settings are flags of the same names; called: what sets of such features are."""
+    """As `find_set`, for sets whose settings are flags of the same names; called: what sets of such features are.
+
+    Where they are not given, these are what the kind is made as, and its name.
+    """
+    features, called = features or kind.MADE_AS, called or kind.KIND
     given = "".join(f" with {name}={value}" for name, value in wanted.items())
     return find_set(
         kind,

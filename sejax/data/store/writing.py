@@ -71,7 +71,7 @@ class GrowingArray:
         self.shape, self.rows, self.dtype = tuple(shape), rows, np.dtype(dtype)
         self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115
         self._write_header()
-        end = self._file.tell() + rows * self._row_bytes()
+        end = self._file.tell() + rows * math.prod(self.shape) * self.dtype.itemsize
         if path.stat().st_size < end and rows:
             raise InputError(f"{path} holds fewer than the {rows} rows its journal counts; delete {path.parent}")
         self._file.truncate(end)
@@ -99,9 +99,6 @@ class GrowingArray:
         header = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.rows, *self.shape)}
         np.lib.format.write_array_header_1_0(self._file, header)
 
-    def _row_bytes(self) -> int:
-        return int(np.prod(self.shape)) * self.dtype.itemsize
-
 
 @dataclass(frozen=True)
 class UtteranceRow:
@@ -122,10 +119,6 @@ class UtteranceRow:
         """The row of an utterance; `more`: what the class adds."""
         known = {field.name: getattr(utterance, field.name) for field in fields(UtteranceRow)}
         return cls(**known | {"seconds": len(utterance.waveform) / utterance.rate} | more)
-
-    def as_dict(self) -> dict:
-        """Plain values, ready for JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -148,18 +141,18 @@ class Preparation:
 
     Attributes:
       features: what their folders' names begin with.
-      stage: what progress calls it.
       decides: entries of settings.json that decide, with the utterances, what is in the set: "settings" first.
       write: `write(corpus, utterances, folder, report)` writes the large array into the unfinished folder, which it
         finds as a killed preparation left it, and the journal; utterances: the builder of the utterance set;
         `report(seconds done)`. Returns what the small files hold.
+      stage: what progress calls it; "": as the features.
       version: raise it when the same settings begin to give other values.
     """
 
     features: str
-    stage: str
     decides: dict[str, dict]
     write: Callable[[Corpus, Any, Path, Callable[[float], None]], Contents]
+    stage: str = ""
     version: int = 1
 
     def folder_name(self, utterances: str) -> str:
@@ -209,7 +202,7 @@ def prepare_set(
         left_out = left_out_of(utterances)
         if left_out:
             shutil.copyfile(left_out, unfinished / LEFT_OUT)
-        report = _reporter(preparation.stage, opened, progress)
+        report = _reporter(preparation.stage or preparation.features, opened, progress)
         contents = preparation.write(opened, utterances, unfinished, report)
         _write_small_files(unfinished, opened, made_from.name, preparation.decides, contents)
         (unfinished / JOURNAL).unlink()
@@ -221,7 +214,8 @@ def prepare_set(
 def write_array(
     utterances,
     folder: Path,
-    compute: Callable[[Any, range, list], Iterator[np.ndarray]],
+    describe: Callable[[Utterance], tuple[UtteranceRow, np.ndarray]],
+    compute: Callable[[Iterator[np.ndarray], list], Iterator[np.ndarray]] = lambda samples, rows: samples,
     *,
     array: str,
     shape: tuple[int, ...],
@@ -237,8 +231,9 @@ def write_array(
 
     Args:
       utterances: builder of the utterance set; folder: of the unfinished set.
-      compute: `compute(data source, numbers of a shard's utterances, list)` yields arrays [n, *shape] and appends the
-        utterances' rows to the list before it ends.
+      describe: gives an utterance's row, and the values that its part of the array is computed from.
+      compute: `compute(values of a shard's utterances, rows)` yields arrays [n, *shape]; once it has taken the last
+        values the list holds all rows, and it may put others in their place. By default the values are the array.
       array, shape, dtype: name of the file, shape and type of one of its rows.
       row: class of the utterances' rows; length: rows of the array that belong to one.
       seconds_each: seconds of audio that a row of the array stands for, for `report(seconds done)`, which
@@ -254,12 +249,13 @@ def write_array(
     with contextlib.closing(journal):
         for size in shards:
             new: list = []
-            for values in compute(source, range(len(rows), len(rows) + size), new):
+            shard = range(len(rows), len(rows) + size)
+            for values in compute(_described(source, shard, describe, new), new):
                 large.append(values)
                 done += len(values) * seconds_each
                 report(done)
             large.flush()
-            journal.append([each.as_dict() for each in new])
+            journal.append([asdict(each) for each in new])
             rows += new
             done = sum(each.seconds for each in rows)
     large.finish()
@@ -267,16 +263,18 @@ def write_array(
     return rows
 
 
-def utterances_of(source, shard: range) -> Iterator[Utterance]:
-    """Read a shard's utterances one at a time.
-
-    Raises InputError for one that is not at 16 kHz, as sejax writes them.
-    """
+def _described(source, shard: range, describe, rows: list) -> Iterator[np.ndarray]:
+    """Read a shard's utterances one at a time: what is computed from them, after their row was appended to `rows`."""
     for index in shard:
-        utterance = records.from_example(source[index])
-        if utterance.rate != RATE:
-            raise InputError(f"{utterance.id}: {utterance.rate} Hz; utterance sets hold {RATE} Hz, make this one again")
-        yield utterance
+        row, values = describe(records.from_example(source[index]))
+        rows.append(row)
+        yield values
+
+
+def check_rate(utterance: Utterance) -> None:
+    """Raise InputError for an utterance that is not at 16 kHz, as sejax writes them."""
+    if utterance.rate != RATE:
+        raise InputError(f"{utterance.id}: {utterance.rate} Hz; utterance sets hold {RATE} Hz, make this one again")
 
 
 def words_inside(utterance: Utterance) -> list[Word]:

@@ -17,11 +17,6 @@ def frames(waveform: np.ndarray, settings: UtteranceSettings) -> np.ndarray:
     return np.concatenate([batch for batch, _ in frame_batches([waveform], settings)])
 
 
-def frame_count(samples: int, settings: UtteranceSettings) -> int:
-    """Frames of a waveform: frame t is centred on sample t * hop, as far as there are samples."""
-    return settings.spectrogram.frames(samples)
-
-
 def frame_batches(
     waveforms: Iterable[np.ndarray], settings: UtteranceSettings
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -43,7 +38,7 @@ def frame_batches(
     buffer, wanted, filled = np.zeros(FRAMES * hop, np.int16), np.zeros(FRAMES, bool), 0
     for waveform in waveforms:
         _check(waveform)
-        first, count = 0, frame_count(len(waveform), settings)
+        first, count = 0, settings.spectrogram.frames(len(waveform))
         while first < count:
             if filled + 2 * margin >= FRAMES:
                 yield _computed(buffer, wanted, settings)

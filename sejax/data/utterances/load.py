@@ -136,11 +136,4 @@ def find_utterance_spectrograms(data_dir: str | Path, corpus: str, *, scale: str
     Raises:
       InputError: no such set (the command that makes it is named), or several that differ in other settings.
     """
-    return find_utterances(
-        UtteranceSpectrograms,
-        data_dir,
-        corpus,
-        features="utterance_spectrograms",
-        called="utterance spectrograms",
-        scale=scale,
-    )
+    return find_utterances(UtteranceSpectrograms, data_dir, corpus, scale=scale)

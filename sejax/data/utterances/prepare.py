@@ -16,13 +16,13 @@ from sejax.data.store.writing import (
     Contents,
     Preparation,
     UtteranceRow,
+    check_rate,
     offsets,
     prepare_set,
-    utterances_of,
     words_inside,
     write_array,
 )
-from sejax.data.utterances.frames import frame_batches, frame_count
+from sejax.data.utterances.frames import frame_batches
 from sejax.data.utterances.load import UtteranceSettings
 
 _DIMENSIONS = ("valence", "activation", "dominance")
@@ -93,7 +93,8 @@ def _write(
     rows = write_array(
         utterances,
         folder,
-        functools.partial(_compute, settings=settings),
+        functools.partial(_describe, settings=settings),
+        functools.partial(_frames, settings=settings),
         array="frames",
         shape=(settings.bands,),
         dtype="<f2",
@@ -123,36 +124,30 @@ def _write(
     return Contents(rows, columns=columns, counts=counts)
 
 
-def _compute(source, shard: range, rows: list, *, settings: UtteranceSettings) -> Iterator[np.ndarray]:
-    """Yield the frames of a shard's utterances, f16[n, bands], and append their rows."""
-    begun: list[FramesRow] = []
+def _frames(waveforms: Iterator[np.ndarray], rows: list, settings: UtteranceSettings) -> Iterator[np.ndarray]:
+    """Yield the frames of utterances, f16[n, bands]; then their rows hold the maxima."""
     highest = []
-    for frames, peaks in frame_batches(_waveforms(source, shard, settings, begun), settings):
+    for frames, peaks in frame_batches(waveforms, settings):
         highest.append(peaks)
         yield frames
-    first = np.cumsum([0, *(row.frames for row in begun)])[:-1]
+    first = np.cumsum([0, *(row.frames for row in rows)])[:-1]
     maxima = np.maximum.reduceat(np.concatenate(highest), first)
-    rows += [replace(row, maximum=float(maximum)) for row, maximum in zip(begun, maxima, strict=True)]
+    rows[:] = [replace(row, maximum=float(maximum)) for row, maximum in zip(rows, maxima, strict=True)]
 
 
-def _waveforms(source, shard: range, settings: UtteranceSettings, rows: list) -> Iterator[np.ndarray]:
-    """Yield the samples of each utterance of a shard, int16[T], after its row was appended to `rows`."""
-    for utterance in utterances_of(source, shard):
-        rows.append(_row(utterance, settings))
-        yield utterance.waveform
-
-
-def _row(utterance: Utterance, settings: UtteranceSettings) -> FramesRow:
-    samples = len(utterance.waveform)
+def _describe(utterance: Utterance, settings: UtteranceSettings) -> tuple[FramesRow, np.ndarray]:
+    """The row of an utterance, without its maximum, and its samples int16[T]."""
+    check_rate(utterance)
     spans, rate = spans_of(utterance, settings), RATE / settings.spectrogram.hop_length  # frames a second
-    return FramesRow.of(
+    row = FramesRow.of(
         utterance,
         **{name: getattr(utterance, name) for name in _DIMENSIONS},
-        frames=frame_count(samples, settings),
+        frames=settings.spectrogram.frames(len(utterance.waveform)),
         spans=spans.kind,
         span_start=(spans.start * rate).tolist(),
         span_end=(spans.end * rate).tolist(),
     )
+    return row, utterance.waveform
 
 
 def spans_of(utterance: Utterance, settings: UtteranceSettings) -> Spans:

@@ -21,7 +21,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -212,7 +212,7 @@ def write_range(limits: tuple[int, int], *, features: str, utterances: str, fold
     source, extractor = _opened(utterances, features)
     outcomes = [outcome(records.from_example(source[number]), extractor) for number in range(*limits)]
     values = [each.values for each in outcomes if each.problem is None]
-    notes = [[each.row.as_dict(), each.problem and astuple(each.problem)] for each in outcomes]
+    notes = [[asdict(each.row), each.problem and astuple(each.problem)] for each in outcomes]
     path = _range_file(Path(folder), limits)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.partial")
     with open(unfinished, "wb") as file:

@@ -6,6 +6,7 @@ import functools
 import itertools
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,6 @@ def prepare_vectors(
     through = through or functools.partial(_here, features=features, workers=workers)
     preparation = Preparation(
         features=features,
-        stage=features,
         decides={"settings": {"features": features, "opensmile": version()}},
         write=functools.partial(_write, features=features, through=through, allow_partial=allow_partial),
     )
@@ -131,7 +131,7 @@ def _note(group: list[Outcome], array: GrowingArray, journal: Journal) -> float:
     lasted = sum(outcome.row.seconds for outcome in group)
     journal.append(
         {
-            "rows": [outcome.row.as_dict() for outcome in good],
+            "rows": [asdict(outcome.row) for outcome in good],
             "left_out": [(problem.where, problem.what, problem.remedy) for problem in bad],
             "seconds": lasted,
         }

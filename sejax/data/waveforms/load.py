@@ -76,7 +76,7 @@ def find_waveforms(data_dir: str | Path, corpus: str) -> Waveforms:
     Raises:
       InputError: no such set (the command that makes it is named), or several (of other files).
     """
-    return find_utterances(Waveforms, data_dir, corpus, features="waveforms", called="waveforms")
+    return find_utterances(Waveforms, data_dir, corpus)
 
 
 def statistics(samples: np.ndarray) -> tuple[float, float]:

@@ -1,20 +1,20 @@
 """Original files -> utterances -> waveforms with transcripts and word times, resumable and in bounded memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from sejax.corpora.corpus import Corpus
+from sejax.corpora.corpus import Corpus, Utterance
 from sejax.data.store.sets import RATE
 from sejax.data.store.writing import (
     Contents,
     Preparation,
     UtteranceRow,
+    check_rate,
     offsets,
     prepare_set,
-    utterances_of,
     words_inside,
     write_array,
 )
@@ -44,7 +44,7 @@ def prepare_waveforms(corpus: str, source: str | Path = "", data_dir: str | Path
 
     The arguments are those of `sejax.data.store.writing.prepare_set`.
     """
-    preparation = Preparation(features="waveforms", stage="waveforms", decides={"settings": SETTINGS}, write=_write)
+    preparation = Preparation(features="waveforms", decides={"settings": SETTINGS}, write=_write)
     return prepare_set(preparation, corpus, source, data_dir, **how)
 
 
@@ -53,7 +53,7 @@ def _write(corpus: Corpus, utterances, folder: Path, report: Callable[[float], N
     rows = write_array(
         utterances,
         folder,
-        _samples,
+        _describe,
         array="waveform",
         shape=(),
         dtype="<i2",
@@ -83,19 +83,17 @@ def _write(corpus: Corpus, utterances, folder: Path, report: Callable[[float], N
     return Contents(rows, columns=columns, index=index, counts=counts)
 
 
-def _samples(source, shard: range, rows: list) -> Iterator[np.ndarray]:
-    """Yield the samples of each utterance of a shard, int16[T], after its row was appended to `rows`."""
-    for utterance in utterances_of(source, shard):
-        words = words_inside(utterance)
-        rows.append(
-            SamplesRow.of(
-                utterance,
-                samples=len(utterance.waveform),
-                transcript=utterance.transcript,
-                word_text=[word.text for word in words],
-                word_start=[word.start for word in words],
-                word_end=[word.end for word in words],
-                **dict(zip(_STATISTICS, statistics(utterance.waveform), strict=True)),
-            )
-        )
-        yield utterance.waveform
+def _describe(utterance: Utterance) -> tuple[SamplesRow, np.ndarray]:
+    """The row of an utterance and its samples, int16[T]."""
+    check_rate(utterance)
+    words = words_inside(utterance)
+    row = SamplesRow.of(
+        utterance,
+        samples=len(utterance.waveform),
+        transcript=utterance.transcript,
+        word_text=[word.text for word in words],
+        word_start=[word.start for word in words],
+        word_end=[word.end for word in words],
+        **dict(zip(_STATISTICS, statistics(utterance.waveform), strict=True)),
+    )
+    return row, utterance.waveform

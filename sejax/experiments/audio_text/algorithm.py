@@ -17,9 +17,8 @@ from flax import struct
 from sejax.core import metrics as metrics_lib
 from sejax.core.experiment import Batch, Experiment, Plan, PyTree, Source, State
 from sejax.core.metrics import Confusion, Mean, Scatter
-from sejax.core.rng import root_key, stream
+from sejax.core.rng import root_key, seed_of, stream
 from sejax.core.schedules import EarlyStopping
-from sejax.core.shuffle import seed_of
 from sejax.data.buckets import Buckets, epoch_batches
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.text import subsampled

@@ -15,8 +15,7 @@ from flax import struct
 
 from sejax.core.experiment import Experiment, Plan, Source, State
 from sejax.core.metrics import Confusion, Mean
-from sejax.core.rng import hashed_bits, stream
-from sejax.core.shuffle import seed_of, shuffled
+from sejax.core.rng import hashed_bits, seed_of, shuffled, stream
 from sejax.data.folds import TEST, VALIDATION
 from sejax.errors import InputError
 from sejax.experiments.feature_vectors import Scaling

@@ -12,9 +12,8 @@ from sejax.core.experiment import Assembly, Source
 from sejax.data.folds import TRAIN
 from sejax.data.labels import FOUR
 from sejax.data.vectors.load import Vectors, emotional, find_vectors
-from sejax.engine.backend import run_settings
 from sejax.engine.ensemble import stack_members
-from sejax.engine.run import trained_states
+from sejax.engine.run import run_settings, trained_states
 from sejax.errors import InputError
 from sejax.experiments import Study
 from sejax.experiments.classification import whole_source

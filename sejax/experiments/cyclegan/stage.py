@@ -9,8 +9,7 @@ from flax import struct
 
 from sejax.core.experiment import Plan, PyTree, Source, State
 from sejax.core.metrics import Mean
-from sejax.core.rng import member_key, root_key, stream
-from sejax.core.shuffle import seed_of, shuffled
+from sejax.core.rng import member_key, root_key, seed_of, shuffled, stream
 from sejax.experiments.feature_vectors import Scaling
 
 

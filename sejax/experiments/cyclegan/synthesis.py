@@ -17,8 +17,7 @@ from sejax.core.experiment import PyTree
 from sejax.core.results import read_results
 from sejax.data.vectors import synthetic
 from sejax.data.vectors.load import Vectors
-from sejax.engine.backend import run_settings
-from sejax.engine.run import trained_states
+from sejax.engine.run import run_settings, trained_states
 from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
 from sejax.experiments.cyclegan.results import FIGURES

@@ -15,9 +15,8 @@ from flax import struct
 from sejax.core import metrics as metrics_lib
 from sejax.core.experiment import Experiment, PyTree, State
 from sejax.core.metrics import Mean, Scatter
-from sejax.core.rng import member_key, root_key, stream
+from sejax.core.rng import member_key, root_key, seed_of, stream
 from sejax.core.schedules import EarlyStopping
-from sejax.core.shuffle import seed_of
 from sejax.data.folds import TEST, VALIDATION
 from sejax.data.ratings import DIMENSIONS
 from sejax.experiments.classification import rows_of

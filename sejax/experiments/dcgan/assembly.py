@@ -16,7 +16,7 @@ from sejax.data.crops import crop_data, joined_crops, oversampled
 from sejax.data.folds import TEST, TRAIN, VALIDATION, pair_folds
 from sejax.data.ratings import DIMENSIONS, POINTS, Ratings, fuzzy, ratings_of
 from sejax.data.utterances.load import UtteranceSpectrograms, find_utterance_spectrograms
-from sejax.engine.backend import streamed
+from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study
 from sejax.experiments.classification import valid_source, whole_batches, whole_source

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from sejax.core.experiment import Plan, Source
-from sejax.core.shuffle import shuffled
+from sejax.core.rng import shuffled
 from sejax.data.crops import crop_starts, evaluation_starts, read_crops, stream_crops
 
 

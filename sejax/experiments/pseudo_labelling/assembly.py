@@ -19,7 +19,7 @@ from sejax.data.blocks.trunk_features import trunk_features
 from sejax.data.folds import TEST, TRAIN, VALIDATION, make_folds, near_copies_in_training
 from sejax.data.labels import labelled_subset
 from sejax.data.streams import stream_batches
-from sejax.engine.backend import streamed
+from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study
 from sejax.experiments.classification import (
@@ -36,7 +36,7 @@ from sejax.experiments.pseudo_labelling.networks import Network, classifier_netw
 from sejax.experiments.pseudo_labelling.published import published
 from sejax.experiments.pseudo_labelling.report import REPORT
 from sejax.models import LAST_LAYER
-from sejax.models.classifier import adaptive_average_pool
+from sejax.models.pooling import adaptive_average_pool
 
 COUNTS = ("labelled", "unlabelled", "confident", "confident_correct", "unlabelled_correct", "epochs", "best_epoch")
 

@@ -15,7 +15,8 @@ from sejax.audio.image import ImageSettings, render
 from sejax.core import rng
 from sejax.core.experiment import PyTree
 from sejax.models import LAST_LAYER
-from sejax.models.classifier import GridHead, adaptive_average_pool
+from sejax.models.backbone import GridHead
+from sejax.models.pooling import adaptive_average_pool
 
 
 class Network(NamedTuple):

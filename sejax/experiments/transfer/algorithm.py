@@ -21,7 +21,7 @@ from sejax.core.rng import permutation_order, root_key, stream
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.experiments.classification import rows_of, test_confusions
 from sejax.models import freezing
-from sejax.models.classifier import MaxPoolHead
+from sejax.models.backbone import MaxPoolHead
 
 
 class Network(NamedTuple):

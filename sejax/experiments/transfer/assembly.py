@@ -17,7 +17,7 @@ from sejax.data.blocks.load import Spectrograms, find_blocks
 from sejax.data.blocks.trunk_features import trunk_features
 from sejax.data.folds import TRAIN, VALIDATION
 from sejax.data.streams import stream_batches
-from sejax.engine.backend import streamed
+from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study
 from sejax.experiments.classification import (
