@@ -60,9 +60,7 @@ def inspect(path: str | Path) -> Header:
     return Header(info.frames, info.samplerate, info.channels, info.subtype)
 
 
-def read(
-    path: str | Path, *, start: float = 0.0, end: float = math.inf, silence: bool = False
-) -> np.ndarray:
+def read(path: str | Path, *, start: float = 0.0, end: float = math.inf, silence: bool = False) -> np.ndarray:
     """Decode a file, or its part from `start` to `end` seconds, to int16[T] at 16 kHz.
 
     Channels are averaged, other rates are resampled with soxr (high quality); 16-bit files at 16 kHz with one channel
