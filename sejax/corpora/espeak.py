@@ -54,6 +54,8 @@ def speak(text: str, voice: str, prosody: Prosody) -> tuple[np.ndarray, int, tup
     `voice` is a language with an optional variant, such as "en-us+f3". A word ends where the next one begins. Raises
     InputError for a voice that eSpeak does not have, or without the espeakng-loader package.
     """
+    import _ctypes
+
     loader = _loader()
     pieces: list[np.ndarray] = []
     marks: list[tuple[int, int]] = []
@@ -81,7 +83,7 @@ def speak(text: str, voice: str, prosody: Prosody) -> tuple[np.ndarray, int, tup
             library.espeak_Synchronize()
             library.espeak_Terminate()
         finally:
-            _unload(library)
+            _ctypes.dlclose(library._handle)  # the next load begins with fresh global variables
     if not pieces:
         raise InputError(f"corpora/synthetic: eSpeak NG makes no sound of {text!r}; give it words")
     waveform = np.concatenate(pieces)
@@ -105,13 +107,6 @@ def _set_voice(library, voice: str, prosody: Prosody) -> None:
     values = {_RATE: prosody.rate, _VOLUME: prosody.volume, _PITCH: prosody.pitch, _RANGE: prosody.range}
     for parameter, value in values.items():
         library.espeak_SetParameter(parameter, value, 0)
-
-
-def _unload(library) -> None:
-    """Drop the library from the process: the next load begins with fresh global variables."""
-    import _ctypes
-
-    _ctypes.dlclose(library._handle)
 
 
 def _words(text: str, marks: list[tuple[int, int]], length: int, rate: int) -> tuple[Word, ...]:

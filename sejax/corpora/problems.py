@@ -4,16 +4,15 @@ import contextlib
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from sejax.errors import InputError
 
 SHOWN = 100  # an error that lists thousands of rows helps nobody
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One unusable input: where (file, row), what was found there, and how to mend it."""
 
     where: str
@@ -94,6 +93,6 @@ def as_csv(problems: tuple[Problem, ...]) -> str:
     """The text of left_out.csv: one row per problem with the columns where, what, remedy."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["where", "what", "remedy"])
-    rows.writerows([problem.where, problem.what, problem.remedy] for problem in problems)
+    rows.writerow(Problem._fields)
+    rows.writerows(problems)
     return text.getvalue()
