@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-from sejax.corpora.corpus import About, Corpus, Recording, Word
+from sejax.corpora.corpus import SEXES, About, Corpus, Recording, Word
 from sejax.corpora.folder import check_counts, files_in, unpacked, within_files
 from sejax.corpora.problems import Problems, shortened
 from sejax.errors import InputError
@@ -166,7 +166,6 @@ COUNTS = {"meetings": 171}
 GAPS = ("IS1003b", "IS1007d")
 _ANNOTATIONS = ("", "ami_public_manual_1.6.2", "annotations")  # where they may lie under the source
 _SIGNALS = ("", "amicorpus")
-_SEXES = {"F": "female", "M": "male"}
 
 ABOUT = About(
     description="AMI Meeting Corpus: segments of speech from individual headsets, without emotion labels.",
@@ -205,7 +204,7 @@ def open_corpus(source: Path, *, part: str | Sequence[str] = (), allow_partial: 
         who = known.get(meeting, {}).get(agent)
         if who is not None:
             headset = signals / meeting / "audio" / f"{meeting}.Headset-{who.channel}.wav"
-            sex = sexes.get(who.name) or _SEXES.get(who.name[:1], "")
+            sex = sexes.get(who.name) or SEXES.get(who.name[:1], "")
             speaker = Recording(id=f"{meeting}-{agent}", path=str(headset), speaker=who.name, sex=sex, session=meeting)
             recordings += _segments(annotations, f"{meeting}.{agent}", speaker, problems)
         elif known:

@@ -36,21 +36,14 @@ def builder(corpus: Corpus, data_dir: str | Path, *, allow_partial: bool = False
     The hash stands for the utterances' content. `download_and_prepare()` decodes the corpus; when it was killed, the
     next call goes on after the last finished shard. Neither writing nor reading imports TensorFlow.
     """
-    with _without_tfds_talk():
-        return _builder_class(corpus.name)(
-            corpus=corpus, data_dir=str(data_dir), allow_partial=allow_partial, progress=progress
-        )
-
-
-@contextlib.contextmanager
-def _without_tfds_talk():
-    """TFDS logs a warning for every configuration that is not registered with it: here, for all of them."""
     from absl import logging
 
     before = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
+    logging.set_verbosity(logging.ERROR)  # TFDS warns of every configuration that is not registered with it: of all
     try:
-        yield
+        return _builder_class(corpus.name)(
+            corpus=corpus, data_dir=str(data_dir), allow_partial=allow_partial, progress=progress
+        )
     finally:
         logging.set_verbosity(before)
 

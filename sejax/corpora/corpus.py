@@ -12,6 +12,7 @@ from sejax.corpora.problems import Problem, Problems
 from sejax.corpora.waveform import RATE, read
 
 NOT_RATED = float("nan")
+SEXES = {"F": "female", "M": "male"}  # the letters of most corpora
 
 
 @dataclass(frozen=True)

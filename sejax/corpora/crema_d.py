@@ -93,19 +93,13 @@ def _recording(path: Path) -> Recording:
 
 def _pointers(found: dict[str, Recording], problems: Problems) -> list[str]:
     """Names of the files that are Git LFS pointers, told in one problem: in a bare clone all 7442 are."""
-    pointers = sorted(name for name, item in found.items() if _is_pointer(Path(item.path)))
+    small = (name for name in sorted(found) if Path(found[name].path).stat().st_size < 1024)
+    pointers = [name for name in small if Path(found[name].path).read_bytes().startswith(b"version https://git-lfs")]
     if pointers:
         more = f" and {len(pointers) - 1} more" if len(pointers) > 1 else ""
         remedy = "fetch the files with `git lfs pull`"
         problems.add(f"{found[pointers[0]].path}{more}", "Git LFS pointers instead of audio", remedy)
     return pointers
-
-
-def _is_pointer(path: Path) -> bool:
-    if path.stat().st_size >= 1024:
-        return False
-    with open(path, "rb") as file:
-        return file.read(24).startswith(b"version https://git-lfs")
 
 
 def _sexes(source: Path, problems: Problems) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The original files of a corpus: found, read line by line, checked, and compared with the published counts."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,10 +112,9 @@ def read_lines(path: Path, problems: Problems, *, or_latin_1: bool = False) -> l
 
 
 def check_files(
-    listed: Iterable[str], there: Collection[str], where: str, problems: Problems, *, remedy: str, suffix: str = ""
+    names: Sequence[str], there: Collection[str], where: str, problems: Problems, *, remedy: str, suffix: str = ""
 ) -> None:
-    """Note in one problem how many of the listed names are `there`, and the names (with `suffix`) of the others."""
-    names = list(listed)
+    """Note in one problem how many of `names` are `there`, and the names (with `suffix`) of the others."""
     missing = [f"{name}{suffix}" for name in names if name not in there]
     problems.add_names(f"{len(names) - len(missing)} of {len(names)} {where}", "missing", missing, remedy)
 

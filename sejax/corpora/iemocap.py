@@ -12,7 +12,7 @@ from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
 
-from sejax.corpora.corpus import NOT_RATED, About, Corpus, Rating, Recording, Word
+from sejax.corpora.corpus import NOT_RATED, SEXES, About, Corpus, Rating, Recording, Word
 from sejax.corpora.folder import check_codes, check_counts, files_in, inspect_all, read_lines, unpacked
 from sejax.corpora.problems import Problems, shortened
 from sejax.errors import InputError
@@ -138,7 +138,6 @@ TURNS = {
         for session, count in zip(SESSIONS, (1085, 1023, 1151, 1031, 1241), strict=True)
     },
 }
-SEXES = {"F": "female", "M": "male"}
 
 ABOUT = About(
     description="Interactive Emotional Dyadic Motion Capture database: the turns of the full release, audio only.",

@@ -7,7 +7,7 @@ Layout: `<part>/<speaker>/<chapter>/<speaker>-<chapter>-0000.flac` beside `<spea
 from collections.abc import Sequence
 from pathlib import Path
 
-from sejax.corpora.corpus import About, Corpus, Recording
+from sejax.corpora.corpus import SEXES, About, Corpus, Recording
 from sejax.corpora.folder import check_counts, files_in, inspect_all, read_lines, unpacked
 from sejax.corpora.problems import Problems
 from sejax.errors import InputError
@@ -104,6 +104,5 @@ def _sexes(root: Path, problems: Problems) -> dict[str, str]:
     if not path.is_file():
         problems.note(f"no {SPEAKERS} beside the parts: the readers' sex is unknown")
         return {}
-    sexes = {"F": "female", "M": "male"}
     rows = ([cell.strip() for cell in line.split("|")] for _, line in read_lines(path, problems))
-    return {cells[0]: sexes[cells[1]] for cells in rows if len(cells) > 1 and cells[1] in sexes}
+    return {cells[0]: SEXES[cells[1]] for cells in rows if len(cells) > 1 and cells[1] in SEXES}

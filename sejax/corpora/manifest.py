@@ -100,7 +100,9 @@ def open_corpus(
         raise InputError(f"corpora: --name={name!r}; use small letters, digits and _, beginning with a letter")
     if classes is None and name in PUBLISHED:
         classes = PUBLISHED[name].classes
-    path = _manifest_file(source)
+    path = source / "manifest.csv" if source.is_dir() else source
+    if not path.is_file():
+        raise InputError(f"corpora/manifest: there is no file {path}; pass the CSV as --source")
     problems = Problems(name)
     recordings = _check(read_rows(path, MANIFEST, problems), path, classes, problems)
     if classes is None:
@@ -110,14 +112,6 @@ def open_corpus(
     if not corpus.recordings:
         raise InputError(f"corpora/{name}: {path} has no usable row; add rows that name audio files")
     return corpus
-
-
-def _manifest_file(source: Path) -> Path:
-    if source.is_dir():
-        source = source / "manifest.csv"
-    if not source.is_file():
-        raise InputError(f"corpora/manifest: there is no file {source}; pass the CSV as --source")
-    return source
 
 
 def _check(rows: list[Row], path: Path, classes: Collection[str] | None, problems: Problems) -> list[Recording]:

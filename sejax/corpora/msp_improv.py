@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from sejax.corpora.corpus import NOT_RATED, About, Corpus, Rating, Recording
+from sejax.corpora.corpus import NOT_RATED, SEXES, About, Corpus, Rating, Recording
 from sejax.corpora.folder import by_id, check_counts, check_files, inspect_all, named, read_lines, wav_files
 from sejax.corpora.problems import Problems
 from sejax.errors import InputError
@@ -27,7 +27,6 @@ EMOTIONS = {  # the letter in the label file: our class; without agreement of th
 }
 LABEL_FILES = ("Evalution.txt", "Evaluation.txt")
 TURNS = {"turns": 8438, "A": 792, "H": 2644, "N": 3477, "S": 885}
-SEXES = {"F": "female", "M": "male"}
 _HEADER = re.compile(
     r"\s*(?:UTD|MSP)-IMPROV-(?P<name>S\d\d[A-Z]-[FM]0[1-6]-[PRST]-[FM]{2}\d+)\.(?:avi|wav)\s*;(?P<said>.*)$"
 )
