@@ -59,15 +59,15 @@ def open_corpus(source: Path, *, allow_partial: bool = False) -> Corpus:
     """
     problems = Problems("crema_d")
     remedy = "names are actor, sentence, emotion, level, as in 1001_DFA_ANG_XX.wav: rename it"
-    found = {item.id: item for item in named(wav_files("crema_d", source, "AudioWAV"), _recording, problems, remedy)}
-    there = {*found, SILENT}  # whoever took the silent file away has all there is to hear
+    by_name = {item.id: item for item in named(wav_files("crema_d", source, "AudioWAV"), _recording, problems, remedy)}
+    there = {*by_name, SILENT}  # whoever took the silent file away has all there is to hear
     counts = Counter(name.split("_")[2] for name in there) + Counter(files=len(there))
     check_counts(source, counts, RECORDINGS, problems, remedy="get the whole repository, with Git LFS")
-    pointers = _pointers(found, problems)
+    pointers = _pointers(by_name, problems)
     sexes = _sexes(source, problems)
-    if found.pop(SILENT, None):
+    if by_name.pop(SILENT, None):
         problems.note(f"{SILENT}.wav was passed over: it is silent in the distribution")
-    chosen = (found[name] for name in sorted(found) if name not in pointers)
+    chosen = (by_name[name] for name in sorted(by_name) if name not in pointers)
     recordings = inspect_all((replace(item, sex=sexes.get(item.speaker, "")) for item in chosen), problems)
     return Corpus.checked(problems, recordings, ABOUT, classes=tuple(EMOTIONS.values()), allow_partial=allow_partial)
 
@@ -91,14 +91,15 @@ def _recording(path: Path) -> Recording:
     )
 
 
-def _pointers(found: dict[str, Recording], problems: Problems) -> list[str]:
+def _pointers(by_name: dict[str, Recording], problems: Problems) -> list[str]:
     """Names of the files that are Git LFS pointers, told in one problem: in a bare clone all 7442 are."""
-    small = (name for name in sorted(found) if Path(found[name].path).stat().st_size < 1024)
-    pointers = [name for name in small if Path(found[name].path).read_bytes().startswith(b"version https://git-lfs")]
+    paths = {name: Path(by_name[name].path) for name in sorted(by_name)}
+    small = (name for name, path in paths.items() if path.stat().st_size < 1024)
+    pointers = [name for name in small if paths[name].read_bytes().startswith(b"version https://git-lfs")]
     if pointers:
         more = f" and {len(pointers) - 1} more" if len(pointers) > 1 else ""
         remedy = "fetch the files with `git lfs pull`"
-        problems.add(f"{found[pointers[0]].path}{more}", "Git LFS pointers instead of audio", remedy)
+        problems.add(f"{paths[pointers[0]]}{more}", "Git LFS pointers instead of audio", remedy)
     return pointers
 
 

@@ -107,14 +107,14 @@ def open_corpus(
         _download(source)
     problems = Problems("emodb")
     remedy = "names are speaker, sentence, emotion, version, as in 03a01Fa.wav: rename it"
-    found = by_id(named(wav_files("emodb", source, "wav"), _recording, problems, remedy), problems)
-    others = set(found) - set(wanted)
+    by_name = by_id(named(wav_files("emodb", source, "wav"), _recording, problems, remedy), problems)
+    others = set(by_name) - set(wanted)
     if subset == SUBSET:
         beside = source.parent if source.name == "wav" else source
-        wanted = _well_recognised(read_scores(beside / "erkennung.txt"), found, problems)
+        wanted = _well_recognised(read_scores(beside / "erkennung.txt"), by_name, problems)
     remedy = "unpack the whole distribution"
-    check_files(wanted, found, f"files found under {source}", problems, remedy=remedy, suffix=".wav")
-    recordings = inspect_all((found[name] for name in wanted if name in found), problems)
+    check_files(wanted, by_name, f"files found under {source}", problems, remedy=remedy, suffix=".wav")
+    recordings = inspect_all((by_name[name] for name in wanted if name in by_name), problems)
     others -= set(wanted)
     problems.note("files beyond the 535 of the original distribution were passed over", len(others))
     options, classes = {"subset": subset or 535}, published("emodb").classes
@@ -145,7 +145,7 @@ def read_scores(path: Path) -> dict[str, tuple[float, float]]:
     return scores
 
 
-def _well_recognised(scores: dict, found: dict[str, Recording], problems: Problems) -> list[str]:
+def _well_recognised(scores: dict, by_name: dict[str, Recording], problems: Problems) -> list[str]:
     """The recordings above both thresholds, with a note on those of them that were never published.
 
     494 of the 816 in erkennung.txt pass, and one of these, 14b09Tb, is not among the 535 published files.
@@ -154,7 +154,7 @@ def _well_recognised(scores: dict, found: dict[str, Recording], problems: Proble
         if name not in scores:
             problems.add("erkennung.txt", f"has no line for {name}.wav", "copy it again from the distribution")
     passed = [name for name in sorted(scores) if scores[name][0] >= RECOGNISED and scores[name][1] >= NATURAL]
-    unpublished = [name for name in passed if name not in identifiers() and name not in found]
+    unpublished = [name for name in passed if name not in identifiers() and name not in by_name]
     if unpublished:
         what = "passes both thresholds of erkennung.txt but is not among the 535 published files"
         problems.note(f"{', '.join(unpublished)} {what}")

@@ -121,11 +121,11 @@ def _words(text: str, marks: list[tuple[int, int]], length: int, rate: int) -> t
         inside = sum(token.start() <= position for token in tokens) - 1
         first.append(max(inside, first[-1] + 1))
     begins = [sample for _, sample in marks] + [length]
-    found = []
+    timed = []
     for run, (begin, end) in enumerate(zip(begins[:-1], begins[1:], strict=True)):
         until = first[run + 1] if run + 1 < len(first) else len(tokens)
         words = [token.group().strip(".,!?") for token in tokens[first[run] : until]]
         share = np.cumsum([0] + [len(word) for word in words]) / max(sum(map(len, words)), 1)
         times = (begin + share * (end - begin)) / rate
-        found += [Word(*word) for word in zip(words, times[:-1].tolist(), times[1:].tolist(), strict=True)]
-    return tuple(found)
+        timed += [Word(*word) for word in zip(words, times[:-1].tolist(), times[1:].tolist(), strict=True)]
+    return tuple(timed)

@@ -1,4 +1,7 @@
-"""The original files of a corpus: found, read line by line, checked, and compared with the published counts."""
+"""The original files of a corpus: found, read line by line, checked, and compared with the published counts.
+
+What reads a name or a line of one corpus returns what it says or raises ValueError; `Problems.at` notes that.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -29,8 +32,8 @@ def wav_files(corpus: str, source: Path, subfolder: str = "", pattern: str = "*"
 
     Raises InputError for a source that is missing, is a file, or holds no wav file.
     """
-    found = files_in(unpacked(corpus, source, subfolder), pattern)
-    files = [path for path in found if path.suffix.lower() == ".wav"]
+    folder = unpacked(corpus, source, subfolder)
+    files = [path for path in files_in(folder, pattern) if path.suffix.lower() == ".wav"]
     if not files:
         where = source / subfolder / pattern
         raise InputError(
@@ -58,12 +61,12 @@ def named(
 
 def by_id(recordings: Iterable[Recording], problems: Problems, same: str = "id {}") -> dict[str, Recording]:
     """Recordings by their ids; a later file of an id is noted: it has the `same` (id or name) as the first."""
-    found: dict[str, Recording] = {}
+    by_name: dict[str, Recording] = {}
     for item in recordings:
-        first = found.setdefault(item.id, item)
+        first = by_name.setdefault(item.id, item)
         if first is not item:
             problems.add(item.path, f"has the same {same.format(item.id)} as {first.path}", "remove one of the two")
-    return found
+    return by_name
 
 
 def inspect_all(recordings: Iterable[Recording], problems: Problems) -> tuple[Recording, ...]:

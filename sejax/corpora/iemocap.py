@@ -75,8 +75,8 @@ def _rated(ratings: tuple[Rating, ...], match: re.Match) -> tuple[Rating, ...]:
 
 def _dimension(said: str, word: str) -> float | None:
     """The number behind a dimension's name; nan where the rater gave none, None where it is no number."""
-    found = re.search(rf"\b{word}\s*([^;]*)", said)
-    return _number(found[1]) if found and found[1].strip() else NOT_RATED
+    match = re.search(rf"\b{word}\s*([^;]*)", said)
+    return _number(match[1]) if match and match[1].strip() else NOT_RATED
 
 
 def _number(text: str) -> float | None:

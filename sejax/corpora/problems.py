@@ -1,4 +1,4 @@
-"""Everything that is wrong with a corpus, gathered first and told in one error."""
+"""Everything that is wrong with a corpus, gathered first and told in one error, and what is passed over on purpose."""
 
 import contextlib
 import csv

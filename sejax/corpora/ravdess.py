@@ -40,34 +40,31 @@ ABOUT = About(
 def open_corpus(source: Path, *, allow_partial: bool = False) -> Corpus:
     """Look through the corpus under `source`, at any depth; raises InputError unless all 1440 files are usable."""
     problems = Problems("ravdess")
-    found: dict[str, Recording] = {}
+    by_name: dict[str, Recording] = {}
     copies, others = 0, 0
     remedy = "names are seven two-digit codes, as in 03-01-06-01-02-01-12.wav: rename it"
     for item in named(wav_files("ravdess", source, pattern="**/*"), _recording, problems, remedy):
         if not item.id.startswith(_AUDIO_SPEECH):
             others += 1
-        elif (first := found.setdefault(item.id, item)) is item:
+        elif (first := by_name.setdefault(item.id, item)) is item:
             continue
         elif Path(item.path).stat().st_size == Path(first.path).stat().st_size:
             copies += 1
         else:
             problems.add(item.path, f"differs in size from {first.path}", "remove the damaged copy of the two")
-    if len(found) != RECORDINGS:
-        where, remedy = (
-            f"{len(found)} of {RECORDINGS} speech files found",
-            "unpack Audio_Speech_Actors_01-24 completely",
-        )
-        problems.add(f"{where} under {source}", _gaps(found), remedy)
+    if len(by_name) != RECORDINGS:
+        where = f"{len(by_name)} of {RECORDINGS} speech files found under {source}"
+        problems.add(where, _gaps(by_name), "unpack Audio_Speech_Actors_01-24 completely")
     problems.note("copies of files already seen were passed over", copies)
     problems.note("files of other modalities or of song were passed over", others)
-    recordings = inspect_all((found[name] for name in sorted(found)), problems)
+    recordings = inspect_all((by_name[name] for name in sorted(by_name)), problems)
     classes = tuple(emotion for _, emotion in EMOTIONS.values())
     return Corpus.checked(problems, recordings, ABOUT, classes=classes, allow_partial=allow_partial)
 
 
-def _gaps(found: Collection[str]) -> str:
+def _gaps(names: Collection[str]) -> str:
     """Which actors have fewer than their sixty recordings."""
-    counts = Counter(name[-2:] for name in found)
+    counts = Counter(name[-2:] for name in names)
     short = [f"Actor_{actor} has {counts[actor]}" for actor in ACTORS if counts[actor] != 60]
     return f"each actor has 60; {', '.join(short)}"
 

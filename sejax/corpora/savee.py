@@ -52,10 +52,10 @@ def open_corpus(source: Path, *, allow_partial: bool = False) -> Corpus:
     """Look through the corpus under `source`, at any depth; raises InputError unless all 480 files are usable."""
     problems = Problems("savee")
     files = wav_files("savee", source, pattern="**/*")
-    found = by_id(named(files, _recording, problems, "names are as in DC/a01.wav or DC_a01.wav"), problems)
+    by_name = by_id(named(files, _recording, problems, "names are as in DC/a01.wav or DC_a01.wav"), problems)
     remedy = "unpack the whole distribution"
-    check_files(identifiers(), found, f"files found under {source}", problems, remedy=remedy)
-    recordings = inspect_all((found[name] for name in sorted(found)), problems)
+    check_files(identifiers(), by_name, f"files found under {source}", problems, remedy=remedy)
+    recordings = inspect_all((by_name[name] for name in sorted(by_name)), problems)
     classes = tuple(sorted(emotion for _, emotion in EMOTIONS.values()))
     return Corpus.checked(problems, recordings, ABOUT, classes=classes, allow_partial=allow_partial)
 
