@@ -52,7 +52,7 @@ def open_corpus(corpus: str, source: str | Path = "", /, **options) -> Corpus:
     for option in options:
         if option not in known:
             raise InputError(f"corpora/{corpus}: has no option {option!r}; its options are {', '.join(known)}")
-    return reader(source, **options)
+    return reader(Path(source), **options)
 
 
 def read(corpus: str, source: str | Path = "", /, **options) -> Iterator[Utterance]:

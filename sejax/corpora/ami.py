@@ -7,14 +7,13 @@ speaker (agent A to E) of a meeting: `segments/<meeting>.<agent>.segments.xml`, 
 
 import math
 import re
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-from sejax.corpora.corpus import About, Corpus, Recording, Word
-from sejax.corpora.folder import check_counts, is_shadow, require_folder, within_files
+from sejax.corpora.corpus import SEXES, About, Corpus, Recording, Word
+from sejax.corpora.folder import check_counts, files_in, unpacked, within_files
 from sejax.corpora.problems import Problems, shortened
 from sejax.errors import InputError
 
@@ -58,18 +57,18 @@ class Segment:
 
 def read_meetings(path: Path, problems: Problems) -> dict[str, dict[str, Participant]]:
     """meetings.xml: {meeting: {agent: participant}}; participants without agent, channel or name are noted."""
-    found: dict[str, dict[str, Participant]] = {}
+    meetings: dict[str, dict[str, Participant]] = {}
     for meeting in _elements(path, "meeting", problems):
         name = meeting.get("observation", "")
-        agents = found.setdefault(name, {})
+        agents = meetings.setdefault(name, {})
         for speaker in meeting.iter("speaker"):
             agent, who, channel = (speaker.get(key, "") for key in ("nxt_agent", "global_name", "channel"))
-            if not (agent and who and channel.isdigit()):
+            if agent and who and channel.isdigit():
+                agents[agent] = Participant(who, int(channel))
+            else:
                 what = f"meeting {name!r}: a speaker has nxt_agent={agent!r}, global_name={who!r}, channel={channel!r}"
-                problems.add(str(path), what, _AGAIN)
-                continue
-            agents[agent] = Participant(who, int(channel))
-    return found
+                problems.add(path, what, _AGAIN)
+    return meetings
 
 
 def read_sexes(path: Path, problems: Problems) -> dict[str, str]:
@@ -86,45 +85,47 @@ def read_tokens(path: Path, problems: Problems) -> list[Token]:
     """A words file in its order: words and punctuation marks (`w`); all other elements (vocalsound, disfmarker, gap and
     so on) have no text.
     """
-    found = []
+    tokens = []
     for element in _elements(path, None, problems):
-        name = element.get(f"{NITE}id", "")
         text = (element.text or "").strip() if element.tag == "w" else ""
         times = _seconds(element.get("starttime")), _seconds(element.get("endtime"))
-        found.append(Token(name, text, *times, element.get("punc") == "true"))
-    return found
+        tokens.append(Token(element.get(f"{NITE}id", ""), text, *times, element.get("punc") == "true"))
+    return tokens
 
 
 def read_segments(path: Path, problems: Problems) -> list[Segment]:
     """A segments file in its order; segments whose times or references cannot be read are noted."""
-    found = []
+    segments = []
     for element in _elements(path, "segment", problems):
-        name = element.get(f"{NITE}id", "")
-        start, end = _seconds(element.get("transcriber_start")), _seconds(element.get("transcriber_end"))
-        if not 0 <= start < end:
-            what = f"segment {name!r} lasts from {element.get('transcriber_start')} s to"
-            problems.add(str(path), f"{what} {element.get('transcriber_end')} s", _AGAIN)
-            continue
-        children = [child.get("href", "") for child in element if child.tag == f"{NITE}child"]
-        matches = [_RANGE.search(href) for href in children]
-        if not all(matches):
-            problems.add(str(path), f"segment {name!r} refers to {children[matches.index(None)]!r}", _AGAIN)
-            continue
-        ranges = tuple((match["first"], match["last"] or match["first"]) for match in matches)
-        found.append(Segment(name, start, end, ranges))
-    return found
+        with problems.at(path, _AGAIN):
+            segments.append(_segment(element))
+    return segments
+
+
+def _segment(element: ElementTree.Element) -> Segment:
+    name, first, last = (element.get(key) for key in (f"{NITE}id", "transcriber_start", "transcriber_end"))
+    name, start, end = name or "", _seconds(first), _seconds(last)
+    if not 0 <= start < end:
+        raise ValueError(f"segment {name!r} lasts from {first} s to {last} s")
+    ranges = []
+    for child in element.iterfind(f"{NITE}child"):
+        match = _RANGE.search(child.get("href", ""))
+        if not match:
+            raise ValueError(f"segment {name!r} refers to {child.get('href', '')!r}")
+        ranges.append((match["first"], match["last"] or match["first"]))
+    return Segment(name, start, end, tuple(ranges))
 
 
 def words_of(tokens: list[Token], segment: Segment) -> tuple[Word, ...]:
     """The words of a segment with times from its start, inside it; those without times, and marks, are passed over."""
     length = segment.end - segment.start
-    found = []
+    words = []
     for token in tokens:
         if not token.text or token.punctuation or math.isnan(token.start) or math.isnan(token.end):
             continue
         start = min(max(token.start - segment.start, 0.0), length)
-        found.append(Word(token.text, start, min(max(token.end - segment.start, start), length)))
-    return tuple(found)
+        words.append(Word(token.text, start, min(max(token.end - segment.start, start), length)))
+    return tuple(words)
 
 
 def transcript_of(tokens: list[Token]) -> str:
@@ -140,13 +141,13 @@ def _elements(path: Path, tag: str | None, problems: Problems) -> list[ElementTr
     try:
         root = ElementTree.parse(path).getroot()
     except FileNotFoundError:
-        problems.add(str(path), "no such file", _AGAIN)
+        problems.add(path, "no such file", _AGAIN)
         return []
     except OSError as error:
-        problems.add(str(path), f"cannot be opened ({error.strerror})", "check its permissions")
+        problems.add(path, f"cannot be opened ({error.strerror})", "check its permissions")
         return []
     except (ElementTree.ParseError, ValueError) as error:
-        problems.add(str(path), f"is not XML that can be read ({error})", _AGAIN)
+        problems.add(path, f"is not XML that can be read ({error})", _AGAIN)
         return []
     return [element for element in root if tag is None or element.tag == tag]
 
@@ -165,7 +166,6 @@ COUNTS = {"meetings": 171}
 GAPS = ("IS1003b", "IS1007d")
 _ANNOTATIONS = ("", "ami_public_manual_1.6.2", "annotations")  # where they may lie under the source
 _SIGNALS = ("", "amicorpus")
-_SEXES = {"F": "female", "M": "male"}
 
 ABOUT = About(
     description="AMI Meeting Corpus: segments of speech from individual headsets, without emotion labels.",
@@ -177,7 +177,7 @@ ABOUT = About(
 )
 
 
-def open_corpus(source: str | Path, *, part: str | Sequence[str] = (), allow_partial: bool = False) -> Corpus:
+def open_corpus(source: Path, *, part: str | Sequence[str] = (), allow_partial: bool = False) -> Corpus:
     """Look through the meetings under `source`, or those of `part`: names, or what names begin with (`ES`, `IS1009`).
 
     A segment is an utterance, with the words in it and their times; its samples are read from the headset's file by
@@ -188,40 +188,35 @@ def open_corpus(source: str | Path, *, part: str | Sequence[str] = (), allow_par
     Raises InputError unless all 171 meetings (without `part`) and their headsets are there and readable, or
     `allow_partial`.
     """
-    problems, notes = Problems("ami"), Counter()
+    problems = Problems("ami")
     parts = (part,) if isinstance(part, str) else tuple(part)
-    annotations = _annotations(Path(source))
-    signals = next((path for name in _SIGNALS if any((path := Path(source, name)).glob("*/audio"))), Path(source))
+    annotations = _annotations(source)
+    signals = next((path for name in _SIGNALS if any((path := source / name).glob("*/audio"))), source)
     names = _files(annotations / "segments", parts)
-    meetings = sorted({meeting for meeting, _ in names})
+    meetings = {meeting for meeting, _ in names}
     if not parts:
         check_counts(annotations / "segments", {"meetings": len(meetings)}, COUNTS, problems, remedy=_AGAIN)
-    known = read_meetings(annotations / "corpusResources" / "meetings.xml", problems)
-    sexes = read_sexes(annotations / "corpusResources" / "participants.xml", problems)
+    resources = annotations / "corpusResources"
+    known = read_meetings(resources / "meetings.xml", problems)
+    sexes = read_sexes(resources / "participants.xml", problems)
     recordings: list[Recording] = []
     for meeting, agent in names:
         who = known.get(meeting, {}).get(agent)
-        if known and who is None:
-            where = str(annotations / "corpusResources" / "meetings.xml")
-            problems.add(where, f"does not say who is {agent} of {meeting}", _AGAIN)
         if who is not None:
-            recordings += _segments(annotations, signals, meeting, agent, who, sexes, notes, problems)
-    _check_headsets(recordings, signals, notes, problems)
-    recordings = within_files(recordings, notes, problems, whole="meeting", remedy=_AGAIN)
-    return Corpus(
-        name="ami",
-        classes=(),
-        recordings=tuple(recordings),
-        options={"part": sorted(parts)},
-        left_out=problems.settle(allow_partial=allow_partial),
-        notes=tuple(f"{count} {note}" for note, count in notes.items() if count),
-        about=ABOUT,
-    )
+            headset = signals / meeting / "audio" / f"{meeting}.Headset-{who.channel}.wav"
+            sex = sexes.get(who.name) or SEXES.get(who.name[:1], "")
+            speaker = Recording(id=f"{meeting}-{agent}", path=str(headset), speaker=who.name, sex=sex, session=meeting)
+            recordings += _segments(annotations, f"{meeting}.{agent}", speaker, problems)
+        elif known:
+            problems.add(resources / "meetings.xml", f"does not say who is {agent} of {meeting}", _AGAIN)
+    _check_headsets(recordings, signals, problems)
+    recordings, options = within_files(recordings, problems, whole="meeting", remedy=_AGAIN), {"part": sorted(parts)}
+    return Corpus.checked(problems, recordings, ABOUT, options=options, allow_partial=allow_partial)
 
 
 def _annotations(source: Path) -> Path:
     """The folder that holds `segments`."""
-    require_folder("ami", source)
+    unpacked("ami", source)
     for name in _ANNOTATIONS:
         if (source / name / "segments").is_dir():
             return source / name
@@ -233,8 +228,7 @@ def _annotations(source: Path) -> Path:
 
 def _files(folder: Path, parts: tuple[str, ...]) -> list[tuple[str, str]]:
     """(meeting, agent) of every segments file that `parts` select, in order; InputError for a part without any."""
-    files = [path for path in sorted(folder.glob("*.*.segments.xml")) if not is_shadow(path)]
-    names = [tuple(path.name.split(".")[:2]) for path in files]
+    names = [tuple(path.name.split(".")[:2]) for path in files_in(folder, "*.*.segments.xml")]
     for wanted in parts:
         if not any(meeting.startswith(wanted) for meeting, _ in names):
             raise InputError(
@@ -244,56 +238,41 @@ def _files(folder: Path, parts: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(meeting, agent) for meeting, agent in names if not parts or meeting.startswith(parts)]
 
 
-def _segments(
-    annotations: Path,
-    signals: Path,
-    meeting: str,
-    agent: str,
-    who: Participant,
-    sexes: dict[str, str],
-    notes: Counter,
-    problems: Problems,
-) -> list[Recording]:
-    """The segments with words of one speaker in one meeting. Ids hold the times in hundredths of a second."""
-    spoken = read_tokens(annotations / "words" / f"{meeting}.{agent}.words.xml", problems)
+def _segments(annotations: Path, name: str, speaker: Recording, problems: Problems) -> list[Recording]:
+    """The segments with words of one speaker in one meeting, `name` being both and `speaker` what the segments share.
+
+    Ids hold the times in hundredths of a second.
+    """
+    spoken = read_tokens(annotations / "words" / f"{name}.words.xml", problems)
     place = {token.id: number for number, token in enumerate(spoken)}
-    path = annotations / "segments" / f"{meeting}.{agent}.segments.xml"
-    found: dict[str, Recording] = {}
+    path = annotations / "segments" / f"{name}.segments.xml"
+    segments: dict[str, Recording] = {}
     for segment in read_segments(path, problems) if spoken else ():
+        start, end = segment.start, segment.end
         try:
             tokens = segment.tokens(spoken, place)
         except KeyError as error:
-            problems.add(str(path), f"segment {segment.id!r} refers to {error}, which no word has", _AGAIN)
+            problems.add(path, f"segment {segment.id!r} refers to {error}, which no word has", _AGAIN)
             continue
         if not any(token.text and not token.punctuation for token in tokens):
-            notes["segments without a word were passed over"] += 1
+            problems.note("segments without a word were passed over", 1)
             continue
         words = words_of(tokens, segment)
-        notes["segments have no word times"] += not words
-        name = f"{meeting}-{agent}-{round(segment.start * 100):06}-{round(segment.end * 100):06}"
-        if name in found:
-            problems.add(str(path), f"the segment from {segment.start} s to {segment.end} s is listed twice", _AGAIN)
+        problems.note("segments have no word times", not words)
+        item = f"{speaker.id}-{round(start * 100):06}-{round(end * 100):06}"
+        if item in segments:
+            problems.add(path, f"the segment from {start} s to {end} s is listed twice", _AGAIN)
             continue
-        found[name] = Recording(
-            id=name,
-            path=str(signals / meeting / "audio" / f"{meeting}.Headset-{who.channel}.wav"),
-            start=segment.start,
-            end=segment.end,
-            speaker=who.name,
-            sex=sexes.get(who.name) or _SEXES.get(who.name[:1], ""),
-            session=meeting,
-            transcript=transcript_of(tokens),
-            words=words,
-        )
-    return list(found.values())
+        transcript = transcript_of(tokens)
+        segments[item] = replace(speaker, id=item, start=start, end=end, transcript=transcript, words=words)
+    return list(segments.values())
 
 
-def _check_headsets(recordings: list[Recording], signals: Path, notes: Counter, problems: Problems) -> None:
+def _check_headsets(recordings: list[Recording], signals: Path, problems: Problems) -> None:
     """Name the headsets that lack, in one problem; those of the meetings known for it are noted."""
     lacking = sorted({item.path: item.session for item in recordings if not Path(item.path).exists()}.items())
     expected = [Path(path).name for path, meeting in lacking if meeting in GAPS]
     if expected:
-        notes[f"headsets are not in the distribution: {shortened(expected)}"] += len(expected)
+        problems.note(f"headsets are not in the distribution: {shortened(expected)}", len(expected))
     missing = [Path(path).name for path, meeting in lacking if meeting not in GAPS]
-    if missing:
-        problems.add(str(signals), f"missing {shortened(missing)}", "get the individual headsets of these meetings too")
+    problems.add_names(signals, "missing", missing, "get the individual headsets of these meetings too")

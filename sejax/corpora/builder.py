@@ -1,5 +1,7 @@
 """The TFDS builder of every corpus: utterances in ArrayRecord files with random access.
 
+They are decoded into shards, each written whole, so that a killed run goes on with the next one.
+
 utterances = builder(corpora.open_corpus("emodb", source), data_dir="data")
 utterances.download_and_prepare()
 source = utterances.as_data_source(split="train")
@@ -7,16 +9,21 @@ utterance = records.from_example(source[17])
 """
 
 import contextlib
+import fcntl
 import functools
+import json
 import os
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from sejax.core.files import write_text
 from sejax.corpora import records
-from sejax.corpora.corpus import Corpus, Progress
-from sejax.corpora.problems import as_csv
-from sejax.corpora.shards import only_one, write_shards
+from sejax.corpora.corpus import Corpus, Progress, seconds
+from sejax.corpora.problems import BadRecording, Problem, Problems, as_csv
 from sejax.errors import InputError
 
 SPLIT = "train"  # TFDS's name for data without a published division
@@ -29,21 +36,14 @@ def builder(corpus: Corpus, data_dir: str | Path, *, allow_partial: bool = False
     The hash stands for the utterances' content. `download_and_prepare()` decodes the corpus; when it was killed, the
     next call goes on after the last finished shard. Neither writing nor reading imports TensorFlow.
     """
-    with _without_tfds_talk():
-        return _builder_class(corpus.name)(
-            corpus=corpus, data_dir=str(data_dir), allow_partial=allow_partial, progress=progress
-        )
-
-
-@contextlib.contextmanager
-def _without_tfds_talk():
-    """TFDS logs a warning for every configuration that is not registered with it: here, for all of them."""
     from absl import logging
 
     before = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
+    logging.set_verbosity(logging.ERROR)  # TFDS warns of every configuration that is not registered with it: of all
     try:
-        yield
+        return _builder_class(corpus.name)(
+            corpus=corpus, data_dir=str(data_dir), allow_partial=allow_partial, progress=progress
+        )
     finally:
         logging.set_verbosity(before)
 
@@ -60,7 +60,11 @@ def build(corpus: Corpus, data_dir: str | Path, *, allow_partial: bool = False, 
         for stale in version.parent.glob("incomplete.*"):  # what TFDS leaves when it is killed
             shutil.rmtree(stale)
         if version.is_dir():
-            _refuse_partial(version, corpus, allow_partial)
+            if (version / LEFT_OUT).is_file() and not allow_partial:
+                raise InputError(
+                    f"corpora/{corpus.name}: {version} was made without the recordings that its {LEFT_OUT} lists;"
+                    " mend them, or pass --allow_partial to use it as it is"
+                )
         else:
             try:
                 utterances.download_and_prepare(download_dir=version.parent / "shards" / "downloads")
@@ -69,14 +73,6 @@ def build(corpus: Corpus, data_dir: str | Path, *, allow_partial: bool = False, 
                 raise
         shutil.rmtree(version.parent / "shards", ignore_errors=True)
     return utterances
-
-
-def _refuse_partial(version: Path, corpus: Corpus, allow_partial: bool) -> None:
-    if (version / LEFT_OUT).is_file() and not allow_partial:
-        raise InputError(
-            f"corpora/{corpus.name}: {version} was made without the recordings that its {LEFT_OUT} lists;"
-            " mend them, or pass --allow_partial to use it as it is"
-        )
 
 
 @functools.cache
@@ -119,11 +115,8 @@ def _builder_class(corpus_name: str):
             """Write finished shards outside TFDS's temporary folder, so that they survive a kill, and link them in."""
             _write_split(self, tfds)
 
-        def _log_download_bytes(self):
-            """TFDS prints sizes that it does not know yet; launch/prepare.py prints the real ones."""
-
-        def _log_download_done(self):
-            """As above."""
+        # TFDS prints sizes that it does not know yet; launch/prepare.py prints the real ones.
+        _log_download_bytes = _log_download_done = lambda self: None
 
     return Utterances
 
@@ -134,11 +127,12 @@ def _write_split(self, tfds) -> None:
     folder = unfinished.parent / "shards"
     folder.mkdir(exist_ok=True)
     serialize = records.serializer(corpus, self.info.features)
-    shards = write_shards(corpus, folder, serialize, allow_partial=self._allow_partial, progress=self._progress)
+    shards, undecoded = write_shards(
+        corpus, folder, serialize, allow_partial=self._allow_partial, progress=self._progress
+    )
     if not any(shard.examples for shard in shards):
         raise InputError(f"corpora/{corpus.name}: none of {len(corpus)} recordings can be decoded; mend the files")
-    left_out = corpus.left_out + tuple(problem for shard in shards for problem in shard.left_out)
-    if left_out:
+    if left_out := corpus.left_out + undecoded:
         write_text(unfinished / LEFT_OUT, as_csv(left_out))
     shards = [shard for shard in shards if shard.examples]
     template = self._get_filename_template(SPLIT)
@@ -152,3 +146,92 @@ def _write_split(self, tfds) -> None:
         filename_template=template,
     )
     self.info.set_splits(tfds.core.splits.SplitDict([info]))
+
+
+LEAST = 600.0  # seconds of audio in a group: a kill loses a second or two of work
+MOST_GROUPS = 1000  # and a large corpus does not come as a hundred thousand files
+
+
+def groups(seconds: np.ndarray) -> list[range]:
+    """Split records of the given durations (s) into consecutive ranges; depends on the durations alone."""
+    least = max(LEAST, float(seconds.sum()) / MOST_GROUPS)
+    ranges, first, held = [], 0, 0.0
+    for index, duration in enumerate(seconds):
+        held += float(duration)
+        if held >= least or index + 1 == len(seconds):
+            ranges.append(range(first, index + 1))
+            first, held = index + 1, 0.0
+    return ranges
+
+
+@contextlib.contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Hold a lock file while the body runs; the system releases it when the process ends, however it ends.
+
+    Raises InputError when another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{path.parent} is being prepared by another process; wait for it, or use another data_dir"
+            ) from None
+        yield
+
+
+class Shard(NamedTuple):
+    """A finished ArrayRecord file: the number of examples in it and their bytes."""
+
+    path: Path
+    examples: int
+    bytes: int
+
+
+def write_shards(
+    corpus: Corpus,
+    folder: Path,
+    serialize: Callable,
+    *,
+    allow_partial: bool = False,
+    progress: Progress | None = None,
+) -> tuple[list[Shard], tuple[Problem, ...]]:
+    """Decode a corpus into shards under `folder`; those that an earlier run finished stay as they are.
+
+    `serialize(utterance) -> bytes`. Recordings that cannot be decoded are gathered over the whole corpus and raised in
+    one InputError, or with `allow_partial` left out and returned beside the shards.
+    """
+    durations = seconds(corpus.recordings)
+    shards, problems, done = [], Problems(corpus.name), 0.0
+    for number, group in enumerate(groups(durations)):
+        path = folder / f"{number:05}.array_record"
+        note = path.with_suffix(".json")  # written after the file: a shard that has it is finished
+        if not note.is_file():
+            write_text(note, json.dumps(_write(corpus, group, path, serialize)))
+        values = json.loads(note.read_text())
+        problems.found += [Problem(*problem) for problem in values["left_out"]]
+        shards.append(Shard(path, values["examples"], values["bytes"]))
+        done += float(durations[group.start : group.stop].sum())
+        if progress:
+            progress("utterances", done, float(durations.sum()))
+    return shards, problems.settle(allow_partial=allow_partial)
+
+
+def _write(corpus: Corpus, group: range, path: Path, serialize: Callable) -> dict:
+    from array_record.python.array_record_module import ArrayRecordWriter
+
+    unfinished = path.with_suffix(".unfinished")
+    writer = ArrayRecordWriter(str(unfinished), "group_size:1")  # one record per read: random access
+    examples, size, left_out = 0, 0, []
+    for index in group:
+        try:
+            data = serialize(corpus.decode(corpus.recordings[index]))
+        except BadRecording as error:
+            left_out.append(error.problem)
+            continue
+        writer.write(data)
+        examples, size = examples + 1, size + len(data)
+    writer.close()
+    os.replace(unfinished, path)
+    return {"examples": examples, "bytes": size, "left_out": left_out}

@@ -2,16 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 
-from sejax.corpora.problems import Problem
+from sejax.corpora.problems import Problem, Problems
 from sejax.corpora.waveform import RATE, read
 
 NOT_RATED = float("nan")
+SEXES = {"F": "female", "M": "male"}  # the letters of most corpora
 
 
 @dataclass(frozen=True)
@@ -112,13 +113,22 @@ class Corpus:
     """
 
     name: str
-    classes: tuple[str, ...]
     recordings: tuple[Recording, ...]
+    classes: tuple[str, ...] = ()
     options: dict = field(default_factory=dict)
     left_out: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     about: About = About()
     decode: Callable[[Recording], Utterance] = decode_file
+
+    @classmethod
+    def checked(
+        cls, problems: Problems, recordings: Iterable[Recording], about: About, *, allow_partial: bool, **fields
+    ) -> "Corpus":
+        """What is left of a corpus that was looked through; InputError tells all problems unless `allow_partial`."""
+        recordings = tuple(recordings)  # which may bring up problems
+        left_out = problems.settle(allow_partial=allow_partial)
+        return cls(problems.corpus, recordings, about=about, left_out=left_out, notes=problems.notes, **fields)
 
     def __len__(self):
         return len(self.recordings)

@@ -7,10 +7,11 @@ of the repository without Git LFS holds pointers in place of the files. `VideoDe
 import csv
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from sejax.corpora.corpus import About, Corpus, Recording
-from sejax.corpora.folder import check_counts, inspect_all, read_lines, wav_files
+from sejax.corpora.folder import check_codes, check_counts, inspect_all, named, read_lines, wav_files
 from sejax.corpora.problems import Problems
 
 EMOTIONS = {  # code in the file name: our class
@@ -50,105 +51,69 @@ ABOUT = About(
 )
 
 
-def open_corpus(source: str | Path, *, allow_partial: bool = False) -> Corpus:
+def open_corpus(source: Path, *, allow_partial: bool = False) -> Corpus:
     """Look through the corpus under `source` (the folder that holds `AudioWAV`, or that folder itself).
 
     The silent file of the distribution is passed over with a note. Raises InputError unless the other 7441 are there
     and usable, or `allow_partial`.
     """
-    source = Path(source)
     problems = Problems("crema_d")
-    found: dict[str, Path] = {}
-    for path in wav_files("crema_d", source, "AudioWAV"):
-        wrong = _wrong_part(path.stem)
-        if wrong:
-            problems.add(
-                str(path), wrong, "names are actor, sentence, emotion, level, as in 1001_DFA_ANG_XX.wav: rename it"
-            )
-        else:
-            found[path.stem] = path
-    named = {*found, SILENT}  # whoever took the silent file away has all there is to hear
-    counts = Counter(name.split("_")[2] for name in named) + Counter(files=len(named))
+    remedy = "names are actor, sentence, emotion, level, as in 1001_DFA_ANG_XX.wav: rename it"
+    by_name = {item.id: item for item in named(wav_files("crema_d", source, "AudioWAV"), _recording, problems, remedy)}
+    there = {*by_name, SILENT}  # whoever took the silent file away has all there is to hear
+    counts = Counter(name.split("_")[2] for name in there) + Counter(files=len(there))
     check_counts(source, counts, RECORDINGS, problems, remedy="get the whole repository, with Git LFS")
-    pointers = _without_pointers(found, problems)
-    sexes, notes = _sexes(source, problems)
-    if found.pop(SILENT, None):
-        notes.append(f"{SILENT}.wav was passed over: it is silent in the distribution")
-    recordings = (_recording(name, found[name], sexes) for name in sorted(found) if name not in pointers)
-    return Corpus(
-        name="crema_d",
-        classes=tuple(EMOTIONS.values()),
-        recordings=inspect_all(recordings, problems),
-        left_out=problems.settle(allow_partial=allow_partial),
-        notes=tuple(notes),
-        about=ABOUT,
-    )
+    pointers = _pointers(by_name, problems)
+    sexes = _sexes(source, problems)
+    if by_name.pop(SILENT, None):
+        problems.note(f"{SILENT}.wav was passed over: it is silent in the distribution")
+    chosen = (by_name[name] for name in sorted(by_name) if name not in pointers)
+    recordings = inspect_all((replace(item, sex=sexes.get(item.speaker, "")) for item in chosen), problems)
+    return Corpus.checked(problems, recordings, ABOUT, classes=tuple(EMOTIONS.values()), allow_partial=allow_partial)
 
 
-def _wrong_part(name: str) -> str:
-    parts = name.split("_")
+def _recording(path: Path) -> Recording:
+    """What a file's name says; ValueError for another name."""
+    parts = path.stem.split("_")
     if len(parts) != 4:
-        return f"{name!r} is not four parts"
+        raise ValueError(f"{path.stem!r} is not four parts")
     actor, sentence, emotion, level = parts
     if not re.fullmatch(r"10\d\d", actor) or not 1001 <= int(actor) <= 1091:
-        return f"unknown actor {actor!r} (known: 1001 to 1091)"
-    for what, value, known in (
-        ("sentence", sentence, SENTENCES),
-        ("emotion", emotion, EMOTIONS),
-        ("level", level, LEVELS),
-    ):
-        if value not in known:
-            return f"unknown {what} {value!r} (known: {', '.join(known)})"
-    return ""
-
-
-def _without_pointers(found: dict[str, Path], problems: Problems) -> set[str]:
-    """Names of the files that are Git LFS pointers, told in one problem: in a bare clone all 7442 are."""
-    pointers = {name for name, path in found.items() if path.stat().st_size < 1024 and _is_pointer(path)}
-    if pointers:
-        first = found[min(pointers)]
-        problems.add(
-            f"{first}" + (f" and {len(pointers) - 1} more" if len(pointers) > 1 else ""),
-            "Git LFS pointers instead of audio",
-            "fetch the files with `git lfs pull`",
-        )
-    return pointers
-
-
-def _is_pointer(path: Path) -> bool:
-    with open(path, "rb") as file:
-        return file.read(24).startswith(b"version https://git-lfs")
-
-
-def _sexes(source: Path, problems: Problems) -> tuple[dict[str, str], list[str]]:
-    """Actor -> sex from VideoDemographics.csv beside AudioWAV, and a note where it is missing."""
-    path = next(
-        (folder / DEMOGRAPHICS for folder in (source, source.parent) if (folder / DEMOGRAPHICS).is_file()), None
-    )
-    if path is None:
-        return {}, [f"no {DEMOGRAPHICS} beside the recordings: the actors' sex is unknown"]
-    sexes: dict[str, str] = {}
-    for number, line in read_lines(path, problems)[1:]:
-        cells = next(csv.reader([line]), [])
-        if not any(cells):
-            continue
-        if len(cells) < 3 or cells[2].strip().lower() not in ("male", "female"):
-            problems.add(
-                f"{path}, line {number}", f"{line!r} is not actor, age, sex", "copy it again from the repository"
-            )
-            continue
-        sexes[cells[0].strip()] = cells[2].strip().lower()
-    return sexes, []
-
-
-def _recording(name: str, path: Path, sexes: dict[str, str]) -> Recording:
-    actor, sentence, emotion, _ = name.split("_")
+        raise ValueError(f"unknown actor {actor!r} (known: 1001 to 1091)")
+    check_codes(sentence=(sentence, SENTENCES), emotion=(emotion, EMOTIONS), level=(level, LEVELS))
     return Recording(
-        id=name,
+        id=path.stem,
         path=str(path),
         speaker=actor,
-        sex=sexes.get(actor, ""),
         emotion_original=emotion,
         emotion=EMOTIONS[emotion],
         transcript=SENTENCES[sentence],
     )
+
+
+def _pointers(by_name: dict[str, Recording], problems: Problems) -> list[str]:
+    """Names of the files that are Git LFS pointers, told in one problem: in a bare clone all 7442 are."""
+    paths = {name: Path(by_name[name].path) for name in sorted(by_name)}
+    small = (name for name, path in paths.items() if path.stat().st_size < 1024)
+    pointers = [name for name in small if paths[name].read_bytes().startswith(b"version https://git-lfs")]
+    if pointers:
+        more = f" and {len(pointers) - 1} more" if len(pointers) > 1 else ""
+        remedy = "fetch the files with `git lfs pull`"
+        problems.add(f"{paths[pointers[0]]}{more}", "Git LFS pointers instead of audio", remedy)
+    return pointers
+
+
+def _sexes(source: Path, problems: Problems) -> dict[str, str]:
+    """Actor -> sex from VideoDemographics.csv beside AudioWAV, which may be missing."""
+    path = next((path for path in (source / DEMOGRAPHICS, source.parent / DEMOGRAPHICS) if path.is_file()), None)
+    if path is None:
+        problems.note(f"no {DEMOGRAPHICS} beside the recordings: the actors' sex is unknown")
+        return {}
+    sexes: dict[str, str] = {}
+    for where, line in read_lines(path, problems)[1:]:
+        cells = next(csv.reader([line]), [])
+        if len(cells) >= 3 and cells[2].strip().lower() in ("male", "female"):
+            sexes[cells[0].strip()] = cells[2].strip().lower()
+        elif any(cells):
+            problems.add(where, f"{line!r} is not actor, age, sex", "copy it again from the repository")
+    return sexes

@@ -7,8 +7,8 @@ listeners recognised the emotion and found it natural, in per cent. Burkhardt et
 from pathlib import Path
 
 from sejax.corpora.corpus import About, Corpus, Recording
-from sejax.corpora.folder import inspect_all, wav_files
-from sejax.corpora.problems import Problems, shortened
+from sejax.corpora.folder import by_id, check_codes, check_files, inspect_all, named, wav_files
+from sejax.corpora.problems import Problems
 from sejax.corpora.published import published
 from sejax.errors import InputError
 
@@ -44,13 +44,12 @@ _TABLE = """
 
 def identifiers() -> tuple[str, ...]:
     """The 535 file names without `.wav`, in alphabetical order."""
-    found = []
+    names = []
     for line in _TABLE.strip().splitlines():
-        speaker, _, sentences = line.partition(":")
-        for sentence in sentences.split():
-            code, _, versions = sentence.partition("=")
-            found.extend(speaker + code + version for version in versions.split(","))
-    return tuple(sorted(found))
+        speaker, *sentences = line.replace(":", "").split()
+        for code, versions in (sentence.split("=") for sentence in sentences):
+            names += [speaker + code + version for version in versions.split(",")]
+    return tuple(sorted(names))
 
 
 # The German initial in the file name, what it stands for, and our class (the paper's list).
@@ -92,7 +91,7 @@ ABOUT = About(
 
 
 def open_corpus(
-    source: str | Path, *, subset: int | None = None, allow_partial: bool = False, download: bool = False
+    source: Path, *, subset: int | None = None, allow_partial: bool = False, download: bool = False
 ) -> Corpus:
     """Look through the database under `source` (the folder that holds `wav/`, or `wav/` itself).
 
@@ -103,33 +102,27 @@ def open_corpus(
     """
     if subset not in (None, 535, SUBSET):
         raise InputError(f"corpora/emodb: subset={subset}; use 494 (recognised and natural) or 535 (all)")
-    source = Path(source)
-    if download and len(list((source / "wav").glob("*.wav"))) < len(identifiers()):
+    wanted = identifiers()
+    if download and len(list((source / "wav").glob("*.wav"))) < len(wanted):
         _download(source)
-    files = wav_files("emodb", source, "wav")
     problems = Problems("emodb")
-    found = _by_identifier(files, problems)
-    wanted, notes = identifiers(), []
+    remedy = "names are speaker, sentence, emotion, version, as in 03a01Fa.wav: rename it"
+    by_name = by_id(named(wav_files("emodb", source, "wav"), _recording, problems, remedy), problems)
+    others = set(by_name) - set(wanted)
     if subset == SUBSET:
-        wanted, notes = _well_recognised(read_scores(_score_file(source)), found, problems)
-    _report_missing(source, wanted, found, problems)
-    recordings = inspect_all((_recording(name, found[name]) for name in wanted if name in found), problems)
-    others = len(set(found) - set(identifiers()) - set(wanted))
-    notes += [f"{others} files beyond the 535 of the original distribution were passed over"] if others else []
-    return Corpus(
-        name="emodb",
-        classes=published("emodb").classes,
-        recordings=recordings,
-        options={"subset": subset or 535},
-        left_out=problems.settle(allow_partial=allow_partial),
-        notes=tuple(notes),
-        about=ABOUT,
-    )
+        beside = source.parent if source.name == "wav" else source
+        wanted = _well_recognised(read_scores(beside / "erkennung.txt"), by_name, problems)
+    remedy = "unpack the whole distribution"
+    check_files(wanted, by_name, f"files found under {source}", problems, remedy=remedy, suffix=".wav")
+    recordings = inspect_all((by_name[name] for name in wanted if name in by_name), problems)
+    others -= set(wanted)
+    problems.note("files beyond the 535 of the original distribution were passed over", len(others))
+    options, classes = {"subset": subset or 535}, published("emodb").classes
+    return Corpus.checked(problems, recordings, ABOUT, classes=classes, options=options, allow_partial=allow_partial)
 
 
-def read_scores(path: str | Path) -> dict[str, tuple[float, float]]:
+def read_scores(path: Path) -> dict[str, tuple[float, float]]:
     """Read erkennung.txt (latin-1, tabs, decimal commas): file name without `.wav` -> (recognised, natural) in %."""
-    path = Path(path)
     if not path.is_file():
         raise InputError(
             f"corpora/emodb: {path} is missing; subset=494 needs the original distribution's erkennung.txt"
@@ -152,13 +145,8 @@ def read_scores(path: str | Path) -> dict[str, tuple[float, float]]:
     return scores
 
 
-def _score_file(source: Path) -> Path:
-    beside = source.parent if source.name == "wav" else source
-    return beside / "erkennung.txt"
-
-
-def _well_recognised(scores: dict, found: dict[str, Path], problems: Problems) -> tuple[tuple[str, ...], list[str]]:
-    """The recordings above both thresholds, and a note on those of them that were never published.
+def _well_recognised(scores: dict, by_name: dict[str, Recording], problems: Problems) -> list[str]:
+    """The recordings above both thresholds, with a note on those of them that were never published.
 
     494 of the 816 in erkennung.txt pass, and one of these, 14b09Tb, is not among the 535 published files.
     """
@@ -166,59 +154,29 @@ def _well_recognised(scores: dict, found: dict[str, Path], problems: Problems) -
         if name not in scores:
             problems.add("erkennung.txt", f"has no line for {name}.wav", "copy it again from the distribution")
     passed = [name for name in sorted(scores) if scores[name][0] >= RECOGNISED and scores[name][1] >= NATURAL]
-    unpublished = [name for name in passed if name not in identifiers() and name not in found]
-    if not unpublished:
-        return tuple(passed), []
-    note = f"{', '.join(unpublished)} passes both thresholds of erkennung.txt but is not among the 535 published files"
-    return tuple(name for name in passed if name not in unpublished), [note]
+    unpublished = [name for name in passed if name not in identifiers() and name not in by_name]
+    if unpublished:
+        what = "passes both thresholds of erkennung.txt but is not among the 535 published files"
+        problems.note(f"{', '.join(unpublished)} {what}")
+    return [name for name in passed if name not in unpublished]
 
 
-def _by_identifier(files: list[Path], problems: Problems) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in files:
-        name = path.stem
-        part = _wrong_part(name)
-        if part:
-            problems.add(str(path), part, "names are speaker, sentence, emotion, version, as in 03a01Fa.wav: rename it")
-        elif name in found:
-            problems.add(str(path), f"has the same id {name} as {found[name]}", "remove one of the two")
-        else:
-            found[name] = path
-    return found
-
-
-def _wrong_part(name: str) -> str:
+def _recording(path: Path) -> Recording:
+    """What a file's name says; ValueError for another name."""
+    name = path.stem
     if len(name) != 7:
-        return f"{name!r} has {len(name)} characters instead of 7"
-    if name[:2] not in MEN + WOMEN:
-        return f"unknown speaker {name[:2]!r} (known: {', '.join(sorted(MEN + WOMEN))})"
-    if name[2:5] not in SENTENCES:
-        return f"unknown sentence {name[2:5]!r} (known: {', '.join(SENTENCES)})"
-    if name[5] not in EMOTIONS:
-        return f"unknown emotion {name[5]!r} (known: {', '.join(EMOTIONS)})"
-    return ""
-
-
-def _report_missing(source: Path, wanted: tuple[str, ...], found: dict[str, Path], problems: Problems) -> None:
-    missing = [f"{name}.wav" for name in wanted if name not in found]
-    if missing:
-        problems.add(
-            f"{len(wanted) - len(missing)} of {len(wanted)} files found under {source}",
-            f"missing {shortened(missing)}",
-            "unpack the whole distribution",
-        )
-
-
-def _recording(name: str, path: Path) -> Recording:
-    original, emotion = EMOTIONS[name[5]]
+        raise ValueError(f"{name!r} has {len(name)} characters instead of 7")
+    speaker, sentence, letter = name[:2], name[2:5], name[5]
+    check_codes(speaker=(speaker, sorted(MEN + WOMEN)), sentence=(sentence, SENTENCES), emotion=(letter, EMOTIONS))
+    original, emotion = EMOTIONS[letter]
     return Recording(
         id=name,
         path=str(path),
-        speaker=name[:2],
-        sex="male" if name[:2] in MEN else "female",
+        speaker=speaker,
+        sex="male" if speaker in MEN else "female",
         emotion_original=original,
         emotion=emotion,
-        transcript=SENTENCES[name[2:5]],
+        transcript=SENTENCES[sentence],
     )
 
 

@@ -54,6 +54,8 @@ def speak(text: str, voice: str, prosody: Prosody) -> tuple[np.ndarray, int, tup
     `voice` is a language with an optional variant, such as "en-us+f3". A word ends where the next one begins. Raises
     InputError for a voice that eSpeak does not have, or without the espeakng-loader package.
     """
+    import _ctypes
+
     loader = _loader()
     pieces: list[np.ndarray] = []
     marks: list[tuple[int, int]] = []
@@ -81,7 +83,7 @@ def speak(text: str, voice: str, prosody: Prosody) -> tuple[np.ndarray, int, tup
             library.espeak_Synchronize()
             library.espeak_Terminate()
         finally:
-            _unload(library)
+            _ctypes.dlclose(library._handle)  # the next load begins with fresh global variables
     if not pieces:
         raise InputError(f"corpora/synthetic: eSpeak NG makes no sound of {text!r}; give it words")
     waveform = np.concatenate(pieces)
@@ -107,13 +109,6 @@ def _set_voice(library, voice: str, prosody: Prosody) -> None:
         library.espeak_SetParameter(parameter, value, 0)
 
 
-def _unload(library) -> None:
-    """Drop the library from the process: the next load begins with fresh global variables."""
-    import _ctypes
-
-    _ctypes.dlclose(library._handle)
-
-
 def _words(text: str, marks: list[tuple[int, int]], length: int, rate: int) -> tuple[Word, ...]:
     """Join eSpeak's marks (character, sample) with the words of the text.
 
@@ -126,11 +121,11 @@ def _words(text: str, marks: list[tuple[int, int]], length: int, rate: int) -> t
         inside = sum(token.start() <= position for token in tokens) - 1
         first.append(max(inside, first[-1] + 1))
     begins = [sample for _, sample in marks] + [length]
-    found = []
+    timed = []
     for run, (begin, end) in enumerate(zip(begins[:-1], begins[1:], strict=True)):
         until = first[run + 1] if run + 1 < len(first) else len(tokens)
         words = [token.group().strip(".,!?") for token in tokens[first[run] : until]]
         share = np.cumsum([0] + [len(word) for word in words]) / max(sum(map(len, words)), 1)
         times = (begin + share * (end - begin)) / rate
-        found += [Word(*word) for word in zip(words, times[:-1].tolist(), times[1:].tolist(), strict=True)]
-    return tuple(found)
+        timed += [Word(*word) for word in zip(words, times[:-1].tolist(), times[1:].tolist(), strict=True)]
+    return tuple(timed)

@@ -1,7 +1,9 @@
-"""The original files of a corpus: found, read line by line, checked, and compared with the published counts."""
+"""The original files of a corpus: found, read line by line, checked, and compared with the published counts.
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+What reads a name or a line of one corpus returns what it says or raises ValueError; `Problems.at` notes that.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,17 +13,18 @@ from sejax.corpora.waveform import inspect, refuse_too_long
 from sejax.errors import InputError
 
 
-def require_folder(corpus: str, source: Path) -> None:
-    """Raise InputError for a source that is missing or a file."""
+def unpacked(corpus: str, source: Path, inner: str = "") -> Path:
+    """The folder `inner` of a source, or the source that has none or is it; InputError if it is missing or a file."""
     if not source.exists():
         raise InputError(f"corpora/{corpus}: there is no folder {source}; pass the unpacked corpus as --source")
     if not source.is_dir():
         raise InputError(f"corpora/{corpus}: {source} is a file; unpack it and pass the folder as --source")
+    return source / inner if (source / inner).is_dir() else source
 
 
-def is_shadow(path: Path) -> bool:
-    """Whether a file is one of those that macOS puts beside the real ones in archives (`._name`)."""
-    return path.name.startswith("._")
+def files_in(folder: Path, pattern: str) -> list[Path]:
+    """What matches a pattern, sorted, without the files that macOS puts beside real ones in archives (`._name`)."""
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("._"))
 
 
 def wav_files(corpus: str, source: Path, subfolder: str = "", pattern: str = "*") -> list[Path]:
@@ -29,9 +32,8 @@ def wav_files(corpus: str, source: Path, subfolder: str = "", pattern: str = "*"
 
     Raises InputError for a source that is missing, is a file, or holds no wav file.
     """
-    require_folder(corpus, source)
-    folder = source / subfolder if (source / subfolder).is_dir() else source
-    files = sorted(path for path in folder.glob(pattern) if path.suffix.lower() == ".wav" and not is_shadow(path))
+    folder = unpacked(corpus, source, subfolder)
+    files = [path for path in files_in(folder, pattern) if path.suffix.lower() == ".wav"]
     if not files:
         where = source / subfolder / pattern
         raise InputError(
@@ -39,6 +41,32 @@ def wav_files(corpus: str, source: Path, subfolder: str = "", pattern: str = "*"
             " as --source"
         )
     return files
+
+
+def check_codes(**codes: tuple[str, Collection[str]]) -> None:
+    """Raise ValueError for the first code that is not among the known ones: `emotion=(code, known)`."""
+    for what, (code, known) in codes.items():
+        if code not in known:
+            raise ValueError(f"unknown {what} {code!r} (known: {', '.join(known)})")
+
+
+def named(
+    paths: Iterable[Path], recording: Callable[[Path], Recording], problems: Problems, remedy: str
+) -> Iterator[Recording]:
+    """What the files' names say; a name of which `recording` raises ValueError is noted with `remedy`."""
+    for path in paths:
+        with problems.at(path, remedy):
+            yield recording(path)
+
+
+def by_id(recordings: Iterable[Recording], problems: Problems, same: str = "id {}") -> dict[str, Recording]:
+    """Recordings by their ids; a later file of an id is noted: it has the `same` (id or name) as the first."""
+    by_name: dict[str, Recording] = {}
+    for item in recordings:
+        first = by_name.setdefault(item.id, item)
+        if first is not item:
+            problems.add(item.path, f"has the same {same.format(item.id)} as {first.path}", "remove one of the two")
+    return by_name
 
 
 def inspect_all(recordings: Iterable[Recording], problems: Problems) -> tuple[Recording, ...]:
@@ -54,39 +82,44 @@ def inspect_all(recordings: Iterable[Recording], problems: Problems) -> tuple[Re
     return tuple(kept)
 
 
-_COPY = "copy it again from the original distribution"
+_SAVE = "copy it again from the original distribution, or save it as UTF-8"
 
 
-def read_lines(path: Path, problems: Problems, *, or_latin_1: bool = False) -> list[tuple[int, str]]:
-    """Numbered lines of a UTF-8 file, from 1; [] and a problem for a file that is missing or no such text.
+def read_lines(path: Path, problems: Problems, *, or_latin_1: bool = False) -> list[tuple[str, str]]:
+    """Lines of a UTF-8 file, each behind where it stands; [] and a problem for a file that is missing or no such text.
 
     `or_latin_1` reads other bytes as Latin-1, for corpora whose annotation tools wrote that.
     """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        problems.add(str(path), "no such file", "unpack the whole distribution")
+        problems.add(path, "no such file", "unpack the whole distribution")
         return []
     except OSError as error:
-        problems.add(str(path), f"cannot be opened ({error.strerror})", "check its permissions")
+        problems.add(path, f"cannot be opened ({error.strerror})", "check its permissions")
         return []
     if b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
-        problems.add(
-            f"{path}, line {line}", "holds a NUL byte (UTF-16, or not a text)", f"{_COPY}, or save it as UTF-8"
-        )
+        problems.add(f"{path}, line {line}", "holds a NUL byte (UTF-16, or not a text)", _SAVE)
         return []
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         if not or_latin_1:
             line = data[: error.start].count(b"\n") + 1
-            problems.add(
-                f"{path}, line {line}", f"byte 0x{data[error.start]:02x} is not UTF-8", f"{_COPY}, or save it as UTF-8"
-            )
+            problems.add(f"{path}, line {line}", f"byte 0x{data[error.start]:02x} is not UTF-8", _SAVE)
             return []
         text = data.decode("latin-1")
-    return list(enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1))
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return [(f"{path}, line {number}", line) for number, line in enumerate(lines, start=1)]
+
+
+def check_files(
+    names: Sequence[str], there: Collection[str], where: str, problems: Problems, *, remedy: str, suffix: str = ""
+) -> None:
+    """Note in one problem how many of `names` are `there`, and the names (with `suffix`) of the others."""
+    missing = [f"{name}{suffix}" for name in names if name not in there]
+    problems.add_names(f"{len(names) - len(missing)} of {len(names)} {where}", "missing", missing, remedy)
 
 
 def check_counts(
@@ -103,19 +136,21 @@ def check_counts(
 _SLACK = 1.0  # seconds that a segment may end after its file's last sample: the times come from alignment and by hand
 
 
-def within_files(
-    recordings: list[Recording], notes: Counter, problems: Problems, *, whole: str, remedy: str
-) -> list[Recording]:
+def within_files(recordings: list[Recording], problems: Problems, *, whole: str, remedy: str) -> list[Recording]:
     """Recordings with their durations; a file that cannot be decoded is named once, a missing one not at all.
 
-    `whole` is what the corpus calls a file (talk, say); segments that end a little after it are cut and counted in
-    `notes`, those that lie outside are noted as problems with `remedy`.
+    `whole` is what the corpus calls a file (talk, say); segments that end a little after it are cut and counted in a
+    note, those that lie outside are problems with `remedy`.
     """
     seconds: dict[str, float] = {}
     kept: list[Recording] = []
     for item in recordings:
         if item.path not in seconds:
-            seconds[item.path] = _duration(item.path, problems)
+            try:
+                seconds[item.path] = inspect(item.path).seconds if Path(item.path).exists() else 0.0
+            except BadRecording as error:
+                problems.found.append(error.problem)
+                seconds[item.path] = 0.0
         length = seconds[item.path]
         if length == 0.0:
             continue
@@ -123,17 +158,6 @@ def within_files(
             what = f"{item.start} s to {item.end} s lie outside the {whole} ({length:.2f} s)"
             problems.add(f"{item.path}, segment {item.id}", what, remedy)
             continue
-        notes[f"segments end after their {whole}'s last sample and were cut there"] += item.end > length
+        problems.note(f"segments end after their {whole}'s last sample and were cut there", item.end > length)
         kept.append(replace(item, seconds=min(item.end, length) - item.start))
     return kept
-
-
-def _duration(path: str, problems: Problems) -> float:
-    """Seconds of a file, 0 for one that cannot be read (noted, unless it is missing: its corpus notes that)."""
-    if not Path(path).exists():
-        return 0.0
-    try:
-        return inspect(path).seconds
-    except BadRecording as error:
-        problems.found.append(error.problem)
-        return 0.0

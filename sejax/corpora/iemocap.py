@@ -9,11 +9,11 @@ says who wore the motion-capture markers).
 import re
 from collections import Counter
 from collections.abc import Container
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from sejax.corpora.corpus import NOT_RATED, About, Corpus, Rating, Recording, Word
-from sejax.corpora.folder import check_counts, inspect_all, is_shadow, read_lines, require_folder
+from sejax.corpora.corpus import NOT_RATED, SEXES, About, Corpus, Rating, Recording, Word
+from sejax.corpora.folder import check_codes, check_counts, files_in, inspect_all, read_lines, unpacked
 from sejax.corpora.problems import Problems, shortened
 from sejax.errors import InputError
 
@@ -28,55 +28,38 @@ _DIMENSIONS = {"valence": "val", "activation": "act", "dominance": "dom"}
 _COPY = "copy it again from the full release"
 
 
-@dataclass(frozen=True)
-class Turn:
-    """One turn as its label file has it: the raters' majority code, the means of their ratings (1 to 5), each rater."""
-
-    id: str
-    letter: str
-    code: str
-    valence: float
-    activation: float
-    dominance: float
-    ratings: tuple[Rating, ...] = ()
-
-    @property
-    def dialogue(self) -> str:
-        """The dialogue that the turn belongs to, which names its folder."""
-        return self.id.rpartition("_")[0]
-
-
-def read_turns(path: Path, codes: Container[str], problems: Problems) -> list[Turn]:
-    """Read a file of EmoEvaluation: a line per turn, followed by lines of each rater's labels (C-) and ratings (A-).
+def read_turns(path: Path, problems: Problems) -> list[Recording]:
+    """Read a file of EmoEvaluation: a line per turn (majority's code, means of the ratings from 1 to 5), followed by
+    lines of each rater's labels (C-) and ratings (A-).
 
     Raters whose name begins with F or M are the speakers themselves. Lines that cannot be read are noted.
     """
-    turns: list[Turn] = []
-    for number, line in read_lines(path, problems, or_latin_1=True):
-        where = f"{path}, line {number}"
-        if line.startswith("["):
-            turn = _turn(line, where, codes, problems)
-            turns += [turn] if turn else []
-        elif (match := _RATER.match(line)) and turns:
-            turns[-1] = replace(turns[-1], ratings=_rated(turns[-1].ratings, match, where, problems))
+    turns: list[Recording] = []
+    for where, line in read_lines(path, problems, or_latin_1=True):
+        with problems.at(where, _COPY):
+            if line.startswith("["):
+                turns.append(_turn(line))
+            elif (match := _RATER.match(line)) and turns:
+                turns[-1] = replace(turns[-1], ratings=_rated(turns[-1].ratings, match))
     return turns
 
 
-def _turn(line: str, where: str, codes: Container[str], problems: Problems) -> Turn | None:
+def _turn(line: str) -> Recording:
+    """A turn's line, the speaker by the letter alone; ValueError for no such line."""
     match = _TURN.match(line)
     means = [_number(text) for text in match["means"].split(",")] if match else []
-    if not match or len(means) != 3 or None in means:
-        problems.add(where, f"{line!r} is not [start - end], turn, code, [three means]", _COPY)
-        return None
-    if match["code"] not in codes:
-        problems.add(where, f"unknown emotion {match['code']!r} (known: {', '.join(codes)})", _COPY)
-        return None
-    valence, activation, dominance = means
-    return Turn(match["id"], match["letter"], match["code"], valence, activation, dominance)
+    if len(means) != 3 or None in means:
+        raise ValueError(f"{line!r} is not [start - end], turn, code, [three means]")
+    letter, code = match["letter"], match["code"]
+    check_codes(emotion=(code, EMOTIONS))
+    dimensions = dict(zip(_DIMENSIONS, means, strict=True))
+    return Recording(
+        id=match["id"], speaker=letter, sex=SEXES[letter], emotion_original=code, emotion=EMOTIONS[code], **dimensions
+    )
 
 
-def _rated(ratings: tuple[Rating, ...], match: re.Match, where: str, problems: Problems) -> tuple[Rating, ...]:
-    """The ratings with one rater's line added to what that rater has said before."""
+def _rated(ratings: tuple[Rating, ...], match: re.Match) -> tuple[Rating, ...]:
+    """The ratings with one rater's line added to what that rater has said before; ValueError for no such line."""
     name, said = match["rater"], match["said"]
     known = {rating.rater: rating for rating in ratings}
     rating = known.get(name, Rating(rater=name, self_report=name[0] in "FM"))
@@ -85,16 +68,15 @@ def _rated(ratings: tuple[Rating, ...], match: re.Match, where: str, problems: P
     else:
         values = {field: _dimension(said, word) for field, word in _DIMENSIONS.items()}
         if None in values.values():
-            problems.add(where, f"{match[0].strip()!r} is not val, act, dom and a number each", _COPY)
-            return ratings
+            raise ValueError(f"{match[0].strip()!r} is not val, act, dom and a number each")
         known[name] = replace(rating, **values)
     return tuple(known.values())
 
 
 def _dimension(said: str, word: str) -> float | None:
     """The number behind a dimension's name; nan where the rater gave none, None where it is no number."""
-    found = re.search(rf"\b{word}\s*([^;]*)", said)
-    return _number(found[1]) if found and found[1].strip() else NOT_RATED
+    match = re.search(rf"\b{word}\s*([^;]*)", said)
+    return _number(match[1]) if match and match[1].strip() else NOT_RATED
 
 
 def _number(text: str) -> float | None:
@@ -118,14 +100,14 @@ def read_words(path: Path, problems: Problems) -> tuple[Word, ...] | None:
     if not path.is_file():
         return None
     words = []
-    for number, line in read_lines(path, problems, or_latin_1=True):
+    for where, line in read_lines(path, problems, or_latin_1=True):
         cells = line.split()
         if not cells or cells[0] == "SFrm" or line.strip().startswith("Total score"):
             continue
         try:
             first, last, _, text = int(cells[0]), int(cells[1]), float(cells[2]), cells[3]
         except (ValueError, IndexError):
-            problems.add(f"{path}, line {number}", f"{line!r} is not two frames, a score and a word", _COPY)
+            problems.add(where, f"{line!r} is not two frames, a score and a word", _COPY)
             return ()
         if not re.fullmatch(r"<.*>|\+\+.*\+\+", text):
             words.append(Word(re.sub(r"\(\d+\)$", "", text), first / FRAMES, (last + 1) / FRAMES))
@@ -156,7 +138,6 @@ TURNS = {
         for session, count in zip(SESSIONS, (1085, 1023, 1151, 1031, 1241), strict=True)
     },
 }
-SEXES = {"F": "female", "M": "male"}
 
 ABOUT = About(
     description="Interactive Emotional Dyadic Motion Capture database: the turns of the full release, audio only.",
@@ -169,109 +150,87 @@ ABOUT = About(
 )
 
 
-def open_corpus(source: str | Path, *, allow_partial: bool = False) -> Corpus:
+def open_corpus(source: Path, *, allow_partial: bool = False) -> Corpus:
     """Look through the five sessions under `source` (or under its folder IEMOCAP_full_release).
 
     Raises InputError unless all 10,039 turns are there, readable, and labelled as published, or `allow_partial`.
     Missing word times are normal and only counted in a note.
     """
     problems = Problems("iemocap")
-    sessions = _sessions(Path(source), problems)
-    turns: dict[str, Turn] = {}
-    recordings, notes = [], Counter()
-    for number, folder in sessions.items():
+    sessions = _sessions(source, problems)
+    turns: dict[str, Recording] = {}
+    for folder in sessions.values():
         here = _turns(folder, turns, problems)
-        recordings += [_recording(turn, number, folder) for turn in here]
-        notes["wav files without a line in EmoEvaluation were passed over"] += _unlisted(folder, here)
-    check_counts(Path(source), _counts(turns), TURNS, problems, remedy="unpack the full release again")
-    recordings = inspect_all(recordings, problems)
-    recordings = tuple(_with_words(recordings, sessions, notes, problems))
-    return Corpus(
-        name="iemocap",
-        classes=tuple(sorted(set(EMOTIONS.values()) - {""})),
-        recordings=recordings,
-        left_out=problems.settle(allow_partial=allow_partial),
-        notes=tuple(f"{count} {note}" for note, count in notes.items() if count),
-        about=ABOUT,
-    )
+        turns |= here
+        wavs = files_in(folder / "sentences" / "wav", "*/*.wav")
+        unlisted = sum(path.stem not in here for path in wavs)
+        problems.note("wav files without a line in EmoEvaluation were passed over", unlisted)
+    check_counts(source, _counts(turns), TURNS, problems, remedy="unpack the full release again")
+    recordings = _with_words(inspect_all(turns.values(), problems), sessions, problems)
+    classes = tuple(sorted(set(EMOTIONS.values()) - {""}))
+    return Corpus.checked(problems, recordings, ABOUT, classes=classes, allow_partial=allow_partial)
 
 
-def _sessions(source: Path, problems: Problems) -> dict[int, Path]:
-    """Folders of the sessions by number; InputError where there is none at all."""
-    require_folder("iemocap", source)
+def _sessions(source: Path, problems: Problems) -> dict[str, Path]:
+    """Folders of the sessions by name; InputError where there is none at all."""
+    unpacked("iemocap", source)
     root = next((path for path in (source, source / "IEMOCAP_full_release") if (path / "Session1").is_dir()), source)
-    found = {number: root / f"Session{number}" for number in SESSIONS if (root / f"Session{number}").is_dir()}
-    if not found:
+    names = [f"Session{number}" for number in SESSIONS]
+    folders = {name: root / name for name in names if (root / name).is_dir()}
+    if not folders:
         raise InputError(
             f"corpora/iemocap: no folder Session1 to Session5 in {source}; pass the folder of the full release as"
             " --source"
         )
-    missing = [f"Session{number}" for number in SESSIONS if number not in found]
-    if missing:
-        problems.add(str(root), f"missing {', '.join(missing)}", "unpack the full release")
-    return found
+    problems.add_names(root, "missing", [name for name in names if name not in folders], "unpack the full release")
+    return folders
 
 
-def _turns(folder: Path, known: dict[str, Turn], problems: Problems) -> list[Turn]:
-    """Turns of one session, in the order of their ids, from the label files at the top level of EmoEvaluation."""
-    files = sorted(path for path in (folder / "dialog" / "EmoEvaluation").glob("*.txt") if not is_shadow(path))
+def _turns(folder: Path, before: Container[str], problems: Problems) -> dict[str, Recording]:
+    """Turns of one session by their sorted ids, from the label files at the top level of EmoEvaluation."""
+    labels = folder / "dialog" / "EmoEvaluation"
+    files = files_in(labels, "*.txt")
     if not files:
-        problems.add(str(folder / "dialog" / "EmoEvaluation"), "holds no label file", "unpack the full release")
-    here = []
+        problems.add(labels, "holds no label file", "unpack the full release")
+    turns: dict[str, Recording] = {}
     for path in files:
-        for turn in read_turns(path, EMOTIONS, problems):
-            if turn.id in known:
-                problems.add(str(path), f"{turn.id} is listed twice", "unpack the full release again")
+        for turn in read_turns(path, problems):
+            if turn.id in before or turn.id in turns:
+                problems.add(path, f"{turn.id} is listed twice", "unpack the full release again")
                 continue
-            known[turn.id] = turn
-            here.append(turn)
-    return sorted(here, key=lambda turn: turn.id)
+            turns[turn.id] = replace(
+                turn,
+                path=str(folder / "sentences" / "wav" / _dialogue(turn) / f"{turn.id}.wav"),
+                speaker=f"{folder.name}_{turn.speaker}",
+                session=folder.name,
+                rater_labels=tuple(
+                    label for rating in turn.ratings if not rating.self_report for label in rating.labels
+                ),
+            )
+    return dict(sorted(turns.items()))
 
 
-def _recording(turn: Turn, session: int, folder: Path) -> Recording:
-    return Recording(
-        id=turn.id,
-        path=str(folder / "sentences" / "wav" / turn.dialogue / f"{turn.id}.wav"),
-        speaker=f"Session{session}_{turn.letter}",
-        sex=SEXES[turn.letter],
-        session=f"Session{session}",
-        emotion_original=turn.code,
-        emotion=EMOTIONS[turn.code],
-        rater_labels=tuple(label for rating in turn.ratings if not rating.self_report for label in rating.labels),
-        ratings=turn.ratings,
-        valence=turn.valence,
-        activation=turn.activation,
-        dominance=turn.dominance,
-    )
-
-
-def _unlisted(folder: Path, turns: list[Turn]) -> int:
-    listed = {turn.id for turn in turns}
-    files = (path for path in (folder / "sentences" / "wav").glob("*/*.wav") if not is_shadow(path))
-    return sum(path.stem not in listed for path in files)
-
-
-def _counts(turns: dict[str, Turn]) -> Counter:
-    counts = Counter({"turns": len(turns)})
-    counts.update(turn.code for turn in turns.values())
-    counts.update(f"ang/hap/exc/neu/sad in session {int(turn.id[3:5])}" for turn in turns.values() if turn.code in FOUR)
+def _counts(turns: dict[str, Recording]) -> Counter:
+    counts = Counter(turns=len(turns))
+    counts.update(turn.emotion_original for turn in turns.values())
+    four = [turn for turn in turns.values() if turn.emotion_original in FOUR]
+    counts.update(f"ang/hap/exc/neu/sad in session {int(turn.id[3:5])}" for turn in four)
     return counts
 
 
-def _with_words(recordings, sessions: dict[int, Path], notes: Counter, problems: Problems):
-    """Yield the recordings with transcripts and word times; what is missing is counted in `notes`."""
+def _with_words(recordings: tuple[Recording, ...], sessions: dict[str, Path], problems: Problems):
+    """Yield the recordings with transcripts and word times; what is missing is counted in notes."""
     transcripts: dict[str, str] = {}
-    dialogues = sorted({(recording.session, _dialogue(recording)) for recording in recordings})
-    for session, dialogue in dialogues:
-        folder = sessions[int(session.removeprefix("Session"))]
-        transcripts |= read_transcripts(folder / "dialog" / "transcriptions" / f"{dialogue}.txt", problems)
+    for session, dialogue in sorted({(recording.session, _dialogue(recording)) for recording in recordings}):
+        path = sessions[session] / "dialog" / "transcriptions" / f"{dialogue}.txt"
+        transcripts |= read_transcripts(path, problems)
     without = [recording.id for recording in recordings if recording.id not in transcripts]
     if without:
-        notes[f"turns have no transcript: {shortened(without)}"] += len(without)
+        problems.note(f"turns have no transcript: {shortened(without)}", len(without))
     for recording in recordings:
-        folder = sessions[int(recording.session.removeprefix("Session"))] / "sentences" / "ForcedAlignment"
-        words = read_words(folder / _dialogue(recording) / f"{recording.id}.wdseg", problems)
-        notes["turns have no word times (.wdseg): the distribution lacks some"] += words is None
+        folder = sessions[recording.session] / "sentences" / "ForcedAlignment" / _dialogue(recording)
+        words = read_words(folder / f"{recording.id}.wdseg", problems)
+        problems.note("turns have no word times (.wdseg): the distribution lacks some", words is None)
         yield replace(recording, transcript=transcripts.get(recording.id, ""), words=words or ())
 
 

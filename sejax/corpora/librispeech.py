@@ -7,9 +7,9 @@ Layout: `<part>/<speaker>/<chapter>/<speaker>-<chapter>-0000.flac` beside `<spea
 from collections.abc import Sequence
 from pathlib import Path
 
-from sejax.corpora.corpus import About, Corpus, Recording
-from sejax.corpora.folder import check_counts, inspect_all, is_shadow, read_lines, require_folder
-from sejax.corpora.problems import Problems, shortened
+from sejax.corpora.corpus import SEXES, About, Corpus, Recording
+from sejax.corpora.folder import check_counts, files_in, inspect_all, read_lines, unpacked
+from sejax.corpora.problems import Problems
 from sejax.errors import InputError
 
 PARTS = {  # utterances of each complete part
@@ -34,42 +34,35 @@ ABOUT = About(
 )
 
 
-def open_corpus(source: str | Path, *, part: str | Sequence[str] | None = None, allow_partial: bool = False) -> Corpus:
+def open_corpus(source: Path, *, part: str | Sequence[str] | None = None, allow_partial: bool = False) -> Corpus:
     """Look through parts of the corpus under `source`: the folder LibriSpeech, the one that holds it, or one part.
 
     `part` names one or several ("train-clean-100", "dev-clean"); without it every part that is there is read. All
     utterances are unlabelled. Raises InputError unless each part is complete and readable, or `allow_partial`.
     """
     problems = Problems("librispeech")
-    folders = _parts(Path(source), part)
-    sexes, notes = _sexes(next(iter(folders.values())).parent, problems)
+    folders = _parts(source, part)
+    sexes = _sexes(next(iter(folders.values())).parent, problems)
     recordings: list[Recording] = []
     for name, folder in folders.items():
-        here = [item for chapter in _chapters(folder) for item in _chapter(chapter, name, sexes, problems)]
+        chapters = sorted(path for path in folder.glob("*/*") if path.is_dir())
+        here = [item for chapter in chapters for item in _chapter(chapter, name, sexes, problems)]
         remedy = "unpack the part again from its archive"
         check_counts(folder, {"utterances": len(here)}, {"utterances": PARTS[name]}, problems, remedy=remedy)
         recordings += here
-    return Corpus(
-        name="librispeech",
-        classes=(),
-        recordings=inspect_all(recordings, problems),
-        options={"part": list(folders)},
-        left_out=problems.settle(allow_partial=allow_partial),
-        notes=tuple(notes),
-        about=ABOUT,
-    )
+    recordings, options = inspect_all(recordings, problems), {"part": list(folders)}
+    return Corpus.checked(problems, recordings, ABOUT, options=options, allow_partial=allow_partial)
 
 
 def _parts(source: Path, wanted: str | Sequence[str] | None) -> dict[str, Path]:
     """Folders of the parts by name; InputError for a part that is unknown or not there, and where there is none."""
-    require_folder("librispeech", source)
+    root = unpacked("librispeech", source, "LibriSpeech")
     if source.name in PARTS and wanted is None:
         return {source.name: source}
     wanted = [wanted] if isinstance(wanted, str) else list(wanted or ())
     unknown = [name for name in wanted if name not in PARTS]
     if unknown:
         raise InputError(f"corpora/librispeech: part={','.join(unknown)}; use {', '.join(PARTS)}")
-    root = source / "LibriSpeech" if (source / "LibriSpeech").is_dir() else source
     there = {name: root / name for name in PARTS if (root / name).is_dir()}
     missing = [name for name in wanted if name not in there]
     if missing or not there:
@@ -80,24 +73,17 @@ def _parts(source: Path, wanted: str | Sequence[str] | None) -> dict[str, Path]:
     return {name: path for name, path in there.items() if not wanted or name in wanted}
 
 
-def _chapters(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*/*") if path.is_dir())
-
-
 def _chapter(folder: Path, part: str, sexes: dict[str, str], problems: Problems) -> list[Recording]:
     """A chapter's recordings in order; what its transcript or its files lack is noted."""
     speaker, chapter = folder.parent.name, folder.name
     path = folder / f"{speaker}-{chapter}.trans.txt"
-    lines = read_lines(path, problems)
-    texts = dict(line.partition(" ")[::2] for _, line in lines if line.strip())
-    files = {file.stem: file for file in sorted(folder.glob("*.flac")) if not is_shadow(file)}
+    lines, remedy = read_lines(path, problems), "unpack the part again"
     if not lines:
         return []
-    missing, unlisted = sorted(set(texts) - set(files)), sorted(set(files) - set(texts))
-    if missing:
-        problems.add(str(folder), f"missing {shortened([f'{name}.flac' for name in missing])}", "unpack the part again")
-    if unlisted:
-        problems.add(str(path), f"no line for {shortened(unlisted)}", "unpack the part again")
+    texts = dict(line.partition(" ")[::2] for _, line in lines if line.strip())
+    files = {file.stem: file for file in files_in(folder, "*.flac")}
+    problems.add_names(folder, "missing", [f"{name}.flac" for name in sorted(set(texts) - set(files))], remedy)
+    problems.add_names(path, "no line for", sorted(set(files) - set(texts)), remedy)
     return [
         Recording(
             id=name,
@@ -112,11 +98,11 @@ def _chapter(folder: Path, part: str, sexes: dict[str, str], problems: Problems)
     ]
 
 
-def _sexes(root: Path, problems: Problems) -> tuple[dict[str, str], list[str]]:
-    """Reader -> sex from SPEAKERS.TXT (`14 | F | train-clean-360 | 25.03 | name`), and a note where it is missing."""
+def _sexes(root: Path, problems: Problems) -> dict[str, str]:
+    """Reader -> sex from SPEAKERS.TXT (`14 | F | train-clean-360 | 25.03 | name`), which may be missing."""
     path = root / SPEAKERS
     if not path.is_file():
-        return {}, [f"no {SPEAKERS} beside the parts: the readers' sex is unknown"]
-    sexes = {"F": "female", "M": "male"}
+        problems.note(f"no {SPEAKERS} beside the parts: the readers' sex is unknown")
+        return {}
     rows = ([cell.strip() for cell in line.split("|")] for _, line in read_lines(path, problems))
-    return {cells[0]: sexes[cells[1]] for cells in rows if len(cells) > 1 and cells[1] in sexes}, []
+    return {cells[0]: SEXES[cells[1]] for cells in rows if len(cells) > 1 and cells[1] in SEXES}

@@ -5,62 +5,50 @@ are relative to the CSV, start and end are seconds. Without a label column, or i
 utterances are unlabelled. Under the name of one of the paper's corpora the labels must come from its class list.
 """
 
+import functools
 import math
 import re
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
 from sejax.corpora.corpus import NOT_RATED, About, Corpus, Recording
 from sejax.corpora.csv_rows import Form, Row, read_rows
-from sejax.corpora.problems import BadRecording, Problems
+from sejax.corpora.problems import BadRecording, Problem, Problems
 from sejax.corpora.published import PUBLISHED
 from sejax.corpora.waveform import Header, inspect, refuse_too_long
 from sejax.errors import InputError
 
 COLUMNS = (
-    "path",
-    "label",
-    "id",
-    "speaker",
-    "session",
-    "sex",
-    "start",
-    "end",
-    "transcript",
-    "valence",
-    "activation",
-    "dominance",
-    "split",
+    *("path", "label", "id", "speaker", "session", "sex", "start", "end", "transcript"),
+    *("valence", "activation", "dominance", "split"),
 )
 MANIFEST = Form("corpora/manifest", COLUMNS, needed=("path",), example="path,label,id,speaker")
 SEXES = {"": "", "male": "male", "female": "female", "m": "male", "f": "female"}
-SPLITS = ("", "train", "valid", "test")
+SPLITS = {split: split for split in ("", "train", "valid", "test")}
+Note = Callable[[str, str], None]  # what is wrong with a row, and the remedy
 
 
-def recording(row: Row, path: Path, problems: Problems) -> Recording:
+def recording(cells: dict[str, str], folder: Path, note: Note) -> Recording:
     """Turn a row's cells into a recording; every cell that cannot be understood is noted."""
-    cells = row.cells
     if not cells["path"]:
-        problems.add(row.at(path), "the path is empty", "name an audio file")
-    start = _number(row, path, "start", 0.0, problems)
-    end = _number(row, path, "end", math.inf, problems)
+        note("the path is empty", "name an audio file")
+    start, end = _number(cells, "start", 0.0, note), _number(cells, "end", math.inf, note)
     if start < 0 or end <= start:
-        problems.add(row.at(path), f"start {start} s, end {end} s", "start must be at least 0 and before end")
+        note(f"start {start} s, end {end} s", "start must be at least 0 and before end")
+    sex = _choice(cells, "sex", SEXES, note)
+    dimensions = {name: _number(cells, name, NOT_RATED, note) for name in ("valence", "activation", "dominance")}
     return Recording(
         id=cells.get("id") or _default_id(cells),
-        path=str(path.parent / cells["path"]),
+        path=str(folder / cells["path"]),
         start=start,
         end=end,
-        speaker=cells.get("speaker", ""),
-        sex=_choice(row, path, "sex", SEXES, problems),
-        session=cells.get("session", ""),
+        sex=sex,
         emotion_original=cells.get("label", ""),
         emotion=cells.get("label", "").lower(),
-        transcript=cells.get("transcript", ""),
-        valence=_number(row, path, "valence", NOT_RATED, problems),
-        activation=_number(row, path, "activation", NOT_RATED, problems),
-        dominance=_number(row, path, "dominance", NOT_RATED, problems),
-        split=_choice(row, path, "split", {split: split for split in SPLITS}, problems),
+        split=_choice(cells, "split", SPLITS, note),
+        **{name: cells.get(name, "") for name in ("speaker", "session", "transcript")},
+        **dimensions,
     )
 
 
@@ -71,8 +59,8 @@ def _default_id(cells: dict[str, str]) -> str:
     return "_".join([name, *times])
 
 
-def _number(row: Row, path: Path, column: str, default: float, problems: Problems) -> float:
-    cell = row.cells.get(column, "")
+def _number(cells: dict[str, str], column: str, default: float, note: Note) -> float:
+    cell = cells.get(column, "")
     if not cell:
         return default
     try:
@@ -80,26 +68,24 @@ def _number(row: Row, path: Path, column: str, default: float, problems: Problem
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        what = f"{column} is {cell!r}, not a number"
-        problems.add(row.at(path), what, f"write {column} as in 1.25, or leave it empty")
+        note(f"{column} is {cell!r}, not a number", f"write {column} as in 1.25, or leave it empty")
         return default
     return value
 
 
-def _choice(row: Row, path: Path, column: str, known: dict[str, str], problems: Problems) -> str:
-    cell = row.cells.get(column, "").lower()
+def _choice(cells: dict[str, str], column: str, known: dict[str, str], note: Note) -> str:
+    cell = cells.get(column, "").lower()
     if cell not in known:
         names = ", ".join(sorted(name for name in known if name))
-        problems.add(row.at(path), f"{column} is {cell!r}", f"use one of {names}, or leave it empty")
-        return ""
-    return known[cell]
+        note(f"{column} is {cell!r}", f"use one of {names}, or leave it empty")
+    return known.get(cell, "")
 
 
 _SLACK = 0.05  # seconds that `end` may lie beyond the file: annotation tools round
 
 
 def open_corpus(
-    source: str | Path,
+    source: Path,
     *,
     name: str = "manifest",
     classes: tuple[str, ...] | None = None,
@@ -114,89 +100,65 @@ def open_corpus(
         raise InputError(f"corpora: --name={name!r}; use small letters, digits and _, beginning with a letter")
     if classes is None and name in PUBLISHED:
         classes = PUBLISHED[name].classes
-    path = _manifest_file(Path(source))
+    path = source / "manifest.csv" if source.is_dir() else source
+    if not path.is_file():
+        raise InputError(f"corpora/manifest: there is no file {path}; pass the CSV as --source")
     problems = Problems(name)
-    rows = read_rows(path, MANIFEST, problems)
-    recordings = _check(rows, path, classes, problems)
-    left_out = problems.settle(allow_partial=allow_partial)
-    if not recordings:
-        raise InputError(f"corpora/{name}: {path} has no usable row; add rows that name audio files")
+    recordings = _check(read_rows(path, MANIFEST, problems), path, classes, problems)
     if classes is None:
-        classes = tuple(sorted({item.emotion for item in recordings} - {""}))
-    return Corpus(
-        name=name,
-        classes=tuple(classes),
-        recordings=recordings,
-        left_out=left_out,
-        about=About(description=f"Utterances listed in a CSV manifest under the name {name}."),
-    )
+        classes = sorted({item.emotion for item in recordings} - {""})
+    about = About(description=f"Utterances listed in a CSV manifest under the name {name}.")
+    corpus = Corpus.checked(problems, recordings, about, classes=tuple(classes), allow_partial=allow_partial)
+    if not corpus.recordings:
+        raise InputError(f"corpora/{name}: {path} has no usable row; add rows that name audio files")
+    return corpus
 
 
-def _manifest_file(source: Path) -> Path:
-    if source.is_dir():
-        source = source / "manifest.csv"
-    if not source.is_file():
-        raise InputError(f"corpora/manifest: there is no file {source}; pass the CSV as --source")
-    return source
-
-
-def _check(rows: list[Row], path: Path, classes: tuple[str, ...] | None, problems: Problems) -> tuple[Recording, ...]:
+def _check(rows: list[Row], path: Path, classes: Collection[str] | None, problems: Problems) -> list[Recording]:
     """Turn rows into recordings; a row with any problem is noted and left out."""
     kept: list[Recording] = []
     ids: dict[str, int] = {}
     sexes: dict[str, tuple[str, int]] = {}
-    headers: dict[str, Header | BadRecording] = {}
+    header = functools.cache(_header)
     for row in rows:
         before = len(problems.found)
-        item = recording(row, path, problems)
-        _check_label(row, item, classes, problems, path)
-        item = _check_file(row, item, headers, problems, path)
+        note = functools.partial(problems.add, row.at(path))
+        item = recording(row.cells, path.parent, note)
+        if item.emotion and classes is not None and item.emotion not in classes:
+            note(f"unknown label {item.emotion_original!r}", f"use one of the classes {', '.join(classes)}")
+        if row.cells["path"]:
+            item = _check_file(row.cells["path"], item, header(item.path), note)
         first = ids.setdefault(item.id, row.line)
         if first != row.line:
-            problems.add(row.at(path), f"id {item.id!r} is also that of line {first}", "give every row its own id")
+            note(f"id {item.id!r} is also that of line {first}", "give every row its own id")
         sex, line = sexes.setdefault(item.speaker, (item.sex, row.line)) if item.speaker else (item.sex, 0)
         if sex != item.sex:
-            problems.add(
-                row.at(path),
-                f"speaker {item.speaker!r} is {item.sex or 'of no sex'} here and {sex or 'of no sex'} in line {line}",
-                "give the speaker one sex",
-            )
+            here, there = item.sex or "of no sex", sex or "of no sex"
+            note(f"speaker {item.speaker!r} is {here} here and {there} in line {line}", "give the speaker one sex")
         if len(problems.found) == before:
             kept.append(item)
-    return tuple(kept)
+    return kept
 
 
-def _check_label(row: Row, item: Recording, classes, problems: Problems, path: Path) -> None:
-    if item.emotion and classes is not None and item.emotion not in classes:
-        problems.add(
-            row.at(path), f"unknown label {item.emotion_original!r}", f"use one of the classes {', '.join(classes)}"
-        )
+def _header(path: str) -> Header | Problem:
+    try:
+        return inspect(path)
+    except BadRecording as error:
+        return error.problem
 
 
-def _check_file(row: Row, item: Recording, headers: dict, problems: Problems, path: Path) -> Recording:
-    """Check the row's audio file (once per file) and that start and end lie in it."""
-    if not row.cells.get("path"):
+def _check_file(name: str, item: Recording, header: Header | Problem, note: Note) -> Recording:
+    """Check that the row's audio file can be read and that start and end lie in it; returns it with its duration."""
+    if isinstance(header, Problem):
+        note(f"{header.where}: {header.what}", header.remedy)
         return item
-    if item.path not in headers:
-        try:
-            headers[item.path] = inspect(item.path)
-        except BadRecording as error:
-            headers[item.path] = error
-    header = headers[item.path]
-    if isinstance(header, BadRecording):
-        problem = header.problem
-        problems.add(row.at(path), f"{problem.where}: {problem.what}", problem.remedy)
-        return item
-    if item.start >= header.seconds or (item.end != float("inf") and item.end > header.seconds + _SLACK):
-        problems.add(
-            row.at(path),
-            f"start {item.start} s, end {item.end} s lie outside {row.cells['path']} ({header.seconds:.3f} s)",
-            "mend start and end (seconds)",
-        )
+    if item.start >= header.seconds or (item.end != math.inf and item.end > header.seconds + _SLACK):
+        where = f"lie outside {name} ({header.seconds:.3f} s)"
+        note(f"start {item.start} s, end {item.end} s {where}", "mend start and end (seconds)")
         return item
     seconds = min(item.end, header.seconds) - item.start
     try:
         refuse_too_long(item.path, seconds)
     except BadRecording as error:
-        problems.add(row.at(path), f"{error.problem.where}: {error.problem.what}", error.problem.remedy)
+        note(f"{error.problem.where}: {error.problem.what}", error.problem.remedy)
     return replace(item, seconds=seconds)

@@ -5,11 +5,12 @@ the columns file_id, emotion, raw_text, normalized_text, speaker_id (padded with
 """
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from sejax.corpora.corpus import About, Corpus, Recording
-from sejax.corpora.folder import check_counts, inspect_all, read_lines, wav_files
-from sejax.corpora.problems import Problems, shortened
+from sejax.corpora.folder import check_codes, check_counts, check_files, inspect_all, read_lines, wav_files
+from sejax.corpora.problems import Problems
 from sejax.errors import InputError
 
 EMOTIONS = {  # the corpus's word: our class
@@ -29,44 +30,30 @@ _COPY = "copy it again from the repository"
 
 ABOUT = About(
     description="nEMO: dataset of emotional speech in Polish, all recordings.",
-    citation=("I. Christop: nEMO: Dataset of Emotional Speech in Polish. Proc. LREC-COLING 2024, Torino."),
+    citation="I. Christop: nEMO: Dataset of Emotional Speech in Polish. Proc. LREC-COLING 2024, Torino.",
     licence="CC BY-NC-SA 4.0",
 )
 
 
-def open_corpus(source: str | Path, *, allow_partial: bool = False) -> Corpus:
+def open_corpus(source: Path, *, allow_partial: bool = False) -> Corpus:
     """Look through the corpus under `source`, the folder that holds data.tsv and `samples`.
 
     Raises InputError unless all 4481 recordings are there, readable, and labelled as published, or `allow_partial`.
     """
-    source = Path(source)
-    problems = Problems("nemo")
+    problems, remedy, table = Problems("nemo"), "get the whole repository", source / "data.tsv"
     files = {path.name: path for path in wav_files("nemo", source, "samples")}
-    rows = _read_rows(source / "data.tsv", problems)
-    counts = Counter(row["emotion"] for row in rows.values()) + Counter(rows=len(rows))
-    check_counts(source / "data.tsv", counts, RECORDINGS, problems, remedy="get the whole repository")
-    missing = [name for name in rows if name not in files]
-    if missing:
-        problems.add(
-            f"{len(rows) - len(missing)} of {len(rows)} files found under {source / 'samples'}",
-            f"missing {shortened(sorted(missing))}",
-            "get the whole repository",
-        )
-    unlisted = sorted(set(files) - set(rows))
-    if unlisted:
-        problems.add(f"{source / 'data.tsv'}", f"no row for {shortened(unlisted)}", "get the whole repository")
-    recordings = (_recording(rows[name], files[name]) for name in sorted(set(rows) & set(files)))
-    return Corpus(
-        name="nemo",
-        classes=tuple(EMOTIONS.values()),
-        recordings=inspect_all(recordings, problems),
-        left_out=problems.settle(allow_partial=allow_partial),
-        about=ABOUT,
-    )
+    rows = _read_rows(table, problems)
+    counts = Counter(item.emotion_original for item in rows.values()) + Counter(rows=len(rows))
+    check_counts(table, counts, RECORDINGS, problems, remedy=remedy)
+    check_files(sorted(rows), files, f"files found under {source / 'samples'}", problems, remedy=remedy)
+    problems.add_names(table, "no row for", sorted(set(files) - set(rows)), remedy)
+    there = (replace(rows[name], path=str(files[name])) for name in sorted(set(rows) & set(files)))
+    classes = tuple(EMOTIONS.values())
+    return Corpus.checked(problems, inspect_all(there, problems), ABOUT, classes=classes, allow_partial=allow_partial)
 
 
-def _read_rows(path: Path, problems: Problems) -> dict[str, dict[str, str]]:
-    """Rows of data.tsv by file name, blanks around cells taken off; rows that cannot be understood are noted."""
+def _read_rows(path: Path, problems: Problems) -> dict[str, Recording]:
+    """Rows of data.tsv by file name, without paths; rows that cannot be understood are noted."""
     if not path.is_file():
         raise InputError(
             f"corpora/nemo: there is no {path}; pass the folder of the repository, which holds data.tsv and samples, as"
@@ -78,39 +65,33 @@ def _read_rows(path: Path, problems: Problems) -> dict[str, dict[str, str]]:
     if lacking:
         problems.add(f"{path}, line 1", f"no column {', '.join(lacking)}", _COPY)
         return {}
-    rows: dict[str, dict[str, str]] = {}
-    for number, line in lines[1:]:
+    rows: dict[str, Recording] = {}
+    for where, line in lines[1:]:
         if not line.strip():
             continue
-        cells = [cell.strip() for cell in line.split("\t")]
-        row = dict(zip(columns, cells, strict=False))
-        wrong = f"{len(cells)} cells where the header has {len(columns)}" if len(cells) != len(columns) else _wrong(row)
-        if not wrong and row["file_id"] in rows:
-            wrong = f"{row['file_id']} is listed twice"
-        if wrong:
-            problems.add(f"{path}, line {number}", wrong, _COPY)
-        else:
-            rows[row["file_id"]] = row
+        with problems.at(where, _COPY):
+            name, recording = _row(line, columns)
+            if name in rows:
+                raise ValueError(f"{name} is listed twice")
+            rows[name] = recording
     return rows
 
 
-def _wrong(row: dict[str, str]) -> str:
-    if row["emotion"] not in EMOTIONS:
-        return f"unknown emotion {row['emotion']!r} (known: {', '.join(EMOTIONS)})"
-    if row["gender"] not in ("female", "male"):
-        return f"unknown gender {row['gender']!r} (known: female, male)"
-    if row["file_id"].split("_")[:2] != [row["speaker_id"], row["emotion"]]:
-        return f"{row['file_id']} is not speaker {row['speaker_id']!r} and emotion {row['emotion']!r}"
-    return ""
-
-
-def _recording(row: dict[str, str], path: Path) -> Recording:
-    return Recording(
-        id=path.stem,
-        path=str(path),
-        speaker=row["speaker_id"],
-        sex=row["gender"],
-        emotion_original=row["emotion"],
-        emotion=EMOTIONS[row["emotion"]],
+def _row(line: str, columns: list[str]) -> tuple[str, Recording]:
+    """A row's file name and what it says, blanks around cells taken off; ValueError for one that makes no sense."""
+    cells = [cell.strip() for cell in line.split("\t")]
+    if len(cells) != len(columns):
+        raise ValueError(f"{len(cells)} cells where the header has {len(columns)}")
+    row = dict(zip(columns, cells, strict=True))
+    name, speaker, emotion, sex = (row[column] for column in ("file_id", "speaker_id", "emotion", "gender"))
+    check_codes(emotion=(emotion, EMOTIONS), gender=(sex, ("female", "male")))
+    if name.split("_")[:2] != [speaker, emotion]:
+        raise ValueError(f"{name} is not speaker {speaker!r} and emotion {emotion!r}")
+    return name, Recording(
+        id=Path(name).stem,
+        speaker=speaker,
+        sex=sex,
+        emotion_original=emotion,
+        emotion=EMOTIONS[emotion],
         transcript=row["raw_text"],
     )

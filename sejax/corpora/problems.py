@@ -1,17 +1,18 @@
-"""Everything that is wrong with a corpus, gathered first and told in one error."""
+"""Everything that is wrong with a corpus, gathered first and told in one error, and what is passed over on purpose."""
 
+import contextlib
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from sejax.errors import InputError
 
 SHOWN = 100  # an error that lists thousands of rows helps nobody
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One unusable input: where (file, row), what was found there, and how to mend it."""
 
     where: str
@@ -23,35 +24,54 @@ class Problem:
 
 
 class BadRecording(InputError):
-    """An audio file that cannot be used; `what` and `remedy` are the two halves of its message."""
+    """An audio file that cannot be used; `problem` is what a corpus says about it."""
 
-    def __init__(self, where: str, what: str, remedy: str):
-        super().__init__(f"{where}: {what}; {remedy}")
+    def __init__(self, where: str | Path, what: str, remedy: str):
         self.problem = Problem(str(where), what, remedy)
+        super().__init__(str(self.problem))
 
 
 class Problems:
-    """A growing list of problems in one corpus."""
+    """What comes up while one corpus is looked through: problems, and notes on what is passed over on purpose."""
 
     def __init__(self, corpus: str):
         self.corpus = corpus
         self.found: list[Problem] = []
+        self._notes: dict[str, int | None] = {}
 
-    def add(self, where: str, what: str, remedy: str) -> None:
+    def add(self, where: str | Path, what: str, remedy: str) -> None:
         """Note one problem and go on."""
         self.found.append(Problem(str(where), what, remedy))
+
+    def add_names(self, where: str | Path, what: str, names: Sequence[str], remedy: str) -> None:
+        """Note in one problem what holds for all of `names` (missing a, b and 3 more), if there are any."""
+        if names:
+            self.add(where, f"{what} {shortened(names)}", remedy)
+
+    @contextlib.contextmanager
+    def at(self, where: str | Path, remedy: str) -> Iterator[None]:
+        """Note the ValueError that the body raises, which says what was found at `where`."""
+        try:
+            yield
+        except ValueError as error:
+            self.add(where, str(error), remedy)
+
+    def note(self, text: str, count: int | None = None) -> None:
+        """Say what is passed over on purpose; counts of the same text are added up, and told unless they are 0."""
+        self._notes[text] = None if count is None else (self._notes.get(text) or 0) + count
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The notes in the order in which they came up, each behind its count."""
+        return tuple(text if count is None else f"{count} {text}" for text, count in self._notes.items() if count != 0)
 
     def settle(self, *, allow_partial: bool) -> tuple[Problem, ...]:
         """Return the problems when the user accepts a partial corpus, else raise one InputError that lists them."""
         if self.found and not allow_partial:
-            raise InputError(describe(self.corpus, self.found))
+            them = "it" if len(self.found) == 1 else "them"
+            way_round = f"(or pass --allow_partial to leave {them} out)"
+            raise InputError(f"corpora/{self.corpus}: {listed(self.found)} {way_round}")
         return tuple(self.found)
-
-
-def describe(corpus: str, problems: list[Problem]) -> str:
-    """One line that names every problem (the first hundred of them), its remedy, and the way round it."""
-    them = "it" if len(problems) == 1 else "them"
-    return f"corpora/{corpus}: {listed(problems)} (or pass --allow_partial to leave {them} out)"
 
 
 def listed(problems: list[Problem]) -> str:
@@ -73,6 +93,6 @@ def as_csv(problems: tuple[Problem, ...]) -> str:
     """The text of left_out.csv: one row per problem with the columns where, what, remedy."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["where", "what", "remedy"])
-    rows.writerows([problem.where, problem.what, problem.remedy] for problem in problems)
+    rows.writerow(Problem._fields)
+    rows.writerows(problems)
     return text.getvalue()

@@ -4,12 +4,13 @@ Layout: `AudioData/DC/a01.wav` = speaker, emotion, sentence; copies exist with a
 Fifteen sentences of each emotion and thirty neutral ones; 44.1 kHz.
 """
 
+import functools
 import re
 from pathlib import Path
 
 from sejax.corpora.corpus import About, Corpus, Recording
-from sejax.corpora.folder import inspect_all, wav_files
-from sejax.corpora.problems import Problems, shortened
+from sejax.corpora.folder import by_id, check_files, inspect_all, named, wav_files
+from sejax.corpora.problems import Problems
 
 # `sa` and `su` come before `s` would: the first letter alone does not say which emotion it is.
 EMOTIONS = {  # code in the file name: (the corpus's word, our class)
@@ -34,6 +35,7 @@ ABOUT = About(
 )
 
 
+@functools.cache
 def identifiers() -> tuple[str, ...]:
     """The 480 recordings as DC_a01, in alphabetical order."""
     return tuple(
@@ -46,44 +48,23 @@ def identifiers() -> tuple[str, ...]:
     )
 
 
-def open_corpus(source: str | Path, *, allow_partial: bool = False) -> Corpus:
+def open_corpus(source: Path, *, allow_partial: bool = False) -> Corpus:
     """Look through the corpus under `source`, at any depth; raises InputError unless all 480 files are usable."""
-    source = Path(source)
     problems = Problems("savee")
-    wanted = identifiers()
-    found: dict[str, Path] = {}
-    for path in wav_files("savee", source, pattern="**/*"):
-        name = _identifier(path)
-        if name not in wanted:
-            problems.add(
-                str(path), f"{name or path.stem!r} is no recording of SAVEE", "names are as in DC/a01.wav or DC_a01.wav"
-            )
-        elif name in found:
-            problems.add(str(path), f"has the same id {name} as {found[name]}", "remove one of the two")
-        else:
-            found[name] = path
-    missing = [name for name in wanted if name not in found]
-    if missing:
-        problems.add(
-            f"{len(found)} of {len(wanted)} files found under {source}",
-            f"missing {shortened(missing)}",
-            "unpack the whole distribution",
-        )
-    return Corpus(
-        name="savee",
-        classes=tuple(sorted(emotion for _, emotion in EMOTIONS.values())),
-        recordings=inspect_all((_recording(name, found[name]) for name in sorted(found)), problems),
-        left_out=problems.settle(allow_partial=allow_partial),
-        about=ABOUT,
-    )
+    files = wav_files("savee", source, pattern="**/*")
+    by_name = by_id(named(files, _recording, problems, "names are as in DC/a01.wav or DC_a01.wav"), problems)
+    remedy = "unpack the whole distribution"
+    check_files(identifiers(), by_name, f"files found under {source}", problems, remedy=remedy)
+    recordings = inspect_all((by_name[name] for name in sorted(by_name)), problems)
+    classes = tuple(sorted(emotion for _, emotion in EMOTIONS.values()))
+    return Corpus.checked(problems, recordings, ABOUT, classes=classes, allow_partial=allow_partial)
 
 
-def _identifier(path: Path) -> str:
-    """DC_a01 for DC/a01.wav and for DC_a01.wav; "" for other names."""
+def _recording(path: Path) -> Recording:
+    """What the names DC/a01.wav and DC_a01.wav say, with the id DC_a01; ValueError for another name."""
     match = _NAME.fullmatch(path.stem)
-    return f"{match[1] or path.parent.name}_{match[2]}{match[3]}" if match else ""
-
-
-def _recording(name: str, path: Path) -> Recording:
-    original, emotion = EMOTIONS[_NAME.fullmatch(name)[2]]
+    name = f"{match[1] or path.parent.name}_{match[2]}{match[3]}" if match else path.stem
+    if not match or name not in identifiers():
+        raise ValueError(f"{name!r} is no recording of SAVEE")
+    original, emotion = EMOTIONS[match[2]]
     return Recording(id=name, path=str(path), speaker=name[:2], sex="male", emotion_original=original, emotion=emotion)

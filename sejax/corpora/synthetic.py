@@ -134,7 +134,7 @@ ABOUT = About(
 )
 
 
-def open_corpus(source: str | Path = "", *, seed: int = 0, repeats: int = 6) -> Corpus:
+def open_corpus(source: Path, *, seed: int = 0, repeats: int = 6) -> Corpus:
     """Plan the corpus: 10 speakers x 4 emotions x `repeats` utterances (240 by default), spoken when they are read.
 
     Half of the utterances use a sentence of their emotion, the others one that all emotions share. `source` is not

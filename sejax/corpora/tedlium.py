@@ -6,20 +6,21 @@ Layout: `TEDLIUM_release2/train/sph/<talk>.sph` (NIST SPHERE, 16 kHz) and `train
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from sejax.corpora.corpus import About, Corpus, Recording
-from sejax.corpora.folder import check_counts, is_shadow, read_lines, require_folder, within_files
-from sejax.corpora.problems import Problems, shortened
+from sejax.corpora.folder import check_counts, files_in, read_lines, unpacked, within_files
+from sejax.corpora.problems import Problems
 from sejax.errors import InputError
 
 PARTS = {"train": "train", "dev": "valid", "test": "test"}  # the corpus's name: the split of our records
 COUNTS = {"train": {"segments": 92973}, "dev": {"segments": 507, "talks": 8}, "test": {"talks": 11}}
 IGNORED = "ignore_time_segment_in_scoring"
+_TIME = r"\d+\.?\d*|\.\d+"
 _LINE = re.compile(
-    r"(?P<talk>\S+)\s+\S+\s+(?P<speaker>\S+)\s+(?P<start>[\d.]+)\s+(?P<end>[\d.]+)\s+(?:<(?P<tags>[^>]*)>)?\s*(?P<words>.*)$"
+    rf"(?P<talk>\S+)\s+\S+\s+(?P<speaker>\S+)\s+(?P<start>{_TIME})\s+(?P<end>{_TIME})\s+(?:<(?P<tags>[^>]*)>)?"
+    r"\s*(?P<words>.*)$"
 )
 _SEXES = {"male": "male", "female": "female", "f0_m": "male", "f0_f": "female"}
 _AGAIN = "unpack the part again from its archive"
@@ -34,40 +35,31 @@ ABOUT = About(
 )
 
 
-def open_corpus(source: str | Path, *, part: str | Sequence[str] = "train", allow_partial: bool = False) -> Corpus:
+def open_corpus(source: Path, *, part: str | Sequence[str] = "train", allow_partial: bool = False) -> Corpus:
     """Look through `part` (train, dev, test, or several of them) under `source`, or its folder TEDLIUM_release2.
 
     A segment is an utterance; its samples are read from the talk's file by seeking to its start. All utterances are
     unlabelled. Raises InputError unless the part is complete (92,973 segments in train) and readable, or
     `allow_partial`.
     """
-    problems, notes = Problems("tedlium"), Counter()
+    problems = Problems("tedlium")
     parts = (part,) if isinstance(part, str) else tuple(part)
     recordings: list[Recording] = []
     for name in parts:
-        folder = _part(Path(source), name)
+        folder = _part(source, name)
         talks = _talks(folder, problems)
-        here = [item for stm in talks for item in _segments(stm, name, notes, problems)]
+        here = [item for stm in talks for item in _segments(stm, name, problems)]
         counts = {"segments": len(here), "talks": len(talks)}
         check_counts(folder, counts, COUNTS[name], problems, remedy=_AGAIN)
         recordings += here
-    recordings = within_files(recordings, notes, problems, whole="talk", remedy=_AGAIN)
-    return Corpus(
-        name="tedlium",
-        classes=(),
-        recordings=tuple(recordings),
-        options={"part": list(parts)},
-        left_out=problems.settle(allow_partial=allow_partial),
-        notes=tuple(f"{count} {note}" for note, count in notes.items() if count),
-        about=ABOUT,
-    )
+    recordings, options = within_files(recordings, problems, whole="talk", remedy=_AGAIN), {"part": list(parts)}
+    return Corpus.checked(problems, recordings, ABOUT, options=options, allow_partial=allow_partial)
 
 
 def _part(source: Path, name: str) -> Path:
-    require_folder("tedlium", source)
+    root = unpacked("tedlium", source, "TEDLIUM_release2")
     if name not in PARTS:
         raise InputError(f"corpora/tedlium: part={name}; use one of {', '.join(PARTS)}, or several of them")
-    root = source / "TEDLIUM_release2" if (source / "TEDLIUM_release2").is_dir() else source
     if not (root / name / "stm").is_dir():
         raise InputError(
             f"corpora/tedlium: {root} has no folder {name}/stm; pass the unpacked TEDLIUM_release2 as --source"
@@ -77,54 +69,53 @@ def _part(source: Path, name: str) -> Path:
 
 def _talks(folder: Path, problems: Problems) -> list[Path]:
     """The part's transcripts, sorted; talks that lack their transcript or their recording are named."""
-    stm = sorted(path for path in (folder / "stm").glob("*.stm") if not is_shadow(path))
-    sph = {path.stem for path in (folder / "sph").glob("*.sph") if not is_shadow(path)}
-    silent = [path.stem for path in stm if path.stem not in sph]
-    if silent:
-        problems.add(str(folder / "sph"), f"missing {shortened([f'{name}.sph' for name in silent])}", _AGAIN)
-    wordless = sorted(sph - {path.stem for path in stm})
-    if wordless:
-        problems.add(str(folder / "stm"), f"missing {shortened([f'{name}.stm' for name in wordless])}", _AGAIN)
+    stm, sph = files_in(folder / "stm", "*.stm"), files_in(folder / "sph", "*.sph")
+    texts, sounds = {path.stem for path in stm}, {path.stem for path in sph}
+    problems.add_names(
+        folder / "sph", "missing", [f"{path.stem}.sph" for path in stm if path.stem not in sounds], _AGAIN
+    )
+    problems.add_names(
+        folder / "stm", "missing", [f"{path.stem}.stm" for path in sph if path.stem not in texts], _AGAIN
+    )
     return stm
 
 
-def _segments(path: Path, part: str, notes: Counter, problems: Problems) -> list[Recording]:
-    """The segments of one talk in order. Ids hold the times in hundredths of a second."""
-    found: dict[str, Recording] = {}
-    for number, line in read_lines(path, problems):
-        where = f"{path}, line {number}"
+def _segments(path: Path, part: str, problems: Problems) -> list[Recording]:
+    """The segments of one talk in order."""
+    segments: dict[str, Recording] = {}
+    for where, line in read_lines(path, problems):
         if not line.strip() or line.startswith(";;"):
             continue
-        match = _LINE.match(line)
-        start, end = (_seconds(match["start"]), _seconds(match["end"])) if match else (0.0, 0.0)
-        if end <= start:
-            problems.add(where, f"{line[:80]!r} is not talk, channel, speaker, start, end, tags, words", _AGAIN)
-            continue
-        if match["words"].strip().lower() == IGNORED:
-            notes[f"segments marked {IGNORED} were dropped"] += 1
-            continue
-        name = f"{path.stem}-{round(start * 100):07}-{round(end * 100):07}"
-        if name in found:
-            problems.add(where, f"the segment from {start} s to {end} s is listed twice", _AGAIN)
-            continue
-        found[name] = Recording(
-            id=name,
-            path=str(path.parent.parent / "sph" / f"{path.stem}.sph"),
-            start=start,
-            end=end,
-            speaker=match["speaker"],
-            sex=next((sex for tag, sex in _SEXES.items() if tag in (match["tags"] or "").lower().split(",")), ""),
-            transcript=_words(match["words"]),
-            split=PARTS[part],
-        )
-    return list(found.values())
+        with problems.at(where, _AGAIN):
+            item = _segment(line, path, part)
+            if item is None:
+                problems.note(f"segments marked {IGNORED} were dropped", 1)
+            elif item.id in segments:
+                raise ValueError(f"the segment from {item.start} s to {item.end} s is listed twice")
+            else:
+                segments[item.id] = item
+    return list(segments.values())
 
 
-def _seconds(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
+def _segment(line: str, path: Path, part: str) -> Recording | None:
+    """A line's segment, None if it is not scored, ValueError for no such line. Ids hold hundredths of a second."""
+    match = _LINE.match(line)
+    start, end = (float(match["start"]), float(match["end"])) if match else (0.0, 0.0)
+    if end <= start:
+        raise ValueError(f"{line[:80]!r} is not talk, channel, speaker, start, end, tags, words")
+    if match["words"].strip().lower() == IGNORED:
+        return None
+    tags = (match["tags"] or "").lower().split(",")
+    return Recording(
+        id=f"{path.stem}-{round(start * 100):07}-{round(end * 100):07}",
+        path=str(path.parent.parent / "sph" / f"{path.stem}.sph"),
+        start=start,
+        end=end,
+        speaker=match["speaker"],
+        sex=next((sex for tag, sex in _SEXES.items() if tag in tags), ""),
+        transcript=_words(match["words"]),
+        split=PARTS[part],
+    )
 
 
 def _words(text: str) -> str:

@@ -44,25 +44,25 @@ def inspect(path: str | Path) -> Header:
 
     path = Path(path)
     beginning = _beginning(path)
-    _refuse_shorten(path, beginning)
+    if beginning[:7] == b"NIST_1A" and b"shorten" in beginning[:1024]:
+        what = "a SPHERE file compressed with shorten, which cannot be decoded here"
+        raise BadRecording(path, what, "convert it to wav (with sph2pipe, say) and give it its old name")
     try:
         info = soundfile.info(str(path))
     except soundfile.LibsndfileError as error:
         reason = str(error).partition(": ")[2].strip().rstrip(".") or "unknown format"
         raise BadRecording(
-            str(path), f"not audio that can be read ({reason})", f"{_COPY}, or convert it to wav (with ffmpeg, say)"
+            path, f"not audio that can be read ({reason})", f"{_COPY}, or convert it to wav (with ffmpeg, say)"
         ) from error
     if info.samplerate < _SLOWEST:
-        raise BadRecording(str(path), f"its header gives a sampling rate of {info.samplerate} Hz", _COPY)
+        raise BadRecording(path, f"its header gives a sampling rate of {info.samplerate} Hz", _COPY)
     _check_length(path, beginning)
     if info.frames <= 0:
-        raise BadRecording(str(path), "holds no samples", _COPY)
+        raise BadRecording(path, "holds no samples", _COPY)
     return Header(info.frames, info.samplerate, info.channels, info.subtype)
 
 
-def read(
-    path: str | Path, *, start: float = 0.0, end: float = math.inf, silence: bool = False
-) -> np.ndarray:
+def read(path: str | Path, *, start: float = 0.0, end: float = math.inf, silence: bool = False) -> np.ndarray:
     """Decode a file, or its part from `start` to `end` seconds, to int16[T] at 16 kHz.
 
     Channels are averaged, other rates are resampled with soxr (high quality); 16-bit files at 16 kHz with one channel
@@ -74,7 +74,7 @@ def read(
     last = header.frames if math.isinf(end) else min(round(end * header.rate), header.frames)
     if last <= first:
         raise BadRecording(
-            str(path), f"no samples between {start} s and {end} s of its {header.seconds:.3f} s", "mend start and end"
+            path, f"no samples between {start} s and {end} s of its {header.seconds:.3f} s", "mend start and end"
         )
     refuse_too_long(path, (last - first) / header.rate)
     length = math.ceil((last - first) * RATE / header.rate)
@@ -82,7 +82,7 @@ def read(
     waveform = _decode(Path(path), header, first, last, np.empty(length, np.int16), exact=exact)
     if not silence and waveform.min() == waveform.max():
         raise BadRecording(
-            str(path), f"silent: each of its {len(waveform)} samples is {waveform[0]}", f"{_COPY} or leave it out"
+            path, f"silent: each of its {len(waveform)} samples is {waveform[0]}", f"{_COPY} or leave it out"
         )
     return waveform
 
@@ -91,7 +91,7 @@ def refuse_too_long(path: str | Path, seconds: float) -> None:
     """Raise BadRecording for an utterance of more than two hours: memory must not grow with the longest recording."""
     if seconds > LONGEST:
         raise BadRecording(
-            str(path),
+            path,
             f"{seconds / 3600:.2f} hours are too long for one utterance (at most {LONGEST // 3600})",
             "split it with the start and end columns of a manifest",
         )
@@ -116,7 +116,8 @@ def _decode(path: Path, header: Header, first: int, last: int, into: np.ndarray,
                 wanted = min(_PIECE * header.rate, last - position)
                 piece = file.read(wanted, dtype="int16" if exact else "float32", always_2d=True)
                 if len(piece) < wanted:
-                    raise _truncated(path, header, position + len(piece))
+                    what = f"{position + len(piece)} of the {header.frames} samples in its header can be decoded"
+                    raise BadRecording(path, f"truncated: {what}", _COPY)
                 position += wanted
                 if not exact:
                     piece = _check_samples(path, piece, position - wanted).mean(axis=1)
@@ -127,7 +128,7 @@ def _decode(path: Path, header: Header, first: int, last: int, into: np.ndarray,
                 into[filled : filled + len(piece)] = piece
                 filled += len(piece)
     except soundfile.LibsndfileError as error:
-        raise BadRecording(str(path), f"decoding stops after {position} samples ({error})", _COPY) from error
+        raise BadRecording(path, f"decoding stops after {position} samples ({error})", _COPY) from error
     return into[:filled]
 
 
@@ -135,72 +136,52 @@ def _check_samples(path: Path, piece: np.ndarray, position: int) -> np.ndarray:
     finite = np.isfinite(piece).all(axis=1)
     if not finite.all():
         where = position + int(np.argmin(finite))
-        raise BadRecording(str(path), f"sample {where} is not a finite number (NaN or infinity)", _COPY)
+        raise BadRecording(path, f"sample {where} is not a finite number (NaN or infinity)", _COPY)
     peak = float(np.abs(piece).max(initial=0.0))
     if peak > _LOUDEST:
         raise BadRecording(
-            str(path), f"floating-point samples reach {peak:.6g}, outside [-1, 1]", "scale them (by 1/32768, say)"
+            path, f"floating-point samples reach {peak:.6g}, outside [-1, 1]", "scale them (by 1/32768, say)"
         )
     return piece
 
 
 def _beginning(path: Path) -> bytes:
     if path.is_dir():
-        raise BadRecording(str(path), "is a folder, not an audio file", "name the file itself")
+        raise BadRecording(path, "is a folder, not an audio file", "name the file itself")
     try:
         with open(path, "rb") as file:
             beginning = file.read(4096)
     except FileNotFoundError:
-        raise BadRecording(str(path), "no such file", "check the path or unpack the corpus again") from None
+        raise BadRecording(path, "no such file", "check the path or unpack the corpus again") from None
     except OSError as error:
-        raise BadRecording(str(path), f"cannot be opened ({error.strerror})", "check its permissions") from error
+        raise BadRecording(path, f"cannot be opened ({error.strerror})", "check its permissions") from error
     if not beginning:
-        raise BadRecording(str(path), "empty (0 bytes)", _COPY)
+        raise BadRecording(path, "empty (0 bytes)", _COPY)
     if beginning.startswith(b"version https://git-lfs"):
-        raise BadRecording(str(path), "a Git LFS pointer instead of audio", "fetch the files with `git lfs pull`")
+        raise BadRecording(path, "a Git LFS pointer instead of audio", "fetch the files with `git lfs pull`")
     return beginning
 
 
 def _check_length(path: Path, beginning: bytes) -> None:
     """Compare what a wav or SPHERE file promises with its size: libsndfile reads truncated files without a word."""
-    if beginning[:7] == b"NIST_1A":
-        _check_sphere(path, beginning)
-    if beginning[:4] != b"RIFF" or beginning[8:12] != b"WAVE":
-        return
-    size_of_file = path.stat().st_size
-    with open(path, "rb") as file:
-        file.seek(12)
-        while len(chunk := file.read(8)) == 8:
-            name, size = struct.unpack("<4sI", chunk)
-            held = size_of_file - file.tell()
-            if name == b"data":
-                if held < size and size not in _LENGTH_UNKNOWN:
-                    what = f"truncated: its header promises {size} bytes of samples and {held} are there"
-                    raise BadRecording(str(path), what, _COPY)
-                return
-            file.seek(size + size % 2, os.SEEK_CUR)
-
-
-def _refuse_shorten(path: Path, beginning: bytes) -> None:
-    """Name the compression that SPHERE files may use and libsndfile cannot decode."""
-    if beginning[:7] == b"NIST_1A" and b"shorten" in beginning[:1024]:
-        raise BadRecording(
-            str(path),
-            "a SPHERE file compressed with shorten, which cannot be decoded here",
-            "convert it to wav (with sph2pipe, say) and give it its old name",
-        )
-
-
-def _check_sphere(path: Path, beginning: bytes) -> None:
-    """Compare the samples in a SPHERE header (text of `name -i value` lines) with the bytes behind it."""
-    numbers = {name: int(value) for name, value in re.findall(rb"(\w+) -i (\d+)", beginning[:1024])}
-    size = numbers.get(b"sample_count", 0) * numbers.get(b"sample_n_bytes", 0) * numbers.get(b"channel_count", 1)
-    held = path.stat().st_size - int(beginning[8:16])
+    size, held = _samples(path, beginning)
     if held < size:
-        what = f"truncated: its header promises {size} bytes of samples and {held} are there"
-        raise BadRecording(str(path), what, _COPY)
+        raise BadRecording(path, f"truncated: its header promises {size} bytes of samples and {held} are there", _COPY)
 
 
-def _truncated(path: Path, header: Header, position: int) -> BadRecording:
-    what = f"truncated: {position} of the {header.frames} samples in its header can be decoded"
-    return BadRecording(str(path), what, _COPY)
+def _samples(path: Path, beginning: bytes) -> tuple[int, int]:
+    """The bytes of samples that a file's header promises and those that are there; 0 and 0 if it does not say."""
+    length = path.stat().st_size
+    if beginning[:7] == b"NIST_1A":  # lines of text: `name -i value`
+        numbers = {name: int(value) for name, value in re.findall(rb"(\w+) -i (\d+)", beginning[:1024])}
+        size = numbers.get(b"sample_count", 0) * numbers.get(b"sample_n_bytes", 0) * numbers.get(b"channel_count", 1)
+        return size, length - int(beginning[8:16])
+    if beginning[:4] == b"RIFF" and beginning[8:12] == b"WAVE":
+        with open(path, "rb") as file:
+            file.seek(12)
+            while len(chunk := file.read(8)) == 8:
+                name, size = struct.unpack("<4sI", chunk)
+                if name == b"data":
+                    return 0 if size in _LENGTH_UNKNOWN else size, length - file.tell()
+                file.seek(size + size % 2, os.SEEK_CUR)
+    return 0, 0

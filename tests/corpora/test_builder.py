@@ -11,7 +11,7 @@ from trees import manifest, noise, write_wav
 
 from sejax import corpora
 from sejax.corpora import builder as module
-from sejax.corpora import records, shards
+from sejax.corpora import records
 from sejax.corpora.builder import build, builder
 from sejax.corpora.corpus import Recording, Utterance, Word, with_waveform
 from sejax.errors import InputError
@@ -76,7 +76,7 @@ def test_tfds_generator_interface_yields_the_same_examples(corpus, tmp_path):
 
 
 def test_shards_split_the_corpus_and_keep_its_order(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(shards, "LEAST", 1.5)
+    monkeypatch.setattr(module, "LEAST", 1.5)
     made = build(corpus, tmp_path / "data")
     assert made.info.splits["train"].shard_lengths == [2, 1]
     assert [example["id"] for example in made.as_data_source(split="train")] == [b"u0", b"u1", b"u2"]

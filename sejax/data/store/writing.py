@@ -21,9 +21,8 @@ import numpy as np
 from sejax import corpora
 from sejax.core.files import write_text
 from sejax.corpora import records
-from sejax.corpora.builder import LEFT_OUT, SPLIT, build
+from sejax.corpora.builder import LEFT_OUT, SPLIT, build, only_one
 from sejax.corpora.corpus import Corpus, Progress, Utterance, Word, class_index, seconds
-from sejax.corpora.shards import only_one
 from sejax.data.store.sets import RATE
 from sejax.errors import InputError
 

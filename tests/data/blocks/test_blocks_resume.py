@@ -7,7 +7,7 @@ import speech_like
 from kills import Preparation, interrupted
 
 from sejax import corpora
-from sejax.corpora import shards
+from sejax.corpora import builder
 from sejax.data.blocks import prepare as module
 from sejax.data.blocks.load import Spectrograms
 from sejax.data.blocks.prepare import prepare_blocks
@@ -18,15 +18,15 @@ LENGTHS = (1.5, 2.2, 1.3, 3.0, 1.1, 2.6, 1.9)
 
 PREPARATION = Preparation(
     setup="""
-from sejax.corpora import builder, corpus, shards
+from sejax.corpora import builder, corpus
 from sejax.data.blocks import prepare
 from sejax.data.store import writing
 
-shards.LEAST = 2.0
+builder.LEAST = 2.0
 """,
     places="""
     "decode": (corpus, "read"),
-    "shard": (shards, "write_text"),
+    "shard": (builder, "write_text"),
     "link": (builder.os, "link"),
     "block": (prepare, "voiced_blocks"),
     "append": (writing.GrowingArray, "append"),
@@ -52,7 +52,7 @@ def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path):
 
 @pytest.fixture
 def small_groups(monkeypatch):
-    monkeypatch.setattr(shards, "LEAST", 2.0)
+    monkeypatch.setattr(builder, "LEAST", 2.0)
 
 
 def test_utterances_of_finished_shards_are_not_decoded_again(tmp_path, small_groups, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 import speech_like
 from kills import Preparation, interrupted
 
-from sejax.corpora import shards
+from sejax.corpora import builder
 from sejax.data.utterances import prepare as module
 from sejax.data.utterances.frames import FRAMES, frame_batches
 from sejax.data.utterances.load import UtteranceSettings, UtteranceSpectrograms
@@ -17,11 +17,11 @@ LENGTHS = (1.5, 2.2, 1.3, 3.0, 1.1, 2.6, 1.9)
 
 PREPARATION = Preparation(
     setup="""
-from sejax.corpora import shards
+from sejax.corpora import builder
 from sejax.data.store import writing
 from sejax.data.utterances import prepare
 
-shards.LEAST = 2.0
+builder.LEAST = 2.0
 """,
     places="""
     "frames": (prepare, "spans_of"),
@@ -44,7 +44,7 @@ def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path):
 
 
 def test_utterances_of_noted_groups_are_not_computed_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(shards, "LEAST", 2.0)
+    monkeypatch.setattr(builder, "LEAST", 2.0)
     source = speech_like.corpus(tmp_path / "source", LENGTHS)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupted(patch, module, "spans_of", 3)

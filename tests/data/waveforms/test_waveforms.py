@@ -15,7 +15,7 @@ import toy_dialogue
 from kills import Preparation, contents, interrupted
 
 from sejax import corpora
-from sejax.corpora import shards
+from sejax.corpora import builder
 from sejax.corpora.corpus import Word
 from sejax.data.folds import make_folds
 from sejax.data.store import writing
@@ -197,11 +197,11 @@ def test_a_folder_without_samples_is_no_set(tmp_path):
 
 PREPARATION = Preparation(
     setup="""
-from sejax.corpora import shards
+from sejax.corpora import builder
 from sejax.data.store import writing
 from sejax.data.waveforms import prepare
 
-shards.LEAST = 2.0
+builder.LEAST = 2.0
 """,
     places="""
     "utterance": (prepare, "words_inside"),
@@ -228,7 +228,7 @@ def prepare_partial(source, data):
 
 @pytest.fixture
 def small_groups(monkeypatch):
-    monkeypatch.setattr(shards, "LEAST", 2.0)
+    monkeypatch.setattr(builder, "LEAST", 2.0)
 
 
 @pytest.mark.slow
