@@ -17,10 +17,8 @@ from sejax.errors import InputError
 PARTS = {"train": "train", "dev": "valid", "test": "test"}  # the corpus's name: the split of our records
 COUNTS = {"train": {"segments": 92973}, "dev": {"segments": 507, "talks": 8}, "test": {"talks": 11}}
 IGNORED = "ignore_time_segment_in_scoring"
-_TIME = r"\d+\.?\d*|\.\d+"
 _LINE = re.compile(
-    rf"(?P<talk>\S+)\s+\S+\s+(?P<speaker>\S+)\s+(?P<start>{_TIME})\s+(?P<end>{_TIME})\s+(?:<(?P<tags>[^>]*)>)?"
-    r"\s*(?P<words>.*)$"
+    r"(?P<talk>\S+)\s+\S+\s+(?P<speaker>\S+)\s+(?P<start>[\d.]+)\s+(?P<end>[\d.]+)\s+(?:<(?P<tags>[^>]*)>)?\s*(?P<words>.*)$"
 )
 _SEXES = {"male": "male", "female": "female", "f0_m": "male", "f0_f": "female"}
 _AGAIN = "unpack the part again from its archive"
@@ -100,7 +98,7 @@ def _segments(path: Path, part: str, problems: Problems) -> list[Recording]:
 def _segment(line: str, path: Path, part: str) -> Recording | None:
     """A line's segment, None if it is not scored, ValueError for no such line. Ids hold hundredths of a second."""
     match = _LINE.match(line)
-    start, end = (float(match["start"]), float(match["end"])) if match else (0.0, 0.0)
+    start, end = (_seconds(match["start"]), _seconds(match["end"])) if match else (0.0, 0.0)
     if end <= start:
         raise ValueError(f"{line[:80]!r} is not talk, channel, speaker, start, end, tags, words")
     if match["words"].strip().lower() == IGNORED:
@@ -116,6 +114,13 @@ def _segment(line: str, path: Path, part: str) -> Recording | None:
         transcript=_words(match["words"]),
         split=PARTS[part],
     )
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
 
 
 def _words(text: str) -> str:
