@@ -34,7 +34,7 @@ EXTRAS = {
     "convert": ["torch>=2.4", "h5py>=3.11", "safetensors>=0.5"],
     "dev": [
         *("pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100", "ruff>=0.9"),
-        *("scikit-learn>=1.6", "scipy>=1.14", "pillow>=11"),
+        *("scikit-learn>=1.6", "scipy>=1.14", "pillow>=11", "jaxtyping>=0.3"),
     ],
 }
 # torch (gigabytes with its CUDA packages) and audb are left to those who convert weights or download corpora, and

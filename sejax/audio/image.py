@@ -4,14 +4,20 @@ The image is made on the device, inside the training step, so that only the smal
 colours are looked up at the spectrogram's own size and then resized by two small matrix products.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from sejax.errors import InputError
+
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float
 
 REFERENCES = ("max", "absolute")
 
@@ -102,12 +108,14 @@ def colour_map(name: str) -> np.ndarray:
     return table
 
 
-def colour(values: jax.Array, name: str) -> jax.Array:
+def colour(values: Float[Array, "*batch height width"], name: str) -> Float[Array, "*batch height width 3"]:
     """Colours of values in [0, 1] (others are clipped) by a map's name: [..., H, W] -> f32[..., H, W, 3]."""
     return _look_up(values, colour_map(name))
 
 
-def resize(image: jax.Array, size: tuple[int, int]) -> jax.Array:
+def resize(
+    image: Float[Array, "*batch height width channels"], size: tuple[int, int]
+) -> Float[Array, "*batch rows columns channels"]:
     """Anti-aliased bilinear resize, [..., H, W, C] -> f32[..., *size, C].
 
     Pixel centres lie at half-integers. Where the image shrinks, the triangle filter widens to cover every
@@ -122,7 +130,9 @@ def resize(image: jax.Array, size: tuple[int, int]) -> jax.Array:
     return product("Hh,...hWc->...HWc", rows, product("Ww,...hwc->...hWc", columns, image))
 
 
-def normalise(rgb: jax.Array, source: str = "torchvision") -> jax.Array:
+def normalise(
+    rgb: Float[Array, "*batch height width 3"], source: str = "torchvision"
+) -> Float[Array, "*batch height width 3"]:
     """RGB in [0, 1], [..., 3] -> what networks with weights from `source` expect, same shape.
 
     "torchvision": RGB minus ImageNet's mean, by its deviation. "caffe": BGR x 255 minus (104, 117, 123).
@@ -135,7 +145,9 @@ def normalise(rgb: jax.Array, source: str = "torchvision") -> jax.Array:
     return (ordered - np.asarray(rule["mean"], np.float32)) / np.asarray(rule["deviation"], np.float32)
 
 
-def render(spectrogram_db: jax.Array, settings: ImageSettings) -> jax.Array:
+def render(
+    spectrogram_db: Float[Array, "*batch bands frames"], settings: ImageSettings
+) -> Float[Array, "*batch height width 3"]:
     """Network inputs from spectrograms in dB, [..., bands, frames] -> f32[..., *settings.size, 3].
 
     `settings` is a static argument under jit. Both the colour look-up and the resize are affine per channel
@@ -145,7 +157,9 @@ def render(spectrogram_db: jax.Array, settings: ImageSettings) -> jax.Array:
     return resize(_look_up(intensity(spectrogram_db, settings), table), settings.size)
 
 
-def intensity(spectrogram_db: jax.Array, settings: ImageSettings) -> jax.Array:
+def intensity(
+    spectrogram_db: Float[Array, "*batch bands frames"], settings: ImageSettings
+) -> Float[Array, "*batch bands frames"]:
     """Where each cell lies on the colour map, in [0, 1] and the picture's orientation: f32[..., bands, frames]."""
     loudest = jnp.max(spectrogram_db, axis=(-2, -1), keepdims=True)
     top = loudest if settings.reference == "max" else settings.level

@@ -5,10 +5,13 @@ Everything here works under jit and vmap and with any batch shape in front of th
 figures can be compared; where ours differ (`centred=False`) the docstring says how.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +19,9 @@ import numpy as np
 
 from sejax.audio.filterbanks import MEL_NORMS, MEL_SCALES, linear_filterbank, mel_filterbank
 from sejax.errors import InputError
+
+if TYPE_CHECKING:
+    from jaxtyping import Array, Complex, Float
 
 WINDOWS = ("hamming", "hann")
 SCALES = ("log", "mel")
@@ -107,7 +113,9 @@ class SpectrogramSettings:
         return 1 + length // self.hop_length
 
 
-def stft(waveform: jax.Array, settings: SpectrogramSettings) -> jax.Array:
+def stft(
+    waveform: Float[Array, "*batch samples"], settings: SpectrogramSettings
+) -> Complex[Array, "*batch frequencies frames"]:
     """Short-time Fourier transform of a waveform [..., T]: complex64[..., n_fft // 2 + 1, frames].
 
     With `centred` this is ``librosa.stft(center=True, pad_mode="constant")``. Without, frames are counted in
@@ -120,12 +128,14 @@ def stft(waveform: jax.Array, settings: SpectrogramSettings) -> jax.Array:
     return jnp.swapaxes(_spectra(waveform, settings), -1, -2)
 
 
-def power(waveform: jax.Array, settings: SpectrogramSettings) -> jax.Array:
+def power(
+    waveform: Float[Array, "*batch samples"], settings: SpectrogramSettings
+) -> Float[Array, "*batch frequencies frames"]:
     """Squared magnitude of `stft`: f32[..., n_fft // 2 + 1, frames]."""
     return jnp.swapaxes(_squared(_spectra(waveform, settings)), -1, -2)
 
 
-def to_db(power: jax.Array, *, amin: float = 1e-10, reference: float = 1.0) -> jax.Array:
+def to_db(power: Float[Array, "*shape"], *, amin: float = 1e-10, reference: float = 1.0) -> Float[Array, "*shape"]:
     """Decibels of a power, 10 log10(max(power, amin) / reference), of the same shape."""
     return 10.0 * jnp.log10(jnp.maximum(power, amin)) - 10.0 * math.log10(reference)
 
@@ -144,7 +154,9 @@ def filterbank(settings: SpectrogramSettings, *, fmax: float) -> np.ndarray:
     return weights
 
 
-def band_power(waveform: jax.Array, settings: SpectrogramSettings, *, fmax: float | Sequence[float]) -> jax.Array:
+def band_power(
+    waveform: Float[Array, "*batch samples"], settings: SpectrogramSettings, *, fmax: float | Sequence[float]
+) -> Float[Array, "*images bands frames"]:
     """Power of the settings' bands, not yet in dB; arguments and shape as for `spectrogram`."""
     several = isinstance(fmax, Sequence | np.ndarray)
     filters = np.stack([filterbank(settings, fmax=f) for f in (fmax if several else (fmax,))])
@@ -152,7 +164,9 @@ def band_power(waveform: jax.Array, settings: SpectrogramSettings, *, fmax: floa
     return result if several else jnp.squeeze(result, -3)
 
 
-def spectrogram(waveform: jax.Array, settings: SpectrogramSettings, *, fmax: float | Sequence[float]) -> jax.Array:
+def spectrogram(
+    waveform: Float[Array, "*batch samples"], settings: SpectrogramSettings, *, fmax: float | Sequence[float]
+) -> Float[Array, "*images bands frames"]:
     """Spectrogram in dB re 1.0 of a waveform: low bands first, 64 x 79 for the paper's block of one second.
 
     Args:

@@ -13,13 +13,18 @@ lost. With nothing counted a mean, accuracy, UAR and macro-F1 are undefined, and
     compute(total)    # {"loss", "accuracy", "uar", "macro_f1", "confusion"}
 """
 
+from __future__ import annotations
+
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
+
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float
 
 
 def _ratio(numerator, denominator, otherwise):
@@ -37,27 +42,27 @@ def _weighted(values, weights):
     return jnp.where(weights == 0, 0.0, values * weights), weights
 
 
-def recall(confusion):
+def recall(confusion: Float[Array, "*batch classes classes"]) -> Float[Array, "*batch classes"]:
     """Share of each true class that was predicted as itself, [..., C, C] -> [..., C]; 0 for an absent one."""
     return _ratio(_diagonal(confusion), confusion.sum(-1), 0.0)
 
 
-def precision(confusion):
+def precision(confusion: Float[Array, "*batch classes classes"]) -> Float[Array, "*batch classes"]:
     """Share of each predicted class that is right, [..., C, C] -> [..., C]; 0 for a class never predicted."""
     return _ratio(_diagonal(confusion), confusion.sum(-2), 0.0)
 
 
-def f1(confusion):
+def f1(confusion: Float[Array, "*batch classes classes"]) -> Float[Array, "*batch classes"]:
     """2 TP / (2 TP + FP + FN) of each class, [..., C, C] -> [..., C]; 0 for one that is neither."""
     return _ratio(2.0 * _diagonal(confusion), confusion.sum(-1) + confusion.sum(-2), 0.0)
 
 
-def accuracy(confusion):
+def accuracy(confusion: Float[Array, "*batch classes classes"]) -> Float[Array, "*batch"]:
     """Share of all examples on the diagonal: [..., C, C] -> [...]; NaN where the matrix is empty."""
     return _ratio(_diagonal(confusion).sum(-1), confusion.sum((-2, -1)), jnp.nan)
 
 
-def uar(confusion):
+def uar(confusion: Float[Array, "*batch classes classes"]) -> Float[Array, "*batch"]:
     """Unweighted average recall: the mean recall of the classes that occur in truth, [..., C, C] -> [...].
 
     Equals scikit-learn's `balanced_accuracy_score`: a class without true examples is left out of the mean.
@@ -66,7 +71,7 @@ def uar(confusion):
     return _ratio(recall(confusion).sum(-1), (confusion.sum(-1) > 0).sum(-1), jnp.nan)
 
 
-def macro_f1(confusion):
+def macro_f1(confusion: Float[Array, "*batch classes classes"]) -> Float[Array, "*batch"]:
     """Unweighted mean F1 of the classes that occur in truth or in prediction, [..., C, C] -> [...].
 
     Equals scikit-learn's `f1_score(average="macro")` with its default labels: a class that was predicted but
@@ -96,7 +101,7 @@ class Mean(_Sums):
     count: jax.Array
 
     @classmethod
-    def from_values(cls, values, weights=None) -> "Mean":
+    def from_values(cls, values, weights=None) -> Mean:
         """All of `values` (any shape), weighted by `weights` (broadcast to it; a mask will do)."""
         values, weights = _weighted(values, weights)
         return cls(values.sum(), weights.sum())
@@ -114,7 +119,7 @@ class Sum(_Sums):
     total: jax.Array
 
     @classmethod
-    def from_values(cls, values, weights=None) -> "Sum":
+    def from_values(cls, values, weights=None) -> Sum:
         """The sum of weight * value over all of `values` (any shape)."""
         return cls(_weighted(values, weights)[0].sum())
 
@@ -134,7 +139,7 @@ class Correlation(_Sums):
     sums: jax.Array
 
     @classmethod
-    def from_pairs(cls, x, y, weights=None) -> "Correlation":
+    def from_pairs(cls, x, y, weights=None) -> Correlation:
         """Pairs `x`, `y` of one shape, weighted by `weights` (broadcast to it; a mask will do)."""
         x, weights = jnp.asarray(x, jnp.float32), jnp.ones(()) if weights is None else weights
         products = (jnp.ones_like(x), x, y, x * x, y * y, x * y)
@@ -157,7 +162,7 @@ class Confusion(_Sums):
     counts: jax.Array
 
     @classmethod
-    def from_predictions(cls, labels, predictions, *, num_classes: int, weights=None) -> "Confusion":
+    def from_predictions(cls, labels, predictions, *, num_classes: int, weights=None) -> Confusion:
         """Count `predictions` against `labels`: integers of one shape, as are `weights` (None: ones).
 
         A label or prediction outside 0 .. num_classes - 1 (-1: unlabelled) is not counted.
@@ -193,7 +198,7 @@ class Scatter(_Sums):
     count: jax.Array
 
     @classmethod
-    def from_outputs(cls, index, outputs, *, size: int, weights=None) -> "Scatter":
+    def from_outputs(cls, index, outputs, *, size: int, weights=None) -> Scatter:
         """Rows `outputs` [B, ...] of the examples `index` i32[B]; a weight of 0 (`weights` [B]) drops one."""
         outputs = jnp.asarray(outputs, jnp.float32)
         if weights is None:
