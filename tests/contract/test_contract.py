@@ -86,7 +86,7 @@ def resumed(groups, tmp_path_factory):
     for name in CASES:
         group = groups(name)
         checkpoints = Checkpoints(folder / name)
-        checkpoints.save(2, group.advance(group.first(), 2), {}, metric=0.0)
+        checkpoints.save(2, group.advance(group.first(), 2), {})
         checkpoints.close()
     return _elsewhere("resume", folder)
 
