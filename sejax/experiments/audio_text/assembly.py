@@ -170,7 +170,7 @@ def batch_counts(config, part: np.ndarray) -> tuple[int, int, int]:
 
 
 def resident(speech, pieces: Pieces, buckets: Buckets, label, examples, vectors) -> dict[str, Any]:
-    """What the device holds: everything but the samples, of which there is one to trace with (see `batches`)."""
+    """What the device holds: everything but the samples, of which there is one to trace with."""
     # Beyond 37 hours places do not fit 32 bits; the device reads none of them, batches come from the disk.
     number = {"start": np.minimum(pieces.start, np.iinfo(np.int32).max), "first_word": pieces.first_word}
     number |= {"length": pieces.length, "word_count": pieces.word_count, "utterance": pieces.utterance}
