@@ -23,7 +23,8 @@ from sejax.engine.run import run_settings
 from sejax.engine.segment import make_segment
 from sejax.experiments import study
 from sejax.experiments.classification import confusion_metrics, test_confusions
-from sejax.experiments.pseudo_labelling.assembly import method_settings
+from sejax.experiments.methods import settings_of
+from sejax.experiments.pseudo_labelling.algorithm import Settings
 
 CONFIG = config_flags.DEFINE_config_file("config", "configs/pseudo_labelling.py:labelled=0.3,protocol=image")
 DATA_DIR = flags.DEFINE_string("data_dir", "data", "where launch/prepare.py put the prepared sets")
@@ -37,7 +38,7 @@ def main(argv):
     config = CONFIG.value
     config.epochs, config.stop_patience = EPOCHS.value, EPOCHS.value
     assembly = study(config.experiment).assembly(config, DATA_DIR.value)
-    settings = method_settings(config, len(assembly.about["classes"]))
+    settings = settings_of(Settings, config, num_classes=len(assembly.about["classes"]))
     twin = Twin(
         **{name: settings._asdict()[name] for name in settings._fields},
         dropout=config.dropout,

@@ -26,7 +26,7 @@ ARGUMENTS = {
     "lambdas": (0.0, 2.0),  # weights of the classification loss; all are trained
     "epochs": 2000,
     "pretraining": 10000,  # epochs of the first stage; 0: none
-    "objective": "cycle",  # of the first stage, see sejax.experiments.cyclegan.pretraining
+    "objective": "cycle",  # of the first stage, see sejax.experiments.cyclegan.algorithm
     "row_epochs": 0,  # epochs to a row of the history; 0: a fortieth of them
     "members_at_once": 0,  # 0: all members (folds x seeds x lambdas) in one program
     "input": "resident",

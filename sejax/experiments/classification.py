@@ -4,31 +4,17 @@ Images are rows of resident data, I in all; C classes.
 """
 
 from collections.abc import Callable
-from typing import Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from sejax.core import metrics
-from sejax.core.experiment import Batch, Plan, PyTree, Source
-from sejax.core.metrics import Confusion
+from sejax.core.experiment import Batch, Plan, PyTree, Source, State
+from sejax.core.metrics import Confusion, Mean, Metrics, Scatter
+from sejax.data.folds import VALIDATION
 
 PARTS = ("test", "test_utterance")
-
-
-class OrderedState(Protocol):
-    """A state with an order of its training images and a list of its validation images.
-
-    Attributes:
-      order, order_valid: i32[L], bool[L], this epoch's order (`sejax.core.rng.permutation_order`).
-      valid_index, valid_mask: i32[V], bool[V], the validation images.
-    """
-
-    order: jax.Array
-    order_valid: jax.Array
-    valid_index: jax.Array
-    valid_mask: jax.Array
 
 
 def whole_batches(count: int, batch_size: int) -> int:
@@ -62,6 +48,21 @@ def test_confusions(posterior: jax.Array, test: jax.Array, data) -> dict[str, ja
     return {"confusion/test": blocks.counts, "confusion/test_utterance": by_utterance.counts}
 
 
+def scores(logits: jax.Array, losses: jax.Array, label: jax.Array, weights: jax.Array) -> Metrics:
+    """Loss and confusion of logits f32[B, C] and losses f32[B] against labels i32[B]; weights [B]: 0 does not count."""
+    confusion = Confusion.from_predictions(label, logits.argmax(-1), num_classes=logits.shape[-1], weights=weights)
+    return {"loss": Mean.from_values(losses, weights), "confusion": confusion}
+
+
+def evaluated(part: jax.Array, batch, logits: jax.Array, losses: jax.Array) -> Metrics:
+    """Posteriors of a batch of rows, and loss and confusion of those that validate by their ``part`` i8[I]."""
+    validates = batch["valid"] & (part[batch["index"]] == VALIDATION)
+    posterior = Scatter.from_outputs(
+        batch["index"], jax.nn.softmax(logits), size=len(part), weights=batch["valid"]
+    )
+    return scores(logits, losses, batch["label"], validates) | {"posterior": posterior}
+
+
 def gather(data, plan: Plan):
     """The batch of a plan from resident data: inputs, true labels, rows and which of them count."""
     return {
@@ -72,25 +73,24 @@ def gather(data, plan: Plan):
     }
 
 
-def train_source(batch_size: int, *, stream_batches=None) -> Source:
-    """Batches of the state's order."""
+def _in_turn(rows: str, counts: str, batch_size: int) -> Callable[[State, jax.Array], Plan]:
+    """Plans of a state's rows i32[L], ``batch_size`` at a time, and of which of them count, bool[L]."""
 
-    def plan_at(state: OrderedState, position):
+    def plan_at(state, position):
         start = position * batch_size
-        index = jax.lax.dynamic_slice_in_dim(state.order, start, batch_size)
-        return Plan(index, jax.lax.dynamic_slice_in_dim(state.order_valid, start, batch_size))
+        return Plan(*(jax.lax.dynamic_slice_in_dim(getattr(state, x), start, batch_size) for x in (rows, counts)))
 
-    return Source(plan_at, gather, stream=stream_batches)
+    return plan_at
+
+
+def train_source(batch_size: int, *, stream_batches=None) -> Source:
+    """Batches of the state's "order" i32[L] with "order_valid" bool[L] (`sejax.core.rng.permutation_order`)."""
+    return Source(_in_turn("order", "order_valid", batch_size), gather, stream=stream_batches)
 
 
 def valid_source(valid_length: int, batch_size: int, *, gather: Callable[[PyTree, Plan], Batch] = gather) -> Source:
-    """The member's validation images, ``batch_size`` at a time; ``gather`` makes the batch of a plan."""
-
-    def plan_at(state: OrderedState, position):
-        start = position * batch_size
-        index = jax.lax.dynamic_slice_in_dim(state.valid_index, start, batch_size)
-        return Plan(index, jax.lax.dynamic_slice_in_dim(state.valid_mask, start, batch_size))
-
+    """The state's "valid_index" i32[V] with "valid_mask" bool[V], in turn; ``gather`` makes the batch of a plan."""
+    plan_at = _in_turn("valid_index", "valid_mask", batch_size)
     return Source(plan_at, gather, batches=valid_length // batch_size)
 
 

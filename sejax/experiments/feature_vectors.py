@@ -9,6 +9,7 @@ import numpy as np
 from sejax.data.folds import TRAIN, make_folds
 from sejax.data.vectors.load import Vectors
 from sejax.errors import InputError
+from sejax.experiments.methods import check_choice
 
 NORMALISATIONS = ("leak_free", "as_published")
 WHOLE = -1  # the fold that trains on everything
@@ -27,8 +28,7 @@ def target_folds(target: Vectors, *, normalisation: str, folds: int, whole: bool
     Raises:
       InputError: unknown normalisation, nothing to train, or a corpus that cannot be split so.
     """
-    if normalisation not in NORMALISATIONS:
-        raise InputError(f"config: normalisation={normalisation!r}; choose one of {', '.join(NORMALISATIONS)}")
+    check_choice("normalisation", normalisation, NORMALISATIONS)
     found = []
     if normalisation == "leak_free" and folds:
         parts = make_folds(target, protocol="speaker", folds=folds, validation=0.0, seed=seed).part

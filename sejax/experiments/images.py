@@ -1,7 +1,9 @@
 """Pre-trained networks on spectrogram images: their weights, how images are made for them, examples to look at."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +13,9 @@ from sejax import models, pretrained
 from sejax.audio.image import ImageSettings, render
 from sejax.core.experiment import PyTree
 from sejax.core.rng import root_key
+from sejax.data.folds import TRAIN, VALIDATION
 from sejax.errors import InputError
+from sejax.experiments.classification import train_source, valid_source, whole_batches, whole_source
 
 
 def load_weights(model: str, weights: str, *, seed: int) -> PyTree:
@@ -58,18 +62,14 @@ def describe_weights(weights: str) -> str:
     return "random" if weights == "random" else f"ImageNet, {pretrained.describe(weights)['source']}"
 
 
-def preprocessing(weights: str) -> str:
-    """How the images of these weights are normalised; random ones take torchvision's way."""
-    return "torchvision" if weights == "random" else pretrained.describe(weights)["preprocessing"]
-
-
 def image_settings(image, weights: str, *, size: tuple[int, int] | None = None) -> ImageSettings:
     """How a config's images (its section ``image``) are rendered for weights from `find_weights`.
 
-    ``size`` stands in for the section's own.
+    ``size`` stands in for the section's own. For random weights images are normalised in torchvision's way.
     """
     fields = image.to_dict() | {"size": tuple(size or image.size)}
-    return ImageSettings(**fields, normalise=preprocessing(weights))
+    normalise = "torchvision" if weights == "random" else pretrained.describe(weights)["preprocessing"]
+    return ImageSettings(**fields, normalise=normalise)
 
 
 def example_images(settings: ImageSettings, spectrograms) -> dict[str, np.ndarray]:
@@ -83,4 +83,32 @@ def example_images(settings: ImageSettings, spectrograms) -> dict[str, np.ndarra
         name: np.asarray(render(jnp.asarray(spectrograms.spectrogram[found[len(found) // 2]]), settings))
         for name, found in rows.items()
         if len(found)
+    }
+
+
+def image_parts(
+    data: dict[str, Any], part: np.ndarray, *, batch_size: int, evaluated_at_once: int, stream: Callable | None
+) -> tuple[dict[str, int], dict[str, Any]]:
+    """What members train and are judged on, of parts i8[M, I].
+
+    Args:
+      data: inputs [I, ...], label and utterance of the images, utterance_label, and what is pretrained.
+      batch_size: images to an update. evaluated_at_once: images to a batch of an evaluation, at most.
+      stream: reads plans' images from the disk, see `sejax.data.streams`.
+
+    Returns:
+      "order_length" and "valid_length", the places of an epoch and of a pass over the validation images, the most that
+      a member has; and the fields train, valid, whole and data of an Assembly.
+    """
+    trains, validates = (int((part == kind).sum(1).max()) for kind in (TRAIN, VALIDATION))
+    images, at_once = part.shape[1], min(evaluated_at_once, validates)
+    lengths = {"order_length": whole_batches(trains, batch_size), "valid_length": whole_batches(validates, at_once)}
+    return lengths, {
+        "train": train_source(batch_size, stream_batches=stream),
+        "valid": valid_source(lengths["valid_length"], at_once),
+        "whole": whole_source(images, min(evaluated_at_once, images)),
+        "data": {
+            name: values.astype(np.int32) if name in ("label", "utterance", "utterance_label") else values
+            for name, values in data.items()
+        },
     }

@@ -45,7 +45,7 @@ class Plain(Network):
 
 
 def make_method(**settings):
-    return Method(Plain(), Settings(**{"epochs": 4} | settings), CLASSES, BATCH, (2, 1, 1))
+    return Method(Plain(), Settings(**{"epochs": 4} | settings), BATCH, (2, 1, 1))
 
 
 def make_state(method, *, vectors=None, rate=1e-2, key=None):

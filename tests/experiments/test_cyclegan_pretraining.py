@@ -7,8 +7,8 @@ import pytest
 
 from sejax.core.rng import root_key
 from sejax.errors import InputError
+from sejax.experiments.cyclegan.algorithm import OBJECTIVES, Pretraining
 from sejax.experiments.cyclegan.networks import make_networks
-from sejax.experiments.cyclegan.pretraining import OBJECTIVES, make_pretraining
 from sejax.experiments.cyclegan.stage import Schedule
 
 CLASSES, FEATURES, BATCH = ("angry", "happy"), 6, 8
@@ -17,9 +17,7 @@ NETWORKS = make_networks(FEATURES, 2, dropout=0.0, generator_hidden=(8,))
 
 def started(objective):
     """The experiment's step, its first state, and a batch [B, E, F]."""
-    experiment = make_pretraining(
-        NETWORKS, Schedule(10, 10), CLASSES, batch_size=BATCH, objective=objective
-    )
+    experiment = Pretraining(NETWORKS, Schedule(10, 10), CLASSES, batch_size=BATCH, objective=objective)
     random = np.random.default_rng(0)
     member = {
         "rows": np.zeros((2, BATCH), np.int32),
@@ -69,4 +67,4 @@ def test_the_loss_is_the_objectives_and_falls(objective):
 
 def test_an_unknown_objective_is_refused():
     with pytest.raises(InputError, match="pretraining.objective='copy'; choose one of cycle, identity"):
-        make_pretraining(NETWORKS, Schedule(1, 1), CLASSES, objective="copy")
+        Pretraining(NETWORKS, Schedule(1, 1), CLASSES, objective="copy")

@@ -10,7 +10,8 @@ from sejax.core.rng import member_key, root_key
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.engine.segment import make_segment
 from sejax.experiments.classification import train_source, valid_source, whole_source
-from sejax.experiments.pseudo_labelling.algorithm import Settings, make_experiment
+from sejax.experiments.methods import experiment_of
+from sejax.experiments.pseudo_labelling.algorithm import Method, Settings
 from sejax.experiments.pseudo_labelling.assembly import summarise
 from sejax.experiments.pseudo_labelling.networks import linear_head
 
@@ -36,7 +37,7 @@ def assembly(inputs, label, *, iterations=2, epochs=6, dropout=0.0, **settings) 
     method = Settings(num_classes=CLASSES, batch_size=8, epochs=epochs, threshold=0.8, **settings)
     network = linear_head(CLASSES, dropout_rate=dropout, gain=GAIN)
     return Assembly(
-        experiment=make_experiment(network, method, order_length=56, valid_length=8),
+        experiment=experiment_of(Method(network, method, order_length=56, valid_length=8)),
         train=train_source(8),
         valid=valid_source(8, 4),
         whole=whole_source(IMAGES, 40),

@@ -16,7 +16,8 @@ from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.engine.checkpoint import Checkpoints
 from sejax.engine.segment import make_segment
 from sejax.experiments.classification import train_source, valid_source, whole_source
-from sejax.experiments.transfer.algorithm import Settings, cross_entropy, head_network, image_network, make_experiment
+from sejax.experiments.methods import experiment_of
+from sejax.experiments.transfer.algorithm import Method, Settings, cross_entropy, head_network, image_network
 from sejax.experiments.transfer.assembly import summarise
 from sejax.models.freezing import is_frozen
 from sejax.models.normalisation import BatchNorm
@@ -41,10 +42,10 @@ def features(scale: float = 1.0):
 def assembly_of(network, inputs, label, *, rates=(1.0,), epochs=3, pretrained=None, **settings) -> Assembly:
     """18 images train, 6 validate, 6 test, as the contract's small cases."""
     part = np.repeat([TRAIN, VALIDATION, TEST], [18, 6, 6]).astype(np.int8)
-    method = Settings(CLASSES, batch_size=6, **settings)
+    method = Settings(batch_size=6, **settings)
     count = len(rates)
     return Assembly(
-        experiment=make_experiment(network, method, order_length=18, valid_length=6),
+        experiment=experiment_of(Method(network, method, order_length=18, valid_length=6)),
         train=train_source(6),
         valid=valid_source(6, 6),
         whole=whole_source(IMAGES, 10),

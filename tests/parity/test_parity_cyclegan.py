@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from sejax.core.rng import dropout, root_key, stream
-from sejax.experiments.cyclegan.algorithm import Settings, make_experiment
+from sejax.experiments.cyclegan.algorithm import Method, Pretraining, Settings
 from sejax.experiments.cyclegan.networks import DOMAINS, dropout_seeds, make_networks
-from sejax.experiments.cyclegan.pretraining import make_pretraining
 from sejax.experiments.cyclegan.stage import Schedule
 
 REASON = "the updates are compared with PyTorch's; pip install torch"
@@ -49,10 +48,10 @@ def make_case(stage, *, batch=8, rounds=1, dtype=np.float64, **changes) -> Case:
     )
     schedule = Schedule(epochs=10, row_epochs=10, decay=method.decay, decay_epochs=method.rounds_to_decay)
     if stage == "pretraining":
-        experiment = make_pretraining(networks, schedule, CLASSES, batch_size=batch)
+        experiment = Pretraining(networks, schedule, CLASSES, batch_size=batch)
     else:
         settings = Settings(CLASSES, schedule, batch_size=batch, generator_updates=method.generator_updates)
-        experiment = make_experiment(networks, settings)
+        experiment = Method(networks, settings)
     random = np.random.default_rng(0)
     shape = (batch, method.emotions, method.features)
     sides = [{name: random.uniform(size=shape) for name in DOMAINS} for _ in range(rounds)]

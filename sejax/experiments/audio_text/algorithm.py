@@ -15,8 +15,8 @@ import optax
 from flax import struct
 
 from sejax.core import metrics as metrics_lib
-from sejax.core.experiment import Batch, Experiment, Plan, PyTree, Source, State
-from sejax.core.metrics import Confusion, Mean, Scatter
+from sejax.core.experiment import Batch, Plan, PyTree, Source, State
+from sejax.core.metrics import Mean, Scatter
 from sejax.core.rng import root_key, seed_of, stream
 from sejax.core.schedules import EarlyStopping
 from sejax.data.buckets import Buckets, epoch_batches
@@ -24,7 +24,8 @@ from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.text import subsampled
 from sejax.experiments.audio_text.explanation import explain
 from sejax.experiments.audio_text.networks import Network
-from sejax.experiments.classification import test_confusions
+from sejax.experiments.classification import evaluated, scores, test_confusions
+from sejax.experiments.methods import first_fields, stop_early, where_trained
 
 KEEP = ("best", "last")
 CRITERIA = ("uar", "accuracy")
@@ -138,19 +139,19 @@ def _rows(array: jax.Array, start: jax.Array, length: jax.Array, width: int) -> 
 
 @dataclass(frozen=True, eq=False)
 class Method:
-    """The method's functions with what they share; `make_experiment` hands them to the engine.
+    """The functions of one way of fusing audio and text, with what they share.
 
-    ``lengths``: batches of the largest member's training part, validation part, and validation and test part.
+    ``lengths``: batches of the largest member's training part, validation part (0: nothing validates), and validation
+    and test part.
     """
 
     network: Network
     settings: Settings
-    num_classes: int
     batch_size: int
     lengths: tuple[int, int, int]
 
     def init(self, key, member, data) -> AudioTextState:
-        """First weights, the member's utterances and words."""
+        """First weights, and the member's part i8[N], lookup i32[types], drop f32[types], example i32[E] and rate."""
         vectors = None
         if "vectors" in data:  # rows of words that the training part lacks stay 0, as does the unknown word's
             known = member["lookup"] > 0
@@ -160,10 +161,7 @@ class Method:
         part, bucket = member["part"], data["bucket"]
         trains = (part == TRAIN).sum(dtype=jnp.int32)
         return AudioTextState(
-            key=key,
-            step=jnp.zeros((), jnp.int32),
-            epoch_steps=-(-trains // self.batch_size),
-            stopped=jnp.zeros((), bool),
+            **first_fields(key, -(-trains // self.batch_size)),
             params=params,
             statistics=statistics,
             optimizer=self.adam.init(params),
@@ -200,16 +198,7 @@ class Method:
             optax.add_decayed_weights(settings.l2),
             optax.scale_by_adam(b1=settings.b1, b2=settings.b2, eps=settings.epsilon),
         )
-        if settings.tuned:
-            return direction
-
-        def trains(params):
-            return self.network.trains(params, tuned=False)
-
-        def fixed(params):
-            return jax.tree.map(lambda train: not train, trains(params))
-
-        return optax.chain(optax.masked(direction, trains), optax.masked(optax.set_to_zero(), fixed))
+        return direction if settings.tuned else where_trained(direction, self.network.untuned)
 
     def step(self, state: AudioTextState, batch):
         """One update by the mean cross-entropy of the batch's real rows."""
@@ -223,10 +212,10 @@ class Method:
                 params, state.statistics, batch, state.lookup[words], count, seed
             )
             losses = optax.softmax_cross_entropy_with_integer_labels(found["logits"], batch["label"])
-            loss = Mean.from_values(losses, batch["valid"])
-            return loss.compute(), (loss, found["logits"], statistics)
+            loss = Mean.from_values(losses, batch["valid"]).compute()
+            return loss, (losses, found["logits"], statistics)
 
-        gradients, (loss, logits, statistics) = jax.grad(objective, has_aux=True)(state.params)
+        gradients, (losses, logits, statistics) = jax.grad(objective, has_aux=True)(state.params)
         updates, optimizer = self.adam.update(gradients, state.optimizer, state.params)
         rate = state.learning_rate * self.settings.decay**state.stopping.epochs.astype(jnp.float32)
         state = state.replace(
@@ -235,43 +224,31 @@ class Method:
             statistics=statistics,
             optimizer=optimizer,
         )
-        return state, {"loss": loss, "confusion": self._confusion(logits, batch, batch["valid"])}
-
-    def _confusion(self, logits, batch, weights) -> Confusion:
-        return Confusion.from_predictions(
-            batch["label"], logits.argmax(-1), num_classes=self.num_classes, weights=weights
-        )
+        return state, scores(logits, losses, batch["label"], batch["valid"])
 
     def evaluate(self, state: AudioTextState, batch):
         """Posteriors and attention scores of pieces; loss and confusion of the validation part among them."""
         found = self.network.infer(state.params, state.statistics, batch, state.lookup)
-        validates = batch["valid"] & (state.part[batch["index"]] == VALIDATION)
         losses = optax.softmax_cross_entropy_with_integer_labels(found["logits"], batch["label"])
-        outputs = {"posterior": jax.nn.softmax(found["logits"])}
+        metrics = evaluated(state.part, batch, found["logits"], losses)
         if self.network.attends:
-            outputs["attention"] = found["attention"]
-        kept = {
-            name: Scatter.from_outputs(batch["index"], values, size=len(state.part), weights=batch["valid"])
-            for name, values in outputs.items()
-        }
-        confusion = self._confusion(found["logits"], batch, validates)
-        return {"loss": Mean.from_values(losses, validates), "confusion": confusion} | kept
+            metrics["attention"] = Scatter.from_outputs(
+                batch["index"], found["attention"], size=len(state.part), weights=batch["valid"]
+            )
+        return metrics
 
     def refresh(self, state: AudioTextState, metrics) -> AudioTextState:
         """The epoch's end: best weights, perhaps an early stop, the next epoch's order."""
         settings = self.settings
         figure = metrics_lib.compute({"confusion": metrics["valid"]["confusion"]})[settings.criterion]
         patience = settings.patience - 1 if settings.patience else settings.epochs
-        stopping = state.stopping.update(figure, mode="max", patience=patience, threshold=0.0)
-        stopped = stopping.stopped | (stopping.epochs >= settings.epochs)
+        rule = {"epochs": settings.epochs, "patience": patience, "threshold": 0.0}
         latest = {"params": state.params, "statistics": state.statistics}
-        if settings.keep == "best":
-            best = jax.tree.map(lambda new, old: jnp.where(stopping.improved, new, old), latest, state.best)
-            latest = jax.tree.map(lambda top, new: jnp.where(stopped, top, new), best, latest)
-        else:
-            best = latest
+        fields, kept = stop_early(state.stopping, figure, latest, state.best, **rule)
+        if settings.keep == "last":
+            fields["best"] = kept = latest
         order = self._batches(state.key, state.step, state.part == TRAIN, state.bucket, self.lengths[0])
-        return state.replace(**latest, best=best, stopping=stopping, stopped=stopped, order=order)
+        return state.replace(**kept, **fields, order=order)
 
     def conclude(self, state: AudioTextState, metrics, data):
         """Posteriors of the held-out utterances, each the mean over its pieces, and what some of them rest on."""
@@ -291,22 +268,3 @@ class Method:
         explained = explain(self.network, state.params, state.statistics, examples, state.lookup)
         record |= {f"explained/{name}": values for name, values in explained.items()} | {"example": state.example}
         return state, record
-
-
-def make_experiment(
-    network: Network, settings: Settings, *, num_classes: int, batch_size: int, lengths: tuple[int, int, int]
-) -> Experiment:
-    """One way of fusing audio and text.
-
-    Args:
-      network: see `sejax.experiments.audio_text.networks`.
-      settings: the method's numbers.
-      num_classes: C. batch_size: B.
-      lengths: batches of an epoch, of a validation (0: nothing validates), and of a test, the most that a member has.
-
-    Returns:
-      An Experiment. ``init``'s member is ``{"part": i8[N], "lookup": i32[types], "drop": f32[types],
-      "example": i32[E], "learning_rate": f32[]}``; ``data`` is as `sejax.experiments.audio_text.algorithm` says.
-    """
-    method = Method(network, settings, num_classes, batch_size, lengths)
-    return Experiment(method.init, method.step, method.evaluate, method.conclude, method.refresh)

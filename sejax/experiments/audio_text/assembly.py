@@ -22,13 +22,20 @@ from sejax.data.waveforms.load import Waveforms, find_waveforms
 from sejax.data.word_vectors import WordVectors, read_word_vectors
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study, Transcribed
-from sejax.experiments.audio_text.algorithm import CRITERIA, KEEP, Settings, make_experiment, planned_source
+from sejax.experiments.audio_text.algorithm import CRITERIA, KEEP, Method, Settings, planned_source
 from sejax.experiments.audio_text.explanation import explain
 from sejax.experiments.audio_text.members import Split, choose_examples, make_members, split
 from sejax.experiments.audio_text.networks import EMBEDDING, Network
 from sejax.experiments.audio_text.report import REPORT
 from sejax.experiments.audio_text.results import Summary, about, batches_in_words, described_piece, pieces_of
-from sejax.experiments.compared import compared
+from sejax.experiments.methods import (
+    check_choice,
+    check_positive,
+    compared,
+    dtype_of,
+    experiment_of,
+    settings_of,
+)
 from sejax.models.audio_text import FUSIONS, AudioText
 
 _SIZES = ("kernels", "channels", "strides", "widths")
@@ -87,13 +94,7 @@ def assemble(config, speech: Waveforms, vectors: WordVectors | None = None) -> A
     lengths = batch_counts(config, members["part"])
     network = trained_network(config, len(speech.classes), rows=max(one.size for one in folds.vocabularies))
     return Assembly(
-        experiment=make_experiment(
-            network,
-            method_settings(config),
-            num_classes=len(speech.classes),
-            batch_size=config.batch_size,
-            lengths=lengths,
-        ),
+        experiment=experiment_of(Method(network, method_settings(config), config.batch_size, lengths)),
         train=planned_source("order", buckets, stream=stream),
         valid=planned_source("validation", buckets, batches=lengths[1], stream=stream),
         whole=planned_source("held_out", buckets, batches=lengths[2], stream=stream),
@@ -116,20 +117,17 @@ def check(config, vectors: WordVectors | None) -> None:
         raise InputError(f"config: embedding={config.embedding}, and vectors={config.vectors} has {size}; use {size}")
     if config.longest * RATE < 1:
         raise InputError(f"config: longest={config.longest}; give the seconds of a batch's longest row")
-    for field in ("batch_size", "shapes", "most_words", "epochs", "seeds", "examples", "hidden", "pool"):
-        if config[field] < 1:
-            raise InputError(f"config: {field}={config[field]}; give 1 or more")
+    counts = ("batch_size", "shapes", "most_words", "epochs", "seeds", "examples", "hidden", "pool")
+    check_positive(config, *counts, wanted="1 or more")
     if config.frequent < 0:
         raise InputError(f"config: frequent={config.frequent}; give a count (8000, the paper's), or 0 to drop none")
 
 
 def method_settings(config) -> Settings:
     """The method's numbers of a config."""
-    for field, known in (("keep", KEEP), ("criterion", CRITERIA)):
-        if config[field] not in known:
-            raise InputError(f"config: {field}={config[field]!r}; choose one of {', '.join(known)}")
-    tuned = config.tuned or not config.vectors
-    return Settings(tuned=tuned, **{name: config[name] for name in Settings._fields if name != "tuned"})
+    check_choice("keep", config.keep, KEEP)
+    check_choice("criterion", config.criterion, CRITERIA)
+    return settings_of(Settings, config, tuned=config.tuned or not config.vectors)
 
 
 def trained_network(config, num_classes: int, *, rows: int) -> Network:
@@ -143,7 +141,7 @@ def trained_network(config, num_classes: int, *, rows: int) -> Network:
         num_classes,
         rows,
         embedding=config.embedding,
-        dtype=None if config.dtype == "float32" else jnp.dtype(config.dtype),
+        dtype=dtype_of(config),
         **{name: tuple(config[name]) for name in _SIZES},
         **{name: config[name] for name in ("pool", "gru", "gru_summary", "maps", "hidden", "dropout")},
         **{name: config[name] for name in ("pool_padding", "shared_attention")},
@@ -172,7 +170,7 @@ def batch_counts(config, part: np.ndarray) -> tuple[int, int, int]:
 
 
 def resident(speech, pieces: Pieces, buckets: Buckets, label, examples, vectors) -> dict[str, Any]:
-    """What the device holds: everything but the samples, of which there is one to trace with (see `batches`)."""
+    """What the device holds: everything but the samples, of which there is one to trace with."""
     # Beyond 37 hours places do not fit 32 bits; the device reads none of them, batches come from the disk.
     number = {"start": np.minimum(pieces.start, np.iinfo(np.int32).max), "first_word": pieces.first_word}
     number |= {"length": pieces.length, "word_count": pieces.word_count, "utterance": pieces.utterance}

@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sejax.data.buckets import Pieces
-from sejax.data.folds import LEFT_OUT, TEST, TRAIN, Folds, make_folds
+from sejax.data.folds import LEFT_OUT, TEST, TRAIN, make_folds
 from sejax.data.text import Vocabulary, drop_probability, vocabulary
 from sejax.data.waveforms.load import Waveforms
 from sejax.errors import InputError
+from sejax.experiments.methods import check_choice, rate_members
 
 PROTOCOLS = ("speaker", "utterance")
 
@@ -30,8 +31,7 @@ def split(config, speech: Waveforms, ids: list[np.ndarray], types: int) -> Split
     Raises:
       InputError: folds that the corpus does not allow, no validation part where the best epoch is to be kept.
     """
-    if config.protocol not in PROTOCOLS:
-        raise InputError(f"config: protocol={config.protocol!r}; choose one of {', '.join(PROTOCOLS)}")
+    check_choice("protocol", config.protocol, PROTOCOLS)
     if not config.validation and (config.keep == "best" or config.patience):
         raise InputError(
             "config: validation=0 leaves nothing to choose the best epoch by; use keep=last and patience=0, or "
@@ -39,10 +39,10 @@ def split(config, speech: Waveforms, ids: list[np.ndarray], types: int) -> Split
         )
     if not 0 <= config.only_folds <= config.folds:
         raise InputError(f"config: only_folds={config.only_folds}; give 1 to folds={config.folds}, or 0 for all")
-    found: Folds = make_folds(
+    folds = make_folds(
         speech, protocol=config.protocol, folds=config.folds, validation=config.validation, seed=config.seed
     )
-    part = np.where(speech.label >= 0, found.part, LEFT_OUT).astype(np.int8)[: config.only_folds or None]
+    part = np.where(speech.label >= 0, folds.part, LEFT_OUT).astype(np.int8)[: config.only_folds or None]
     known = tuple(vocabulary(ids, rows == TRAIN, types=types, minimum=config.minimum) for rows in part)
     return Split(part, known)
 
@@ -53,8 +53,6 @@ def make_members(
     """Names of the members, and their arrays: part i8[M, N], lookup i32[M, types], drop f32[M, types],
     example i32[M, E], draw i32[M], learning_rate f32[M].
 
-    Members of one fold and seed share first weights, order and dropout, whatever their learning rate.
-
     Args:
       examples: i32[F, E], which of the example utterances each fold explains.
 
@@ -64,24 +62,12 @@ def make_members(
     rates = tuple(config.learning_rates)
     if not rates or min(rates) <= 0:
         raise InputError(f"config: learning_rates={'+'.join(map(str, rates))}; give some, all above 0")
-    names, arrays = [], []
-    for fold, (part, words) in enumerate(zip(split.part, split.vocabularies, strict=True)):
+    folds = []
+    for part, words, example in zip(split.part, split.vocabularies, examples, strict=True):
         drop = drop_probability(words.counts, t=config.frequent) if config.frequent else np.zeros(len(words.counts))
-        for seed in range(config.seeds):
-            for rate in rates:
-                name = {"fusion": config.fusion, "fold": fold, "seed": seed}
-                names.append(name | ({"learning_rate": rate} if len(rates) > 1 else {}))
-                arrays.append(
-                    {
-                        "part": part[pieces.utterance],
-                        "lookup": words.lookup,
-                        "drop": drop.astype(np.float32),
-                        "example": examples[fold],
-                        "draw": np.int32(fold * config.seeds + seed),
-                        "learning_rate": np.float32(rate),
-                    }
-                )
-    return tuple(names), {field: np.stack([member[field] for member in arrays]) for field in arrays[0]}
+        own = {"part": part[pieces.utterance], "lookup": words.lookup, "drop": drop.astype(np.float32)}
+        folds.append(own | {"example": example})
+    return rate_members({"fusion": config.fusion}, folds, seeds=config.seeds, rates=rates)
 
 
 def choose_examples(

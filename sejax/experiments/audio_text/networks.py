@@ -71,14 +71,9 @@ class Network:
             *(batch["waveform"], batch["length"], lookup[batch["words"]], batch["word_count"]),
         )
 
-    def trains(self, params, *, tuned: bool) -> PyTree:
-        """True for each weight that trains: all, or all but the words' vectors."""
-
-        def trained(path, leaf):
-            del leaf
-            return tuned or EMBEDDING not in jax.tree_util.keystr(path)
-
-        return jax.tree_util.tree_map_with_path(trained, params)
+    def untuned(self, params) -> PyTree:
+        """True for each weight but the words' vectors."""
+        return jax.tree_util.tree_map_with_path(lambda path, _: EMBEDDING not in jax.tree_util.keystr(path), params)
 
     def variables(self, params, statistics) -> PyTree:
         """What the model infers with."""

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -22,13 +23,6 @@ from sejax.experiments.classification import confusion_metrics
 _LEAST = {"samples": 8192, "words": 8}  # of a shape: lengths double from here, so that few are compiled
 
 
-class _One(NamedTuple):
-    """A set of one utterance, as `sejax.data.buckets.cut` takes it."""
-
-    offset: np.ndarray
-    utterance_ids: tuple[str, ...] = ("the recording",)
-
-
 def pieces_of(
     waveform: np.ndarray, rate: int, *, text: str, types: tuple[str, ...], longest: int, most_words: int
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Any], tuple[tuple[str, ...], ...]]:
@@ -45,13 +39,14 @@ def pieces_of(
     """
     words, number = tokens(text), {word: place for place, word in enumerate(types)}
     ids = np.array([number.get(word, len(types)) for word in words], np.int32)
-    found = cut(_One(np.array([0, len(waveform)])), [ids], longest=longest, most_words=most_words)
-    rows = np.arange(len(found.length))
-    shape = Buckets((_room(found.length, "samples"),), (_room(found.word_count, "words"),))
-    batch = read_batch(waveform, found, shape, rows, np.ones(len(rows), bool))
+    speech = SimpleNamespace(offset=np.array([0, len(waveform)]), utterance_ids=("the recording",))
+    pieces = cut(speech, [ids], longest=longest, most_words=most_words)
+    rows = np.arange(len(pieces.length))
+    shape = Buckets((_room(pieces.length, "samples"),), (_room(pieces.word_count, "words"),))
+    batch = read_batch(waveform, pieces, shape, rows, np.ones(len(rows), bool))
     values = {name: batch[name][:, None] for name in ("waveform", "length", "words", "word_count")}
-    said = [words[first:][:count] for first, count in zip(found.first_word, found.word_count, strict=True)]
-    return found.start / rate, (found.start + found.length) / rate, values, tuple(said)
+    said = [words[first:][:count] for first, count in zip(pieces.first_word, pieces.word_count, strict=True)]
+    return pieces.start / rate, (pieces.start + pieces.length) / rate, values, tuple(said)
 
 
 def described_piece(

@@ -6,19 +6,22 @@ dropout) and in the generator whose vectors they train on.
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
 
-from sejax.core.experiment import Experiment, Plan, Source, State
-from sejax.core.metrics import Confusion, Mean
+from sejax.core.experiment import Plan, Source, State
+from sejax.core.metrics import Confusion
 from sejax.core.rng import hashed_bits, seed_of, shuffled, stream
 from sejax.data.folds import TEST, VALIDATION
 from sejax.errors import InputError
+from sejax.experiments.classification import scores
 from sejax.experiments.feature_vectors import Scaling
+from sejax.experiments.methods import check_choice, first_fields
 from sejax.models.feed_forward import FeedForward
 
 TRAININGS = ("real", "syn", "real+syn", "real+noise", "real+mixup")
@@ -93,8 +96,7 @@ def schedule(training: str, evaluation: str, *, vectors: int, updates: int = 0) 
     """
     if training not in TRAININGS:
         raise InputError(f"config: trainings={training!r}; choose of {', '.join(TRAININGS)}")
-    if evaluation not in EVALUATIONS:
-        raise InputError(f"config: evaluation={evaluation!r}; choose one of {', '.join(EVALUATIONS)}")
+    check_choice("evaluation", evaluation, EVALUATIONS)
     published = PUBLISHED[evaluation]["real+syn" if training.startswith("real+") else training]
     fixed = ((published.units,) * 2, published.batch_size, published.dropout)
     if not updates:
@@ -115,27 +117,6 @@ def published_updates(training: str, evaluation: str) -> int:
 ITSELF, CHANGED = 0, 1  # what is done to a vector of a batch
 
 
-class MixedState(Protocol):
-    """What the plan of an update is made from. C classes.
-
-    Attributes:
-      seed: u32[], of the order.
-      rows: i32[L], the real training rows; count: i32[], how many of them are trained on as they are.
-      class_rows: i32[C, L]; class_count: i32[C], the same by class: what is changed by noise or mixup.
-      start: i32[], first synthetic row; made: i32[], how many synthetic (or changed) vectors there are.
-      epoch_start: i32[], updates done when the engine's current epoch began.
-    """
-
-    seed: jax.Array
-    rows: jax.Array
-    count: jax.Array
-    class_rows: jax.Array
-    class_count: jax.Array
-    start: jax.Array
-    made: jax.Array
-    epoch_start: jax.Array
-
-
 def training_source(batch_size: int, *, changed: bool) -> Source:
     """Shuffled passes over real and made vectors together, without padding.
 
@@ -143,15 +124,13 @@ def training_source(batch_size: int, *, changed: bool) -> Source:
     and for mixup their partners, anew.
     """
 
-    def plan_at(state: MixedState, position):
+    def plan_at(state: "ClassifierState", position):
         place = (state.epoch_start + position) * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
         number = shuffled(state.seed, place, state.count + state.made)
         is_real = number < state.count
         real = state.rows[jnp.minimum(number, jnp.maximum(state.count - 1, 0))]
-        if not changed:
-            index = jnp.where(is_real, real, state.start + number - state.count)
-            return Plan({"row": index, "partner": index, "kind": jnp.where(is_real, ITSELF, CHANGED)}, place >= 0)
-        own, partner = _drawn(state, place, number - state.count)
+        made = number - state.count
+        own, partner = _drawn(state, place, made) if changed else (state.start + made,) * 2
         index = {
             "row": jnp.where(is_real, real, own),
             "partner": jnp.where(is_real, real, partner),
@@ -162,7 +141,7 @@ def training_source(batch_size: int, *, changed: bool) -> Source:
     return Source(plan_at, _gather)
 
 
-def _drawn(state: MixedState, place, number):
+def _drawn(state: "ClassifierState", place, number):
     """Real rows for the made vectors ``number`` i32[B]: one of each vector's class, and one of any class."""
     classes = state.class_count.shape[0]
     label = jnp.maximum(number, 0) % classes
@@ -217,12 +196,17 @@ class Settings(NamedTuple):
 
 @struct.dataclass
 class ClassifierState(State):
-    """One classifier. N vectors, U test vectors, F features; for the rows see `batches.MixedState`.
+    """One classifier. U test vectors, F features, C classes, L real vectors.
 
     Attributes:
       params: of the network. optimizer: Adam's moments.
       real_scaling, made_scaling, test_scaling: z-normalisation of real, synthetic and test vectors, f32[F] each.
       part: i8[U], what each test vector is (1 development, 2 test, other: unused).
+      seed: u32[], of the order.
+      rows: i32[L], the real training rows; count: i32[], how many of them are trained on as they are.
+      class_rows: i32[C, L]; class_count: i32[C], the same by class: what is changed by noise or mixup.
+      start: i32[], first synthetic row; made: i32[], how many synthetic (or changed) vectors there are.
+      epoch_start: i32[], updates done when the engine's current epoch began.
     """
 
     params: Any
@@ -246,7 +230,7 @@ _FROM_MEMBER = ("part", "rows", "count", "class_rows", "class_count", "start", "
 
 @dataclass(frozen=True, eq=False)
 class Method:
-    """The method's functions with what they share; `make_experiment` hands them to the engine."""
+    """The functions of one training of the comparison, with what they share."""
 
     settings: Settings
 
@@ -256,15 +240,12 @@ class Method:
         return make_network(self.settings.num_classes, self.settings.schedule, slope=self.settings.slope)
 
     def init(self, key, member, data) -> ClassifierState:
-        """Fresh weights."""
+        """Fresh weights; the member is one of `sejax.experiments.augmentation.members`."""
         first = jnp.zeros((1, data["vectors"].shape[-1]))
         params = self.network.init(stream(key, "weights", 0), first)["params"]
         row = min(self.settings.row_updates, self.settings.schedule.updates)
         return ClassifierState(
-            key=key,
-            step=jnp.zeros((), jnp.int32),
-            epoch_steps=jnp.full((), row, jnp.int32),
-            stopped=jnp.zeros((), bool),
+            **first_fields(key, jnp.full((), row, jnp.int32)),
             params=params,
             optimizer=optax.scale_by_adam().init(params),
             seed=seed_of(stream(key, "order", 0)),
@@ -287,7 +268,7 @@ class Method:
         directions, optimizer = optax.scale_by_adam().update(gradients, state.optimizer)
         rate = self.settings.schedule.learning_rate
         params = jax.tree.map(lambda p, d: p - rate * d, state.params, directions)
-        metrics = self._scores(logits, losses, batch["label"], jnp.ones_like(losses))
+        metrics = scores(logits, losses, batch["label"], jnp.ones_like(losses))
         return state.replace(params=params, optimizer=optimizer, step=state.step + 1), metrics
 
     def _prepared(self, state: ClassifierState, batch):
@@ -315,26 +296,15 @@ class Method:
         drawn = jax.random.beta(stream(state.key, "mixup", state.step), alpha, alpha, (count,))
         return jnp.maximum(drawn, 1.0 - drawn)
 
-    def _scores(self, logits, losses, label, weight):
-        confusion = Confusion.from_predictions(
-            label, logits.argmax(-1), num_classes=self.settings.num_classes, weights=weight
-        )
-        return {"loss": Mean.from_values(losses, weight), "confusion": confusion}
-
     def evaluate(self, state: ClassifierState, batch):
         """Confusions of the test and of the development vectors in a batch."""
         logits = self.network.apply({"params": state.params}, state.test_scaling.apply(batch["vectors"]))
         part = state.part[batch["index"]]
-        chosen = {"test": part == TEST, "valid": part == VALIDATION}
-        return {
-            name: Confusion.from_predictions(
-                batch["label"],
-                logits.argmax(-1),
-                num_classes=self.settings.num_classes,
-                weights=(mask & batch["valid"]).astype(jnp.float32),
-            )
-            for name, mask in chosen.items()
-        }
+        confusion = partial(
+            Confusion.from_predictions, batch["label"], logits.argmax(-1), num_classes=self.settings.num_classes
+        )
+        parts = {"test": TEST, "valid": VALIDATION}
+        return {name: confusion(weights=(part == kind) & batch["valid"]) for name, kind in parts.items()}
 
     def refresh(self, state: ClassifierState, metrics) -> ClassifierState:
         """The next row of the history; stopped where the schedule is over."""
@@ -359,14 +329,3 @@ def _normal(seed: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 def make_network(num_classes: int, sizes: Schedule, *, slope: float) -> FeedForward:
     """The classifier, F-h-h-C; gives logits."""
     return FeedForward(hidden=sizes.hidden, outputs=num_classes, slope=slope, dropout=sizes.dropout)
-
-
-def make_experiment(settings: Settings) -> Experiment:
-    """One training of the comparison.
-
-    Returns:
-      An Experiment. ``init``'s member is made by `sejax.experiments.augmentation.members`; ``data`` as in
-      `sejax.experiments.augmentation.algorithm`.
-    """
-    method = Method(settings)
-    return Experiment(method.init, method.step, method.evaluate, method.conclude, method.refresh)

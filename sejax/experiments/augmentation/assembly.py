@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +22,28 @@ from sejax.experiments import Posteriors, Study
 from sejax.experiments.augmentation.algorithm import (
     CHANGES,
     TRAININGS,
+    Method,
     Schedule,
     Settings,
     gather_test,
-    make_experiment,
     make_network,
     schedule,
     training_source,
 )
-from sejax.experiments.augmentation.anchor import anchor
 from sejax.experiments.augmentation.members import (
     Made,
     Split,
+    anchor,
     check_folds,
     cross_splits,
     made_vectors,
     member,
-    problems,
     within_splits,
 )
 from sejax.experiments.augmentation.report import REPORT
 from sejax.experiments.classification import confusion_metrics, whole_source
 from sejax.experiments.feature_vectors import NORMALISATIONS, Scaling
+from sejax.experiments.methods import check_choice, check_positive, compared, experiment_of, settings_of
 
 
 def summarise(history: Sequence[Mapping[str, float]], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -70,17 +71,11 @@ def variants(config) -> dict[str, ConfigDict]:
     Raises:
       InputError: an unknown training, one that is there twice, or synthetic vectors wanted and none given.
     """
-    names = tuple(config.trainings)
-    if not names or len(set(names)) < len(names) or not set(names) <= set(TRAININGS):
-        raise InputError(f"config: trainings={','.join(names)}; give each once, of {', '.join(TRAININGS)}")
-    if not config.synthetic and any("syn" in name for name in names):
+    found = compared(config, "trainings", "training", known=TRAININGS)
+    if not config.synthetic and any("syn" in name for name in found):
         raise InputError(
             "config: trainings with syn need synthetic=DIR, made by launch/synthesise.py; give it, or other trainings"
         )
-    found = {}
-    for name in names:
-        found[name] = ConfigDict(config.to_dict())
-        found[name].training = name
     return found
 
 
@@ -100,9 +95,14 @@ def assemble(config, sets: list[Vectors], other: Vectors | None, synthetic: Synt
     _check(config, sets, other, synthetic)
     real = emotional(sets)
     test = emotional([other]) if other else real
-    splits = _splits(config, real, test)
+    setting = {"normalisation": config.normalisation, "seed": config.seed}
+    if config.evaluation == "within":
+        splits = within_splits(real, folds=config.folds, **setting)
+    else:
+        splits = cross_splits(real, test, development=config.development, **setting)
     uses_synthetic = "syn" in config.training
-    extra = _extra(config, synthetic)
+    # Noise and mixup make as many vectors of each emotion as a generator does.
+    extra = config.extra or (len(synthetic.source_ids) if synthetic is not None else EXTRA)
     names, members = make_members(config, splits, real, synthetic if uses_synthetic else None, extra)
     plan = schedule(
         config.training,
@@ -113,18 +113,13 @@ def assemble(config, sets: list[Vectors], other: Vectors | None, synthetic: Synt
     rows = math.ceil(plan.updates / config.rows)
     batch = min(EVALUATION_BATCH, len(test.label))
     change = config.training.removeprefix("real+")
-    settings = Settings(
-        len(FOUR),
-        plan,
-        rows,
-        change=change if change in CHANGES else "",
-        **{name: config[name] for name in ("noise", "mixup", "slope")},
-    )
+    own = {"schedule": plan, "row_updates": rows, "change": change if change in CHANGES else ""}
+    settings = settings_of(Settings, config, num_classes=len(FOUR), **own)
     vectors, label = real.features, real.label
     if uses_synthetic:
         vectors, label = (np.concatenate(pair) for pair in ((vectors, synthetic.features), (label, synthetic.label)))
     return Assembly(
-        experiment=make_experiment(settings),
+        experiment=experiment_of(Method(settings)),
         train=training_source(plan.batch_size, changed=bool(settings.change)),
         valid=whole_source(len(test.label), batch, gather=gather_test, batches=0),
         whole=whole_source(len(test.label), batch, gather=gather_test),
@@ -140,13 +135,10 @@ def assemble(config, sets: list[Vectors], other: Vectors | None, synthetic: Synt
 
 
 def _check(config, sets: list[Vectors], other: Vectors | None, synthetic: SyntheticVectors | None) -> None:
-    if config.normalisation not in NORMALISATIONS:
-        raise InputError(f"config: normalisation={config.normalisation!r}; choose one of {', '.join(NORMALISATIONS)}")
+    check_choice("normalisation", config.normalisation, NORMALISATIONS)
     if other is not None and other.corpus in config.real:
         raise InputError(f"config: test={other.corpus} is trained on too; leave test empty for tests within a corpus")
-    for name in ("folds", "repeats", "rows"):
-        if not config[name] > 0:
-            raise InputError(f"config: {name}={config[name]}; give more than 0")
+    check_positive(config, "folds", "repeats", "rows")
     for one in [*sets, *([other] if other else []), *([synthetic] if synthetic else [])]:
         if one.names != sets[0].names:
             raise InputError(f"{one.folder} has other features than {sets[0].folder}; prepare both alike")
@@ -154,37 +146,21 @@ def _check(config, sets: list[Vectors], other: Vectors | None, synthetic: Synthe
         check_folds(synthetic, config)
 
 
-def _splits(config, real: Vectors, test: Vectors) -> list[Split]:
-    if config.evaluation == "within":
-        return within_splits(real, normalisation=config.normalisation, folds=config.folds, seed=config.seed)
-    return cross_splits(
-        real, test, normalisation=config.normalisation, development=config.development, seed=config.seed
-    )
-
-
-def _extra(config, synthetic: SyntheticVectors | None) -> int:
-    """How many vectors of each emotion noise and mixup make: as many as a generator does."""
-    return config.extra or (len(synthetic.source_ids) if synthetic is not None else EXTRA)
-
-
 def make_members(config, splits: list[Split], real: Vectors, synthetic: SyntheticVectors | None, extra: int):
     """Splits x repeats (x weights of the generators) of one training: their names and arrays."""
     uses_real, changes = config.training != "syn", config.training.removeprefix("real+") in CHANGES
+    weights = config.lambdas if synthetic is not None else (None,)
     names, members, cache = [], [], {}
-    for weight in config.lambdas if synthetic is not None else (None,):
-        for split in splits:
-            for repeat in range(config.repeats):
-                if synthetic is None:
-                    made = Made({}, 0, extra * len(FOUR) if changes else 0, split.real_scaling)
-                else:
-                    key = (weight, split.number, repeat % synthetic.about["seeds"])
-                    if key not in cache:  # fitting the normalisation reads all of the generator's vectors
-                        cache[key] = made_vectors(
-                            synthetic, split, weight=weight, repeat=repeat, offset=len(real.label)
-                        )
-                    made = cache[key]
-                names.append({"training": config.training, "fold": split.number, "seed": repeat} | made.name)
-                members.append(member(split, real, made, uses_real=uses_real))
+    for weight, split, repeat in product(weights, splits, range(config.repeats)):
+        if synthetic is None:
+            made = Made({}, 0, extra * len(FOUR) if changes else 0, split.real_scaling)
+        else:
+            key = (weight, split.number, repeat % synthetic.about["seeds"])
+            if key not in cache:  # fitting the normalisation reads all of the generator's vectors
+                cache[key] = made_vectors(synthetic, split, weight=weight, repeat=repeat, offset=len(real.label))
+            made = cache[key]
+        names.append({"training": config.training, "fold": split.number, "seed": repeat} | made.name)
+        members.append(member(split, real, made, uses_real=uses_real))
     return tuple(names), members
 
 
@@ -222,9 +198,7 @@ def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Sched
     }
     if config.training == config.trainings[0]:  # the same for every training
         what = "leave one group out" if config.evaluation == "within" else f"trained on {real.corpus}"
-        found["anchor"] = anchor(
-            problems(splits, real, test), num_classes=len(FOUR), protocol=f"{what}, {config.normalisation}"
-        )
+        found["anchor"] = anchor(splits, real, test, protocol=f"{what}, {config.normalisation}")
     return found
 
 

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sejax.core import metrics
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.vectors.load import Vectors
 from sejax.data.vectors.synthetic import SyntheticVectors
 from sejax.errors import InputError
-from sejax.experiments.augmentation.anchor import Problem
 from sejax.experiments.feature_vectors import WHOLE, Scaling, fit_z_norm, rows_by_class, target_folds
 
 
@@ -73,19 +73,45 @@ def cross_splits(real: Vectors, test: Vectors, *, normalisation: str, developmen
     return [Split(WHOLE, np.ones(len(real.label), bool), part, fit_z_norm(real.features), fit_z_norm(seen))]
 
 
-def problems(splits: list[Split], real: Vectors, test: Vectors) -> list[Problem]:
-    """The splits as the support vector machine takes them."""
-    return [
-        Problem(
-            real.features[one.trains],
-            real.label[one.trains],
-            one.real_scaling,
-            test.features[one.part == TEST],
-            test.label[one.part == TEST],
-            one.test_scaling,
-        )
-        for one in splits
-    ]
+C = 1e-3  # of the support vector machine
+
+
+def anchor(splits: list[Split], real: Vectors, test: Vectors, *, protocol: str) -> dict[str, Any]:
+    """What a linear support vector machine reaches on every split: the plain method that every figure stands beside.
+
+    ``sklearn.svm.SVC(kernel="linear", C=1e-3, class_weight="balanced")`` on z-normalised functionals.
+
+    Returns:
+      "uar", the mean over splits, as for the classifiers; "per_fold"; "pooled_uar" and "confusion" of all test vectors
+      together; "c"; "protocol" as given.
+
+    Raises:
+      InputError: scikit-learn is not installed.
+    """
+    try:
+        from sklearn.svm import SVC
+    except ImportError:
+        raise InputError(
+            "the linear support vector machine that stands beside every result needs scikit-learn; "
+            "pip install sejax[classify]"
+        ) from None
+    confusions = np.zeros((len(splits), len(real.classes), len(real.classes)), np.float32)
+    for split, confusion in zip(splits, confusions, strict=True):
+        tests = split.part == TEST
+        machine = SVC(kernel="linear", C=C, class_weight="balanced")
+        machine.fit(split.real_scaling.apply(real.features[split.trains]), real.label[split.trains])
+        predicted = machine.predict(split.test_scaling.apply(test.features[tests]))
+        np.add.at(confusion, (test.label[tests], predicted), 1.0)
+    per_fold = [float(metrics.uar(confusion)) for confusion in confusions]
+    pooled = confusions.sum(axis=0)
+    return {
+        "uar": float(np.mean(per_fold)),
+        "per_fold": per_fold,
+        "pooled_uar": float(metrics.uar(pooled)),
+        "confusion": pooled.astype(int).tolist(),
+        "c": C,
+        "protocol": protocol,
+    }
 
 
 class Made(NamedTuple):

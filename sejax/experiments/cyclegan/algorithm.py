@@ -1,7 +1,8 @@
-"""The second stage: a CycleGAN for each emotion and a classifier of what they make (Bao et al. 2019, sections 2, 4).
+"""The two stages as pure functions (Bao et al. 2019, sections 2, 4), with the equations of their losses.
 
 One member is one fold's model: E CycleGANs side by side on an axis of their own, coupled by the domain classifier and
-nothing else. Members (folds x seeds x weights of the classification loss) are the engine's axis.
+nothing else. Members (folds x seeds x weights of the classification loss) are the engine's axis. ``data`` is as in
+`sejax.experiments.cyclegan.stage`.
 """
 
 from dataclasses import dataclass
@@ -13,8 +14,7 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
-from sejax.core.experiment import Experiment
-from sejax.core.metrics import Scatter, Sum
+from sejax.core.metrics import Mean, Scatter, Sum
 from sejax.core.rng import member_key, root_key, stream
 from sejax.experiments.cyclegan.networks import (
     DOMAINS,
@@ -32,14 +32,17 @@ from sejax.experiments.cyclegan.stage import (
     all_finite,
     biases,
     common_fields,
+    descended,
     moved,
     next_row,
+    noted,
     of_healthy,
     overall,
     per_emotion,
     rate_at,
     scaled,
 )
+from sejax.experiments.methods import check_choice
 
 
 def adversarial_loss(logits: jax.Array, label: float = 1.0) -> jax.Array:
@@ -68,6 +71,96 @@ def classification_loss(logits: jax.Array, label: jax.Array) -> jax.Array:
     """Equation 4 for one emotion: mean softmax cross-entropy f32[] of logits [B, C] and its label i32[]."""
     labels = jnp.broadcast_to(label, logits.shape[:1])
     return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, labels))
+
+
+OBJECTIVES = ("cycle", "identity")
+
+
+@dataclass(frozen=True, eq=False)
+class Pretraining:
+    """The first stage (section 4.1): pairs of generators learn to reconstruct through each other.
+
+    The paper pre-trains "each pair of the generators G_i and F_i on their corresponding source and target data" and
+    does not say by which objective. It is taken to be the cycle-consistency loss alone (equation 3); that leaves G(s)
+    free to be any code that F can read. The objective `identity` has each generator return what it is given, from
+    either domain, so that G(s) begins where the source lies: adversarial training then needs far fewer updates.
+    """
+
+    networks: Networks
+    schedule: Schedule
+    classes: tuple[str, ...]
+    batch_size: int = 64
+    objective: str = "cycle"
+
+    def __post_init__(self):
+        """Raises InputError for an objective that is none of `OBJECTIVES`."""
+        check_choice("pretraining.objective", self.objective, OBJECTIVES)
+
+    def init(self, key, member, data) -> StageState:
+        """Fresh generators.
+
+        ``member`` is ``{"rows": i32[E, L], "count": i32[E], "shift", "scale": f32[F], "draw": i32[], "learning_rate":
+        f32[]}``.
+        """
+        features, emotions = data["source"].shape[-1], len(self.classes)
+        generators = first_pairs(self.networks.generator, stream(key, "generators", 0), features, emotions)
+        return StageState(
+            generators=generators,
+            optimizer=self.schedule.adam().init(generators),
+            **common_fields(key, member, self.schedule, self.batch_size),
+        )
+
+    def step(self, state: StageState, batch):
+        """One update of every pair by its objective."""
+        source, target = scaled(state, batch)
+        seeds = dropout_seeds(stream(state.key, "pretraining", state.step), len(self.classes), 4)
+        of_pair = jax.vmap(self._cycle if self.objective == "cycle" else self._identity)
+        state, generators, optimizer, losses = descended(
+            *(state, self.schedule, state.generators, state.optimizer),
+            lambda generators: of_pair(generators, source, target, seeds),
+            rate=rate_at(state, self.schedule),
+        )
+        metrics = {"loss": overall(losses, state.alive)}
+        metrics |= per_emotion({self.objective: losses}, self.classes, state.alive)
+        return state.replace(generators=generators, optimizer=optimizer, step=state.step + 1), metrics
+
+    def _cycle(self, pair, source, target, seeds):
+        """Equation 3 of one pair."""
+        made = translate(self.networks.generator, pair, source, target, seeds)
+        return cycle_loss(made.source_again, source) + cycle_loss(made.target_again, target)
+
+    def _identity(self, pair, source, target, seeds):
+        """Mean squared error of either generator's copy of source and target vectors."""
+        both = jnp.concatenate([source, target])  # [2 B, F]
+        apply = self.networks.generator.apply
+        copies = [apply({"params": pair[domain]}, both, seeds=seeds[i]) for i, domain in enumerate(DOMAINS)]
+        return sum(cycle_loss(copy, both) for copy in copies)
+
+    def evaluate(self, state: StageState, batch):
+        """How well the source comes back through both generators, without dropout."""
+        x = state.scaling.apply(batch["source"])  # [B, F]
+
+        def again(pair):
+            made = self.networks.generator.apply({"params": pair["target"]}, x)
+            back = self.networks.generator.apply({"params": pair["source"]}, made)
+            return jnp.mean(jnp.square(back - x), axis=-1)  # [B]
+
+        errors = jnp.where(state.alive[:, None], jax.vmap(again)(state.generators), 0.0)  # [E, B]
+        return {
+            f"cycle_source/{emotion}": Mean.from_values(errors[number], batch["valid"])
+            for number, emotion in enumerate(self.classes)
+        }
+
+    def refresh(self, state: StageState, metrics) -> StageState:
+        """The next row of the history."""
+        del metrics
+        return next_row(state, self.schedule)
+
+    def conclude(self, state: StageState, metrics, data):
+        """The reconstruction's error for each emotion, and which CycleGANs stopped."""
+        del data
+        errors = [metrics[f"cycle_source/{emotion}"].compute() for emotion in self.classes]
+        return state, {"cycle_source": jnp.stack(errors), "stopped_at": state.stopped_at}
 
 
 class Settings(NamedTuple):
@@ -116,13 +209,18 @@ _BY_GENERATORS = ("generators", "classifier", "optimizer", "alive", "stopped_at"
 
 @dataclass(frozen=True, eq=False)
 class Method:
-    """The stage's functions with what they share; `make_experiment` hands them to the engine."""
+    """The second stage: E parallel CycleGANs with their domain classifier."""
 
     networks: Networks
     settings: Settings
 
     def init(self, key, member, data) -> CycleGANState:
-        """Generators from the first stage (or fresh ones), fresh discriminators and classifier."""
+        """Generators from the first stage (or fresh ones), fresh discriminators and classifier.
+
+        ``member`` is that of `Pretraining` and ``{"lambda_cycle", "lambda_cls", "discriminator_speed": f32[],
+        "reference": see `sejax.experiments.cyclegan.results`, "generators": those of the first stage}``, the last
+        absent where there was no first stage.
+        """
         features, emotions = data["source"].shape[-1], len(self.settings.classes)
         networks, schedule = self.networks, self.settings.schedule
         first = member_key(root_key(1), member["draw"])  # members that differ in lambda begin with the same weights
@@ -175,7 +273,7 @@ class Method:
         gradients |= {"generators": of_healthy(healthy, gradients["generators"])}
         directions, optimizer = self.settings.schedule.adam().update(gradients, state.optimizer)
         rate = rate_at(state, self.settings.schedule)
-        state = self._note(state, healthy).replace(
+        state = noted(state, healthy).replace(
             generators=moved(state.generators, directions["generators"], rate, healthy),
             classifier=jax.tree.map(lambda p, d: p - rate * d, state.classifier, directions["classifier"]),
             optimizer=optimizer,
@@ -227,23 +325,12 @@ class Method:
             ]
             return sum(discriminator_loss(*logits, real_label=self.settings.real_label) for logits in judged)
 
-        def objective(discriminators):
-            losses = jax.vmap(one)(discriminators, source, target, made.source, made.target, seeds)
-            return losses.sum(), losses
-
-        gradients, losses = jax.grad(objective, has_aux=True)(state.discriminators)
-        healthy = state.alive & all_finite([losses, *biases(gradients)])
-        gradients = of_healthy(healthy, gradients)
-        directions, optimizer = self.settings.schedule.adam().update(gradients, state.discriminator_optimizer)
-        rate = state.discriminator_speed * rate_at(state, self.settings.schedule)
-        discriminators = moved(state.discriminators, directions, rate, healthy)
-        state = self._note(state, healthy)
+        state, discriminators, optimizer, losses = descended(
+            *(state, self.settings.schedule, state.discriminators, state.discriminator_optimizer),
+            lambda judges: jax.vmap(one)(judges, source, target, made.source, made.target, seeds),
+            rate=state.discriminator_speed * rate_at(state, self.settings.schedule),
+        )
         return state.replace(discriminators=discriminators, discriminator_optimizer=optimizer), losses
-
-    def _note(self, state: CycleGANState, healthy) -> CycleGANState:
-        """Marks the CycleGANs that are no longer finite; they stay as they were before the update."""
-        stopped_at = jnp.where(state.alive & ~healthy, state.step, state.stopped_at)
-        return state.replace(alive=healthy, stopped_at=stopped_at)
 
     def evaluate(self, state: CycleGANState, batch):
         """Sums of what the generators make of source rows, and the translations of the sample's rows."""
@@ -277,15 +364,3 @@ class Method:
     def conclude(self, state: CycleGANState, metrics, data):
         """How far source and synthetic vectors lie from the target's, and where they lie."""
         return state, compare(state, metrics, data) | {"stopped_at": state.stopped_at}
-
-
-def make_experiment(networks: Networks, settings: Settings) -> Experiment:
-    """E parallel CycleGANs with their domain classifier.
-
-    Returns:
-      An Experiment. ``init``'s member is that of `sejax.experiments.cyclegan.pretraining.make_pretraining` and
-      ``{"lambda_cycle", "lambda_cls", "discriminator_speed": f32[], "reference": see comparison, "generators": those of
-      the first stage}``, the last absent where there was no first stage.
-    """
-    method = Method(networks, settings)
-    return Experiment(method.init, method.step, method.evaluate, method.conclude, method.refresh)

@@ -1,7 +1,8 @@
 """From a config and prepared vectors to the Assembly of either stage."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,14 @@ from sejax.engine.run import run_settings, trained_states
 from sejax.errors import InputError
 from sejax.experiments import Study
 from sejax.experiments.classification import whole_source
-from sejax.experiments.cyclegan.algorithm import Settings, make_experiment
+from sejax.experiments.cyclegan.algorithm import Method, Pretraining, Settings
 from sejax.experiments.cyclegan.members import fold_arrays, reference_arrays, sample_rows
-from sejax.experiments.cyclegan.networks import Networks, make_networks
-from sejax.experiments.cyclegan.pretraining import make_pretraining
+from sejax.experiments.cyclegan.networks import make_networks
 from sejax.experiments.cyclegan.report import REPORT
 from sejax.experiments.cyclegan.results import figure_columns, summarise, summarise_pretraining
 from sejax.experiments.cyclegan.stage import Schedule, gather_source, pair_source
 from sejax.experiments.feature_vectors import Fold, Scaling, target_folds
+from sejax.experiments.methods import check_choice, check_positive, experiment_of, settings_of
 
 PRETRAINING = "pretraining"
 STAGES = (PRETRAINING, "gan")
@@ -71,10 +72,9 @@ def assemble(config, source: Vectors, sets: list[Vectors], pretrained: Path | No
     if config.stage == "gan" and config.pretraining.epochs:
         members |= {"generators": pretrained_generators(config, pretrained, names)}
     batch = min(EVALUATION_BATCH, len(vectors))
-    stage = _pretraining if config.stage == PRETRAINING else _gan
-    experiment, summary, schedule = stage(config, target, sample)
+    method, summary, schedule = make_method(config, target, sample=sample)
     return Assembly(
-        experiment=experiment,
+        experiment=experiment_of(method),
         train=_training_source(config, vectors, target.features),
         valid=whole_source(len(vectors), batch, gather=gather_source, batches=0),
         whole=whole_source(len(vectors), batch, gather=gather_source),
@@ -90,8 +90,7 @@ def assemble(config, source: Vectors, sets: list[Vectors], pretrained: Path | No
 
 
 def _check(config, source: Vectors, sets: list[Vectors]) -> None:
-    if config.stage not in STAGES:
-        raise InputError(f"config: stage={config.stage!r}; choose one of {', '.join(STAGES)}")
+    check_choice("stage", config.stage, STAGES)
     if source.corpus in config.target:
         raise InputError(
             f"config: source={source.corpus} is among the targets {'+'.join(config.target)}; its vectors would teach "
@@ -100,9 +99,7 @@ def _check(config, source: Vectors, sets: list[Vectors]) -> None:
     for one in sets:
         if one.names != source.names:
             raise InputError(f"config: {one.corpus} and {source.corpus} have other features; prepare both alike")
-    for name in ("epochs", "row_epochs", "batch_size", "seeds", "generator_updates", "learning_rate"):
-        if not config[name] > 0:
-            raise InputError(f"config: {name}={config[name]}; give more than 0")
+    check_positive(config, "epochs", "row_epochs", "batch_size", "seeds", "generator_updates", "learning_rate")
     if not config.lambdas or min(config.lambdas) < 0 or len(set(config.lambdas)) < len(config.lambdas):
         raise InputError(f"config: lambdas={'+'.join(map(str, config.lambdas))}; give each weight once, 0 or more")
 
@@ -118,17 +115,16 @@ def make_members(config, folds: list[Fold], source: np.ndarray, target: Vectors,
             own["reference"] = reference_arrays(fold, source, target, scaling, sample=sample, seed=config.seed)
     rate = config.pretraining.learning_rate if config.stage == PRETRAINING else config.learning_rate
     names, members = [], []
-    for weight in config.lambdas if config.stage == "gan" else (None,):
-        for fold in folds:
-            for seed in range(config.seeds):
-                name = {"lambda_cls": float(weight)} if weight is not None else {}
-                names.append({"fold": fold.number, "seed": seed} | name)
-                draw = config.seed * 10**6 + (fold.number + 1) * 1000 + seed
-                numbers = {"learning_rate": np.float32(rate), "draw": np.int32(draw)}
-                if weight is not None:
-                    fixed = ("lambda_cycle", "discriminator_speed")
-                    numbers |= {"lambda_cls": np.float32(weight)} | {x: np.float32(config[x]) for x in fixed}
-                members.append(arrays[fold.number] | numbers)
+    for weight, fold, seed in product(config.lambdas if config.stage == "gan" else (None,), folds, range(config.seeds)):
+        name = {"fold": fold.number, "seed": seed}
+        draw = config.seed * 10**6 + (fold.number + 1) * 1000 + seed
+        numbers = {"learning_rate": np.float32(rate), "draw": np.int32(draw)}
+        if weight is not None:
+            name |= {"lambda_cls": float(weight)}
+            fixed = ("lambda_cycle", "discriminator_speed")
+            numbers |= {"lambda_cls": np.float32(weight)} | {x: np.float32(config[x]) for x in fixed}
+        names.append(name)
+        members.append(arrays[fold.number] | numbers)
     return tuple(names), stack_members(members)
 
 
@@ -142,40 +138,17 @@ def pretrained_generators(config, folder: Path | None, names) -> Any:
     return trained_states(folder, at_once, rows, len(first), ("generators",))["generators"]
 
 
-def networks_of(config, features: int) -> Networks:
-    """The networks of a config for F features."""
-    return make_networks(features, len(FOUR), **{name: config[name] for name in _NETWORK_FIELDS})
-
-
-def _schedule(config) -> Schedule:
+def make_method(config, target: Vectors, *, sample: int) -> tuple[Pretraining | Method, Callable, Schedule]:
+    """What a config's stage trains, what turns its arrays into results, and how long it goes on."""
+    networks = make_networks(target.features.shape[1], len(FOUR), **{name: config[name] for name in _NETWORK_FIELDS})
     if config.stage == PRETRAINING:
-        return Schedule(config.pretraining.epochs, config.pretraining.row_epochs, b1=config.b1)
-    return Schedule(
-        config.epochs, config.row_epochs, decay=config.decay, decay_epochs=config.decay_epochs, b1=config.b1
-    )
-
-
-def _pretraining(config, target: Vectors, sample: int):
-    del sample
-    networks, schedule = networks_of(config, target.features.shape[1]), _schedule(config)
-    experiment = make_pretraining(
-        networks, schedule, FOUR, batch_size=config.batch_size, objective=config.pretraining.objective
-    )
-    return experiment, partial(summarise_pretraining, classes=FOUR), schedule
-
-
-def _gan(config, target: Vectors, sample: int):
-    networks, schedule = networks_of(config, target.features.shape[1]), _schedule(config)
-    settings = Settings(
-        FOUR,
-        schedule,
-        batch_size=config.batch_size,
-        generator_updates=config.generator_updates,
-        real_label=config.real_label,
-        sample=sample,
-    )
-    summary = partial(summarise, classes=FOUR, columns=figure_columns(target.names))
-    return make_experiment(networks, settings), summary, schedule
+        first = config.pretraining
+        schedule = Schedule(first.epochs, first.row_epochs, b1=config.b1)
+        method = Pretraining(networks, schedule, FOUR, config.batch_size, first.objective)
+        return method, partial(summarise_pretraining, classes=FOUR), schedule
+    schedule = Schedule(config.epochs, config.row_epochs, config.decay, config.decay_epochs, config.b1)
+    settings = settings_of(Settings, config, classes=FOUR, schedule=schedule, sample=sample)
+    return Method(networks, settings), partial(summarise, classes=FOUR, columns=figure_columns(target.names)), schedule
 
 
 def _training_source(config, source: np.ndarray, target: np.ndarray) -> Source:

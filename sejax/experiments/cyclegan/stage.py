@@ -1,6 +1,7 @@
 """What the two stages share: schedule, state, which vectors an update sees, how unhealthy CycleGANs are left alone."""
 
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,21 +12,7 @@ from sejax.core.experiment import Plan, PyTree, Source, State
 from sejax.core.metrics import Mean
 from sejax.core.rng import member_key, root_key, seed_of, shuffled, stream
 from sejax.experiments.feature_vectors import Scaling
-
-
-class PairedState(Protocol):
-    """What the plan of an update is made from.
-
-    Attributes:
-      seeds: u32[E, 2], of the orders of source and target.
-      rows: i32[E, L], each emotion's training rows of the target; count: i32[E], how many of them there are.
-      epoch_start: i32[], updates of this stage done when the engine's current epoch began.
-    """
-
-    seeds: jax.Array
-    rows: jax.Array
-    count: jax.Array
-    epoch_start: jax.Array
+from sejax.experiments.methods import first_fields
 
 
 def order_seeds(draw: jax.Array, emotions: int) -> jax.Array:
@@ -57,7 +44,7 @@ def pair_source(batch_size: int, sources: int, *, stream_batches=None) -> Source
       stream_batches: reads plans' rows from disk instead, see `sejax.data.streams`.
     """
 
-    def plan_at(state: PairedState, position):
+    def plan_at(state: "StageState", position):
         place = (state.epoch_start + position) * batch_size + jnp.arange(batch_size, dtype=jnp.int32)[:, None]  # [B, 1]
         target = shuffled(state.seeds[:, 1], place, state.count)  # [B, E]
         emotion = jnp.arange(state.rows.shape[0])
@@ -107,7 +94,9 @@ class StageState(State):
       generators: ``{"target", "source"}`` parameters, stacked [E, ...].
       optimizer: Adam's moments.
       alive: bool[E], False for a CycleGAN that was not finite; stopped_at: i32[E], the update that found it, or -1.
-      seeds, rows, count, epoch_start: see `sejax.experiments.cyclegan.stage.PairedState`.
+      seeds: u32[E, 2], of the orders of source and target.
+      rows: i32[E, L], each emotion's training rows of the target; count: i32[E], how many of them there are.
+      epoch_start: i32[], updates of this stage done when the engine's current epoch began.
       epoch_updates: i32[], updates to an epoch of the paper.
       learning_rate: f32[].
       scaling: min-max of source and target, f32[F] each.
@@ -131,11 +120,8 @@ def common_fields(key: jax.Array, member, schedule: Schedule, batch_size: int) -
     count = member["count"]
     updates = -(-jnp.min(count) // batch_size).astype(jnp.int32)
     emotions = count.shape[0]
-    return {
-        "key": key,
-        "step": jnp.zeros((), jnp.int32),
-        "epoch_steps": jnp.minimum(schedule.row_epochs, schedule.epochs).astype(jnp.int32) * updates,
-        "stopped": jnp.zeros((), bool),
+    epoch_steps = jnp.minimum(schedule.row_epochs, schedule.epochs).astype(jnp.int32) * updates
+    return first_fields(key, epoch_steps) | {
         "alive": jnp.ones((emotions,), bool),
         "stopped_at": jnp.full((emotions,), -1, jnp.int32),
         "seeds": order_seeds(member["draw"], emotions),
@@ -200,6 +186,36 @@ def biases(gradients) -> list[jax.Array]:
     They stand for the kernels' (whose inputs are finite where the losses are) at a thousandth of the reading.
     """
     return [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(gradients) if path[-1].key == "bias"]
+
+
+def noted(state: StageState, healthy: jax.Array) -> StageState:
+    """Marks the CycleGANs that are no longer finite; they stay as they were before the update."""
+    return state.replace(alive=healthy, stopped_at=jnp.where(state.alive & ~healthy, state.step, state.stopped_at))
+
+
+def descended(
+    state: StageState,
+    schedule: Schedule,
+    parameters: PyTree,
+    optimizer: PyTree,
+    objective: Callable[[PyTree], jax.Array],
+    *,
+    rate: jax.Array,
+) -> tuple[StageState, PyTree, PyTree, jax.Array]:
+    """One step of Adam on parameters [E, ...] by their losses, ``objective(parameters) -> f32[E]``.
+
+    Returns:
+      The state with those marked that are no longer finite, parameters, Adam's moments, and the losses.
+    """
+
+    def total(parameters):
+        losses = objective(parameters)
+        return losses.sum(), losses
+
+    gradients, losses = jax.grad(total, has_aux=True)(parameters)
+    healthy = state.alive & all_finite([losses, *biases(gradients)])
+    directions, optimizer = schedule.adam().update(of_healthy(healthy, gradients), optimizer)
+    return noted(state, healthy), moved(parameters, directions, rate, healthy), optimizer, losses
 
 
 def per_emotion(losses: dict[str, jax.Array], classes: tuple[str, ...], alive: jax.Array) -> dict[str, Mean]:

@@ -13,7 +13,7 @@ import optax
 from flax import struct
 
 from sejax.core import metrics as metrics_lib
-from sejax.core.experiment import Experiment, PyTree, State
+from sejax.core.experiment import PyTree, State
 from sejax.core.metrics import Mean, Scatter
 from sejax.core.rng import member_key, root_key, seed_of, stream
 from sejax.core.schedules import EarlyStopping
@@ -23,6 +23,7 @@ from sejax.experiments.classification import rows_of
 from sejax.experiments.dcgan.gallery import first_gallery, hung
 from sejax.experiments.dcgan.networks import TRAINED_BY, Networks
 from sejax.experiments.dcgan.results import accepted, confusion, named, rating_scores
+from sejax.experiments.methods import first_fields, stop_early
 
 UPDATES = ("alternating", "joint")
 CRITERIA = ("uar", "accuracy")
@@ -65,7 +66,10 @@ class DcganState(State):
       best: the classifier's params and statistics at the best validation figure.
       learning_rate: f32[]. stopping: the schedule's state.
       part: i8[U]. draw: i32[], number of its fold and seed.
-      seeds, rows, count, epoch_start, valid_index, valid_mask: see `sejax.experiments.dcgan.batches.CroppedState`.
+      seeds: dict of u32[2] by part ("labelled", "unlabelled"): of the order of its utterances, and of their crops.
+      rows: i32[L], the labelled utterances of an epoch, rare valences repeated; count: i32[], how many there are.
+      epoch_start: i32[], updates done when the current epoch began.
+      valid_index, valid_mask: i32[V], bool[V], the validation utterances.
       gallery: u8[K, N, bands, width], crops generated from the same draws after epochs 1, 2, 4 and so on, the last row
         after the latest epoch; K or N is 0 without a generator.
       collapsed_at: i32[], the epoch after which generated crops were all alike for the first time; -1: never.
@@ -89,13 +93,23 @@ class DcganState(State):
     collapsed_at: jax.Array
 
 
+COLLAPSED = 0.1  # generated crops whose deviation is below this share of the real ones' are all alike
+
+
 @dataclass(frozen=True, eq=False)
-class Rounds:
-    """The rounds of one model with what they share: its networks, the method's numbers, crops to a batch."""
+class Method:
+    """The functions of one model with what they share; ``data`` is as `sejax.experiments.dcgan.batches` says.
+
+    Attributes:
+      networks, settings: what is trained, and the numbers.
+      batch_size: B.
+      valid_length: V, at least the largest member's validation utterances.
+    """
 
     networks: Networks
     settings: Settings
     batch_size: int
+    valid_length: int
 
     @property
     def adam(self) -> optax.GradientTransformation:
@@ -128,8 +142,8 @@ class Rounds:
         for name in self.trained_by:
             if name != "generator":
                 losses = self.networks.losses if name == "rest" else (name,)
-                state, found = self._descend(state, name, partial(self._objective, batch=batch, losses=losses))
-                metrics |= found
+                state, scores = self._descend(state, name, partial(self._objective, batch=batch, losses=losses))
+                metrics |= scores
         return state.replace(step=state.step + 1), metrics
 
     def _real(self, batch) -> jax.Array:
@@ -204,9 +218,9 @@ class Rounds:
         return total, statistics, metrics
 
     def _descend(self, state, name, objective):
-        """One step of Adam on the networks that ``name`` trains: the state after it, and what the objective told."""
+        """One step of Adam on the networks that ``name`` trains: the state after it, and the objective's metrics."""
         own = {part: state.params[part] for part in self.trained_by[name]}
-        gradients, (statistics, told) = jax.grad(
+        gradients, (statistics, metrics) = jax.grad(
             lambda own: objective(state.params | own, state.statistics), has_aux=True
         )(own)
         directions, moments = self.adam.update(gradients, state.optimizer[name])
@@ -214,32 +228,13 @@ class Rounds:
         state = state.replace(
             params=state.params | moved, statistics=statistics, optimizer=state.optimizer | {name: moments}
         )
-        return state, told
-
-
-def diversity(generated: jax.Array, real: jax.Array) -> jax.Array:
-    """How much generated crops [B, ...] differ from each other against how much real ones do, f32[].
-
-    The root of the mean variance over a batch, of one over that of the other: near 1 where the generator's crops are
-    as various as speech, near 0 where they are all alike.
-    """
-    return jnp.sqrt(generated.var(0).mean() / jnp.maximum(real.var(0).mean(), 1e-12))
-
-
-COLLAPSED = 0.1  # generated crops whose deviation is below this share of the real ones' are all alike
-
-
-@dataclass(frozen=True, eq=False)
-class Method(Rounds):
-    """The rounds and what stands around them; `make_experiment` hands its functions to the engine.
-
-    ``valid_length`` is the places of a pass over the validation utterances.
-    """
-
-    valid_length: int
+        return state, metrics
 
     def init(self, key, member, data) -> DcganState:
-        """First weights and orders of the member's draw (fold and seed), whatever its learning rate."""
+        """First weights and orders of the member's draw (fold and seed), whatever its learning rate.
+
+        ``member`` is ``{"part": i8[U], "rows": i32[L], "count": i32[], "draw": i32[], "learning_rate": f32[]}``.
+        """
         own = self.key_of(member["draw"])
         params, statistics = self.networks.init(own)
         valid_index, valid_mask = rows_of(member["part"] == VALIDATION, self.valid_length)
@@ -249,10 +244,7 @@ class Method(Rounds):
             for part in ("labelled", "unlabelled")
         }
         return DcganState(
-            key=key,
-            step=jnp.zeros((), jnp.int32),
-            epoch_steps=((count + self.batch_size - 1) // self.batch_size).astype(jnp.int32),
-            stopped=jnp.zeros((), bool),
+            **first_fields(key, ((count + self.batch_size - 1) // self.batch_size).astype(jnp.int32)),
             params=params,
             statistics=statistics,
             optimizer={
@@ -307,18 +299,14 @@ class Method(Rounds):
     def refresh(self, state: DcganState, metrics) -> DcganState:
         """Early stopping and best weights; what the generator makes is kept for the gallery, and looked at."""
         figure = metrics_lib.compute({"confusion": metrics["valid"]["confusion"]})[self.settings.criterion]
-        stopping = state.stopping.update(figure, mode="max", patience=self.settings.patience - 1, threshold=0.0)
+        rule = {"epochs": self.settings.epochs, "patience": self.settings.patience - 1, "threshold": 0.0}
         latest = self._classifier(state.params, state.statistics)
-        best = jax.tree.map(lambda new, old: jnp.where(stopping.improved, new, old), latest, state.best)
-        stopped = stopping.stopped | (stopping.epochs >= self.settings.epochs)
-        kept = jax.tree.map(lambda top, new: jnp.where(stopped, top, new), best, latest)
+        fields, kept = stop_early(state.stopping, figure, latest, state.best, **rule)
         state = state.replace(
             params=state.params | kept["params"],
             statistics=state.statistics | kept["statistics"],
-            best=best,
-            stopping=stopping,
-            stopped=stopped,
             epoch_start=state.step,
+            **fields,
         )
         if not self.networks.generates:
             return state
@@ -327,8 +315,8 @@ class Method(Rounds):
         alike = metrics["train"]["diversity"].compute() < COLLAPSED
         first = alike & (state.collapsed_at < 0)
         return state.replace(
-            gallery=hung(state.gallery, crops, epoch=stopping.epochs),
-            collapsed_at=jnp.where(first, stopping.epochs, state.collapsed_at),
+            gallery=hung(state.gallery, crops, epoch=state.stopping.epochs),
+            collapsed_at=jnp.where(first, state.stopping.epochs, state.collapsed_at),
         )
 
     def conclude(self, state: DcganState, metrics, data):
@@ -347,24 +335,17 @@ class Method(Rounds):
         return state, record
 
 
+def diversity(generated: jax.Array, real: jax.Array) -> jax.Array:
+    """How much generated crops [B, ...] differ from each other against how much real ones do, f32[].
+
+    The root of the mean variance over a batch, of one over that of the other: near 1 where the generator's crops are
+    as various as speech, near 0 where they are all alike.
+    """
+    return jnp.sqrt(generated.var(0).mean() / jnp.maximum(real.var(0).mean(), 1e-12))
+
+
 def _counts(metrics) -> dict[str, jax.Array]:
     """The sums behind some scores, as arrays that results are computed from."""
-    kept = {"confusion": "counts", "pearson": "sums"}
-    found = {name: kept.get(name.rpartition("/")[2]) for name in metrics}
-    return {name: getattr(metrics[name], field) for name, field in found.items() if field}
-
-
-def make_experiment(networks: Networks, settings: Settings, *, batch_size: int, valid_length: int) -> Experiment:
-    """One of the four models.
-
-    Args:
-      networks: see `sejax.experiments.dcgan.networks`.
-      settings: the method's numbers.
-      batch_size: B. valid_length: V, at least the largest member's validation utterances.
-
-    Returns:
-      An Experiment. ``init``'s member is ``{"part": i8[U], "rows": i32[L], "count": i32[], "draw": i32[],
-      "learning_rate": f32[]}``; ``data`` is as `sejax.experiments.dcgan.batches` says.
-    """
-    method = Method(networks, settings, batch_size, valid_length)
-    return Experiment(method.init, method.step, method.evaluate, method.conclude, method.refresh)
+    sums = {"confusion": "counts", "pearson": "sums"}
+    fields = {name: sums.get(name.rpartition("/")[2]) for name in metrics}
+    return {name: getattr(metrics[name], field) for name, field in fields.items() if field}

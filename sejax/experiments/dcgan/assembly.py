@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from sejax.core.experiment import Assembly, Source
+from sejax.core.experiment import Assembly
 from sejax.core.rng import root_key
 from sejax.data.crops import crop_data, joined_crops, oversampled
 from sejax.data.folds import TEST, TRAIN, VALIDATION, pair_folds
@@ -20,21 +19,27 @@ from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study
 from sejax.experiments.classification import valid_source, whole_batches, whole_source
-from sejax.experiments.compared import compared
-from sejax.experiments.dcgan.algorithm import CRITERIA, UPDATES, Settings, make_experiment
+from sejax.experiments.dcgan.algorithm import CRITERIA, UPDATES, Method, Settings
 from sejax.experiments.dcgan.batches import crop_source, evaluation_gather, stream_batches
 from sejax.experiments.dcgan.gallery import Wall
 from sejax.experiments.dcgan.networks import MODELS, Networks, make_networks
 from sejax.experiments.dcgan.report import POINT_NAMES, REPORT
 from sejax.experiments.dcgan.results import summarise
+from sejax.experiments.methods import (
+    check_choice,
+    check_positive,
+    compared,
+    dtype_of,
+    experiment_of,
+    rate_members,
+    settings_of,
+)
 
 
 def make_members(
     config, speech: UtteranceSpectrograms, ratings: Ratings
 ) -> tuple[tuple[dict[str, Any], ...], dict[str, np.ndarray]]:
     """Names of the members, and their arrays: part i8[M, U], rows i32[M, L], count, draw i32[M], learning_rate f32[M].
-
-    Members of one fold and seed share first weights and crops, whatever their learning rate.
 
     Raises:
       InputError: folds that the corpus does not allow, learning rates that are not above 0.
@@ -44,22 +49,11 @@ def make_members(
         raise InputError(f"config: learning_rates={tuple(config.learning_rates)}; give some, all above 0")
     tables = [training_rows(part, ratings, balance=config.balance) for part in parts]
     length = max(map(len, tables))
-    names, arrays = [], []
-    for fold, (part, rows) in enumerate(zip(parts, tables, strict=True)):
-        for seed in range(config.seeds):
-            for rate in config.learning_rates:
-                name = {"model": config.model, "fold": fold, "seed": seed}
-                names.append(name | ({"learning_rate": rate} if len(config.learning_rates) > 1 else {}))
-                arrays.append(
-                    {
-                        "part": part,
-                        "rows": np.resize(rows, length).astype(np.int32),
-                        "count": np.int32(len(rows)),
-                        "draw": np.int32(fold * config.seeds + seed),
-                        "learning_rate": np.float32(rate),
-                    }
-                )
-    return tuple(names), {field: np.stack([member[field] for member in arrays]) for field in arrays[0]}
+    folds = [
+        {"part": part, "rows": np.resize(rows, length).astype(np.int32), "count": np.int32(len(rows))}
+        for part, rows in zip(parts, tables, strict=True)
+    ]
+    return rate_members({"model": config.model}, folds, seeds=config.seeds, rates=config.learning_rates)
 
 
 def rated_by(ratings: Ratings) -> np.ndarray:
@@ -118,7 +112,7 @@ def assemble(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSp
     check(config, speech, others)
     ratings = ratings_of(speech, scale=tuple(config.rating_scale))
     names, members = make_members(config, speech, ratings)
-    networks, settings = trained_networks(config), method_settings(config)
+    networks = trained_networks(config)
     unlabelled = round(config.share * config.batch_size) if others else 0  # crops in a batch
     others = others if unlabelled else []
     parts = {"labelled": crop_data(speech)}
@@ -128,9 +122,11 @@ def assemble(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSp
     valid_length, batch = valid_batches(config, members["part"])
     crops = {"width": config.width, "dynamic_range": config.dynamic_range}
     gather = evaluation_gather(crops=config.eval_crops, **crops)
+    utterances = len(parts["unlabelled"]["length"]) if unlabelled else 0
+    stream = partial(stream_batches, parts=parts, labels=labels, **crops) if streamed(config) else None
     return Assembly(
-        experiment=make_experiment(networks, settings, batch_size=config.batch_size, valid_length=valid_length),
-        train=train_source(config, parts, labels, unlabelled=unlabelled, **crops),
+        experiment=experiment_of(Method(networks, settings_of(Settings, config), config.batch_size, valid_length)),
+        train=crop_source(config.batch_size, unlabelled, utterances=utterances, stream_batches=stream, **crops),
         valid=valid_source(valid_length, batch, gather=gather),
         whole=whole_source(len(speech.label), batch, gather=gather),
         data=resident(config, parts) | labels,
@@ -163,9 +159,10 @@ def check(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSpect
             )
     if not 0.0 <= config.share <= 1.0:
         raise InputError(f"config: share={config.share}; give the share of unlabelled crops, 0 to 1")
-    for field in ("batch_size", "eval_crops", "filters", "epochs", "patience", "seeds"):
-        if config[field] < 1:
-            raise InputError(f"config: {field}={config[field]}; give 1 or more")
+    counts = ("batch_size", "eval_crops", "filters", "epochs", "patience", "seeds")
+    check_positive(config, *counts, wanted="1 or more")
+    check_choice("updates", config.updates, UPDATES)
+    check_choice("criterion", config.criterion, CRITERIA)
 
 
 def valid_batches(config, part: np.ndarray) -> tuple[int, int]:
@@ -176,14 +173,6 @@ def valid_batches(config, part: np.ndarray) -> tuple[int, int]:
     validates = int((part == VALIDATION).sum(1).max())
     batch = min(max(1, config.batch_size // config.eval_crops), validates)
     return whole_batches(validates, batch), batch
-
-
-def train_source(config, parts, labels, *, unlabelled: int, width: int, dynamic_range: float) -> Source:
-    """Training batches from the device, or from the disk where frames are streamed."""
-    crops = {"width": width, "dynamic_range": dynamic_range}
-    stream = partial(stream_batches, parts=parts, labels=labels, **crops) if streamed(config) else None
-    utterances = len(parts["unlabelled"]["length"]) if unlabelled else 0
-    return crop_source(config.batch_size, unlabelled, utterances=utterances, stream_batches=stream, **crops)
 
 
 def resident(config, parts) -> dict[str, dict[str, np.ndarray]]:
@@ -200,26 +189,10 @@ def trained_networks(config) -> Networks:
     Raises:
       InputError: sizes that the networks cannot have.
     """
-    networks = make_networks(
-        config.model,
-        filters=config.filters,
-        side=config.side,
-        width=config.width,
-        hidden=config.hidden,
-        slope=config.slope,
-        latent=config.latent,
-        dtype=None if config.dtype == "float32" else jnp.dtype(config.dtype),
-    )
+    sizes = {name: config[name] for name in ("filters", "side", "width", "hidden", "slope", "latent")}
+    networks = make_networks(config.model, **sizes, dtype=dtype_of(config))
     jax.eval_shape(networks.init, root_key(0))  # sizes are checked here, before anything is trained
     return networks
-
-
-def method_settings(config) -> Settings:
-    """The method's numbers of a config."""
-    for field, known in (("updates", UPDATES), ("criterion", CRITERIA)):
-        if config[field] not in known:
-            raise InputError(f"config: {field}={config[field]!r}; choose one of {', '.join(known)}")
-    return Settings(**{name: config[name] for name in Settings._fields})
 
 
 def posteriors(config, num_classes: int) -> Posteriors:

@@ -5,32 +5,13 @@ Data are resident, ``{"labelled": crops, "unlabelled": crops, "target": f32[U, D
 batch size.
 """
 
-from typing import Protocol
-
 import jax
 import jax.numpy as jnp
 
 from sejax.core.experiment import Plan, Source
 from sejax.core.rng import shuffled
 from sejax.data.crops import crop_starts, evaluation_starts, read_crops, stream_crops
-
-
-class CroppedState(Protocol):
-    """What the plan of an update is made from.
-
-    Attributes:
-      seeds: dict of u32[2] by part ("labelled", "unlabelled"): of the order of its utterances, and of their crops.
-      rows: i32[L], the labelled utterances of an epoch, rare valences repeated; count: i32[], how many there are.
-      epoch_start: i32[], updates done when the current epoch began.
-      valid_index, valid_mask: i32[V], bool[V], the validation utterances.
-    """
-
-    seeds: dict[str, jax.Array]
-    rows: jax.Array
-    count: jax.Array
-    epoch_start: jax.Array
-    valid_index: jax.Array
-    valid_mask: jax.Array
+from sejax.experiments.dcgan.algorithm import DcganState
 
 
 def resolve(index, data, *, width: int):
@@ -73,7 +54,7 @@ def crop_source(
       stream_batches: reads plans' crops from disk instead, see `stream_batches`.
     """
 
-    def plan_at(state: CroppedState, position):
+    def plan_at(state: DcganState, position):
         passed = state.epoch_start + position
         place = passed * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
         row = shuffled(state.seeds["labelled"][0], place, state.count)
@@ -85,12 +66,11 @@ def crop_source(
         return Plan(index, jnp.ones((batch_size,), bool))
 
     def gather(data, plan: Plan):
-        found = {part: resolve(index, data[part], width=width) for part, index in plan.index.items()}
-        batch = {
-            part: read_crops(data[part], at["utterance"], at["start"], width=width, dynamic_range=dynamic_range)
-            for part, at in found.items()
-        }
-        return batch | labels_of(data, found["labelled"]["utterance"]) | {"valid": plan.valid}
+        batch = {"valid": plan.valid} | labels_of(data, plan.index["labelled"]["utterance"])
+        for part, index in plan.index.items():
+            at = resolve(index, data[part], width=width)
+            batch[part] = read_crops(data[part], **at, width=width, dynamic_range=dynamic_range)
+        return batch
 
     return Source(plan_at, gather, stream=stream_batches)
 

@@ -19,13 +19,14 @@ import optax
 from flax import struct
 
 from sejax.core import metrics as metrics_lib
-from sejax.core.experiment import Experiment, State
-from sejax.core.metrics import Confusion, Mean, Scatter
+from sejax.core.experiment import State
+from sejax.core.metrics import Mean
 from sejax.core.rng import permutation_order, stream
 from sejax.core.schedules import EarlyStopping, Plateau
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.labels import balanced_weights
-from sejax.experiments.classification import rows_of, test_confusions
+from sejax.experiments.classification import evaluated, rows_of, scores, test_confusions
+from sejax.experiments.methods import first_fields, stop_early
 from sejax.experiments.pseudo_labelling.networks import Network
 
 
@@ -98,11 +99,15 @@ ADAM = optax.scale_by_adam()
 
 @dataclass(frozen=True, eq=False)
 class Method:
-    """The method's functions with what they share; `make_experiment` hands them to the engine.
+    """The method's functions with what they share.
+
+    ``data`` is ``{"inputs": [I, ...], "label": i32[I] (-1 unknown), "utterance": i32[I], "utterance_label": i32[U],
+    "pretrained": pytree}``.
 
     Attributes:
       network, settings: what is trained, and the numbers.
-      order_length, valid_length: L and V of the state.
+      order_length: L, a multiple of the batch size, at least the largest member's training images.
+      valid_length: V, at least the largest member's validation images.
     """
 
     network: Network
@@ -131,14 +136,11 @@ class Method:
         return state.replace(order=order, order_valid=valid, epoch_steps=steps)
 
     def init(self, key, member, data) -> PseudoLabelState:
-        """Fold, seed and labels as the member says, weights as pre-trained."""
+        """Fold, seed and labels as the member ``{"part": i8[I], "labelled": bool[I]}`` says, weights as pre-trained."""
         images = data["label"].shape[0]
         valid_index, valid_mask = rows_of(member["part"] == VALIDATION, self.valid_length)
         state = PseudoLabelState(
-            key=key,
-            step=jnp.zeros((), jnp.int32),
-            epoch_steps=jnp.zeros((), jnp.int32),
-            stopped=jnp.zeros((), bool),
+            **first_fields(key, jnp.zeros((), jnp.int32)),
             params=None,
             best=None,
             optimizer=None,
@@ -174,30 +176,15 @@ class Method:
         rate = state.plateau.learning_rate
         directions, optimizer = ADAM.update(gradients, state.optimizer, state.params)
         params = self.network.descend(state.params, directions, rate=rate, weight_decay=self.settings.weight_decay)
-        metrics = {
-            "loss": Mean.from_values(losses, weight),
-            "confusion": Confusion.from_predictions(
-                label, logits.argmax(-1), num_classes=self.settings.num_classes, weights=batch["valid"]
-            ),
-            "learning_rate": Mean.from_values(rate),
-        }
+        metrics = scores(logits, losses, label, batch["valid"])
+        metrics |= {"loss": Mean.from_values(losses, weight), "learning_rate": Mean.from_values(rate)}
         return state.replace(params=params, optimizer=optimizer, step=state.step + 1), metrics
 
     def evaluate(self, state: PseudoLabelState, batch):
         """Posteriors of a batch; loss and confusion of the validation images in it."""
         logits = self.network.apply(state.params, state.constants, batch["inputs"])
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(batch["label"], 0))
-        valid = batch["valid"] & (state.part[batch["index"]] == VALIDATION)
-        images = state.part.shape[0]
-        return {
-            "loss": Mean.from_values(losses, valid),
-            "confusion": Confusion.from_predictions(
-                batch["label"], logits.argmax(-1), num_classes=self.settings.num_classes, weights=valid
-            ),
-            "posterior": Scatter.from_outputs(
-                batch["index"], jax.nn.softmax(logits), size=images, weights=batch["valid"]
-            ),
-        }
+        return evaluated(state.part, batch, logits, losses)
 
     def refresh(self, state: PseudoLabelState, metrics) -> PseudoLabelState:
         """Plateau, early stopping, best weights, the next epoch's order."""
@@ -209,12 +196,9 @@ class Method:
             patience=self.settings.plateau_patience,
             minimum=self.settings.minimum_rate,
         )
-        stopping = state.stopping.update(accuracy, mode="max", patience=self.settings.stop_patience)
-        best = jax.tree.map(lambda new, old: jnp.where(stopping.improved, new, old), state.params, state.best)
-        stopped = stopping.stopped | (stopping.epochs >= self.settings.epochs)
-        params = jax.tree.map(lambda top, new: jnp.where(stopped, top, new), best, state.params)
-        state = state.replace(params=params, best=best, plateau=plateau, stopping=stopping, stopped=stopped)
-        return self._next_epoch(state)
+        rule = {"epochs": self.settings.epochs, "patience": self.settings.stop_patience}
+        fields, params = stop_early(state.stopping, accuracy, state.params, state.best, **rule)
+        return self._next_epoch(state.replace(params=params, plateau=plateau, **fields))
 
     def conclude(self, state: PseudoLabelState, metrics, data):
         """Scores the test part and labels every unlabelled image anew."""
@@ -238,21 +222,3 @@ class Method:
     def restart(self, state: PseudoLabelState, data) -> PseudoLabelState:
         """From the pre-trained weights again, with the labels of the last iteration."""
         return self._begin(state.replace(iteration=state.iteration + 1), data)
-
-
-def make_experiment(network: Network, settings: Settings, *, order_length: int, valid_length: int) -> Experiment:
-    """Pseudo-labelling with a network.
-
-    Args:
-      network: see `sejax.experiments.pseudo_labelling.networks`.
-      settings: the method's numbers.
-      order_length: L, a multiple of the batch size, at least the largest member's training images.
-      valid_length: V, at least the largest member's validation images.
-
-    Returns:
-      An Experiment. ``init``'s member is ``{"part": i8[I], "labelled": bool[I]}``; ``data`` is
-      ``{"inputs": [I, ...], "label": i32[I] (-1 unknown), "utterance": i32[I],
-      "utterance_label": i32[U], "pretrained": pytree}``.
-    """
-    method = Method(network, settings, order_length, valid_length)
-    return Experiment(method.init, method.step, method.evaluate, method.conclude, method.refresh, method.restart)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,10 @@ from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study
-from sejax.experiments.classification import (
-    PARTS,
-    confusion_metrics,
-    train_source,
-    valid_source,
-    whole_batches,
-    whole_source,
-)
-from sejax.experiments.images import example_images, image_settings, load_weights
-from sejax.experiments.pseudo_labelling.algorithm import Settings, make_experiment
+from sejax.experiments.classification import PARTS, confusion_metrics
+from sejax.experiments.images import example_images, image_parts, image_settings, load_weights
+from sejax.experiments.methods import experiment_of, settings_of
+from sejax.experiments.pseudo_labelling.algorithm import Method, Settings
 from sejax.experiments.pseudo_labelling.networks import Network, classifier_network, image_network, linear_head
 from sejax.experiments.pseudo_labelling.published import published
 from sejax.experiments.pseudo_labelling.report import REPORT
@@ -79,27 +74,23 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
     names, members = make_members(config, spectrograms)
     inputs, pretrained_params = make_inputs(config, spectrograms, variables)
     network = trained_network(config, len(spectrograms.classes))
-    settings = method_settings(config, len(spectrograms.classes))
-    trains = max(int((part == TRAIN).sum()) for part in members["part"])
-    validates = max(int((part == VALIDATION).sum()) for part in members["part"])
-    if not validates:
+    settings = settings_of(Settings, config, num_classes=len(spectrograms.classes))
+    if not (members["part"] == VALIDATION).any():
         raise InputError(f"config: validation={config.validation} leaves nothing to stop training by; give over 0")
-    order_length = whole_batches(trains, settings.batch_size)
-    valid_batch = min(EVALUATION_BATCH[config.trainable], validates)
-    valid_length = whole_batches(validates, valid_batch)
-    images = len(spectrograms.label)
+    stream = None
+    if streamed(config):  # spectrograms are read as they are needed
+        stream = partial(stream_batches, spectrogram=spectrograms.spectrogram, label=spectrograms.label)
+    own = {name: getattr(spectrograms, name) for name in ("label", "utterance", "utterance_label")}
+    lengths, parts = image_parts(
+        own | {"inputs": np.asarray(inputs, np.float32), "pretrained": pretrained_params},
+        members["part"],
+        batch_size=settings.batch_size,
+        evaluated_at_once=EVALUATION_BATCH[config.trainable],
+        stream=stream,
+    )
     return Assembly(
-        experiment=make_experiment(network, settings, order_length=order_length, valid_length=valid_length),
-        train=train_source(settings.batch_size, stream_batches=_stream(config, spectrograms)),
-        valid=valid_source(valid_length, valid_batch),
-        whole=whole_source(images, min(EVALUATION_BATCH[config.trainable], images)),
-        data={
-            "inputs": np.asarray(inputs, np.float32),
-            "label": spectrograms.label.astype(np.int32),
-            "utterance": spectrograms.utterance.astype(np.int32),
-            "utterance_label": spectrograms.utterance_label.astype(np.int32),
-            "pretrained": pretrained_params,
-        },
+        experiment=experiment_of(Method(network, settings, **lengths)),
+        **parts,
         members=jax.tree.map(jnp.asarray, members),
         names=names,
         iterations=config.iterations,
@@ -109,12 +100,6 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
         about=about(config, spectrograms, members),
         examples=partial(example_images, image_settings(config.image, config.weights), spectrograms),
     )
-
-
-def method_settings(config, num_classes: int) -> Settings:
-    """The method's numbers of a config."""
-    names = [name for name in Settings._fields if name != "num_classes"]
-    return Settings(num_classes=num_classes, **{name: config[name] for name in names})
 
 
 def make_members(config, spectrograms) -> tuple[tuple[dict[str, int], ...], dict[str, np.ndarray]]:
@@ -129,16 +114,11 @@ def make_members(config, spectrograms) -> tuple[tuple[dict[str, int], ...], dict
     # Near-copies of a block share its label or lack of one, unless images are split at random as in the paper.
     unit = None if config.protocol == "image" else spectrograms.block
     names, parts, labelled = [], [], []
-    for seed in range(config.seeds):
-        for fold in range(config.only_folds or config.folds):
-            part = folds.part[fold]
-            names.append({"fold": fold, "seed": seed})
-            parts.append(part)
-            labelled.append(
-                labelled_subset(
-                    spectrograms.label, part == TRAIN, fraction=config.labelled, seed=(config.seed, seed), unit=unit
-                )
-            )
+    for seed, fold in product(range(config.seeds), range(config.only_folds or config.folds)):
+        names.append({"fold": fold, "seed": seed})
+        parts.append(folds.part[fold])
+        drawn = {"fraction": config.labelled, "seed": (config.seed, seed), "unit": unit}
+        labelled.append(labelled_subset(spectrograms.label, parts[-1] == TRAIN, **drawn))
     return tuple(names), {"part": np.stack(parts).astype(np.int8), "labelled": np.stack(labelled)}
 
 
@@ -214,13 +194,6 @@ def posteriors(config, num_classes: int) -> Posteriors:
 
     shared = load_weights(config.model, config.weights, seed=config.seed)
     return Posteriors(("params", "constants"), shared, apply)
-
-
-def _stream(config, spectrograms):
-    """The tf.data pipeline where the config asks for it: spectrograms that are read as they are needed."""
-    if not streamed(config):
-        return None
-    return partial(stream_batches, spectrogram=spectrograms.spectrogram, label=spectrograms.label)
 
 
 def about(config, spectrograms, members) -> dict[str, Any]:

@@ -15,11 +15,11 @@ import optax
 from flax import struct
 
 from sejax.audio.image import ImageSettings, render
-from sejax.core.experiment import Experiment, PyTree, State
-from sejax.core.metrics import Confusion, Mean, Scatter
+from sejax.core.experiment import PyTree, State
 from sejax.core.rng import permutation_order, root_key, stream
 from sejax.data.folds import TEST, TRAIN, VALIDATION
-from sejax.experiments.classification import rows_of, test_confusions
+from sejax.experiments.classification import evaluated, rows_of, scores, test_confusions
+from sejax.experiments.methods import first_fields, where_trained
 from sejax.models import freezing
 from sejax.models.backbone import MaxPoolHead
 
@@ -93,7 +93,6 @@ class Settings(NamedTuple):
     """The method's numbers; defaults are the paper's Table 1.
 
     Attributes:
-      num_classes: C.
       batch_size: images per update.
       rho, epsilon: Adadelta's.
       decay: the rate at update t is learning_rate / (1 + decay t), as Keras's optimizers of the time had it.
@@ -103,7 +102,6 @@ class Settings(NamedTuple):
       seed: of the heads' first weights, which members of one draw share whatever their learning rate.
     """
 
-    num_classes: int
     batch_size: int = 32
     rho: float = 0.95
     epsilon: float = 1e-8
@@ -138,33 +136,38 @@ class TransferState(State):
 
 @dataclass(frozen=True, eq=False)
 class Method:
-    """The method's functions with what they share; `make_experiment` hands them to the engine."""
+    """The method's functions with what they share.
+
+    ``data`` is ``{"inputs": [I, ...], "label": i32[I], "utterance": i32[I], "utterance_label": i32[U],
+    "pretrained": pytree}``.
+
+    Attributes:
+      network, settings: what is trained, and the numbers.
+      order_length: L, the training images rounded up to whole batches.
+      valid_length: V, at least the validation images.
+    """
 
     network: Network
     settings: Settings
     order_length: int
     valid_length: int
 
-    def _adadelta(self, params) -> optax.GradientTransformation:
+    @property
+    def adadelta(self) -> optax.GradientTransformation:
         """Adadelta without its rate on the parameters that train, nothing on the others."""
-        trains = self.network.trains(params)
-        frozen = jax.tree.map(lambda train: not train, trains)
         direction = optax.scale_by_adadelta(rho=self.settings.rho, eps=self.settings.epsilon)
-        return optax.chain(optax.masked(direction, trains), optax.masked(optax.set_to_zero(), frozen))
+        return where_trained(direction, self.network.trains)
 
     def init(self, key, member, data) -> TransferState:
-        """Pre-trained trunk, fresh head, the member's images and rate."""
+        """Pre-trained trunk, fresh head, the member's part i8[I], draw i32[] (of the head) and learning_rate f32[]."""
         draw = stream(root_key(self.settings.seed), "head", member["draw"])
         params, statistics = self.network.init(draw, data["pretrained"], data["inputs"])
         valid_index, valid_mask = rows_of(member["part"] == VALIDATION, self.valid_length)
         state = TransferState(
-            key=key,
-            step=jnp.zeros((), jnp.int32),
-            epoch_steps=jnp.full((), self.order_length // self.settings.batch_size, jnp.int32),
-            stopped=jnp.zeros((), bool),
+            **first_fields(key, jnp.full((), self.order_length // self.settings.batch_size, jnp.int32)),
             params=params,
             statistics=statistics,
-            optimizer=self._adadelta(params).init(params),
+            optimizer=self.adadelta.init(params),
             learning_rate=member["learning_rate"],
             part=member["part"],
             order=jnp.zeros((self.order_length,), jnp.int32),
@@ -190,28 +193,17 @@ class Method:
             return (losses * weight).sum() / jnp.maximum(weight.sum(), 1.0), (logits, losses, statistics)
 
         gradients, (logits, losses, statistics) = jax.grad(objective, has_aux=True)(state.params)
-        directions, optimizer = self._adadelta(state.params).update(gradients, state.optimizer, state.params)
+        directions, optimizer = self.adadelta.update(gradients, state.optimizer, state.params)
         rate = state.learning_rate / (1.0 + self.settings.decay * state.step)
         params = jax.tree.map(lambda p, d: p - rate * d, state.params, directions)
-        metrics = self._scores(logits, losses, batch["label"], batch["valid"])
         state = state.replace(params=params, statistics=statistics, optimizer=optimizer, step=state.step + 1)
-        return state, metrics
-
-    def _scores(self, logits, losses, label, weight):
-        confusion = Confusion.from_predictions(
-            label, logits.argmax(-1), num_classes=self.settings.num_classes, weights=weight
-        )
-        return {"loss": Mean.from_values(losses, weight), "confusion": confusion}
+        return state, scores(logits, losses, batch["label"], batch["valid"])
 
     def evaluate(self, state: TransferState, batch):
         """Posteriors of a batch; loss and confusion of the validation images in it."""
         logits, _ = self.network.apply(state.params, state.statistics, batch["inputs"], False)
         losses = cross_entropy(logits, batch["label"], kind=self.settings.loss)
-        valid = batch["valid"] & (state.part[batch["index"]] == VALIDATION)
-        posterior = Scatter.from_outputs(
-            batch["index"], jax.nn.softmax(logits), size=state.part.shape[0], weights=batch["valid"]
-        )
-        return self._scores(logits, losses, batch["label"], valid) | {"posterior": posterior}
+        return evaluated(state.part, batch, logits, losses)
 
     def refresh(self, state: TransferState, metrics) -> TransferState:
         """The next epoch's order; the number of epochs is fixed."""
@@ -238,21 +230,3 @@ def cross_entropy(logits: jax.Array, label: jax.Array, *, kind: str = "logits") 
     inside = (probability > _CLIP) & (probability < 1.0 - _CLIP)
     clipped = jnp.clip(probability, _CLIP, 1.0 - _CLIP)
     return -jnp.log(jnp.where(inside, probability, jax.lax.stop_gradient(clipped)))
-
-
-def make_experiment(network: Network, settings: Settings, *, order_length: int, valid_length: int) -> Experiment:
-    """The comparison with one network.
-
-    Args:
-      network: see `sejax.experiments.transfer.algorithm`.
-      settings: the method's numbers.
-      order_length: L, the training images rounded up to whole batches.
-      valid_length: V, at least the validation images.
-
-    Returns:
-      An Experiment. ``init``'s member is ``{"part": i8[I], "draw": i32[], "learning_rate": f32[]}``; ``data``
-      is ``{"inputs": [I, ...], "label": i32[I], "utterance": i32[I], "utterance_label": i32[U],
-      "pretrained": pytree}``.
-    """
-    method = Method(network, settings, order_length, valid_length)
-    return Experiment(method.init, method.step, method.evaluate, method.conclude, method.refresh)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +16,21 @@ from sejax.audio.image import ImageSettings, render
 from sejax.core.experiment import Assembly, PyTree
 from sejax.data.blocks.load import Spectrograms, find_blocks
 from sejax.data.blocks.trunk_features import trunk_features
-from sejax.data.folds import TRAIN, VALIDATION
 from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study
-from sejax.experiments.classification import (
-    PARTS,
-    confusion_metrics,
-    train_source,
-    valid_source,
-    whole_batches,
-    whole_source,
+from sejax.experiments.classification import PARTS, confusion_metrics
+from sejax.experiments.images import (
+    describe_weights,
+    example_images,
+    find_weights,
+    image_parts,
+    image_settings,
+    load_weights,
 )
-from sejax.experiments.compared import compared
-from sejax.experiments.images import describe_weights, example_images, find_weights, image_settings, load_weights
-from sejax.experiments.transfer.algorithm import LOSSES, Network, Settings, head_network, image_network, make_experiment
+from sejax.experiments.methods import check_choice, compared, dtype_of, experiment_of, settings_of
+from sejax.experiments.transfer.algorithm import LOSSES, Method, Network, Settings, head_network, image_network
 from sejax.experiments.transfer.report import REPORT
 from sejax.experiments.transfer.split import balanced_split, class_mapping, only
 
@@ -95,30 +95,19 @@ def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
     rows = np.flatnonzero((members["part"] >= 0).any(0))  # what no member uses is neither read nor kept
     members = members | {"part": members["part"][:, rows]}
     inputs, pretrained = make_inputs(config, chunks, rows, variables)
-    settings = method_settings(config, len(mapping))
-    trains, validates = (int((members["part"][0] == kind).sum()) for kind in (TRAIN, VALIDATION))
-    batch = EVALUATION_BATCH[config.trainable]
-    valid_batch, whole_batch = min(batch, validates), min(batch, len(rows))
-    order_length = whole_batches(trains, settings.batch_size)
-    valid_length = whole_batches(validates, valid_batch)
-    label = chunks.label[rows].astype(np.int32)
-    stream = None
-    if streamed(config):
-        stream = partial(stream_batches, spectrogram=inputs, label=label)
+    check_choice("loss", config.loss, LOSSES)
+    settings = settings_of(Settings, config)
+    own = {"inputs": inputs, "label": chunks.label[rows].astype(np.int32), "utterance": chunks.utterance[rows]}
+    lengths, parts = image_parts(
+        own | {"utterance_label": chunks.utterance_label, "pretrained": pretrained},
+        members["part"],
+        batch_size=settings.batch_size,
+        evaluated_at_once=EVALUATION_BATCH[config.trainable],
+        stream=partial(stream_batches, spectrogram=inputs, label=own["label"]) if streamed(config) else None,
+    )
     return Assembly(
-        experiment=make_experiment(
-            trained_network(config, len(mapping)), settings, order_length=order_length, valid_length=valid_length
-        ),
-        train=train_source(settings.batch_size, stream_batches=stream),
-        valid=valid_source(valid_length, valid_batch),
-        whole=whole_source(len(rows), whole_batch),
-        data={
-            "inputs": inputs,
-            "label": label,
-            "utterance": chunks.utterance[rows].astype(np.int32),
-            "utterance_label": chunks.utterance_label.astype(np.int32),
-            "pretrained": pretrained,
-        },
+        experiment=experiment_of(Method(trained_network(config, len(mapping)), settings, **lengths)),
+        **parts,
         members=jax.tree.map(jnp.asarray, members),
         names=names,
         iterations=1,
@@ -130,33 +119,22 @@ def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
     )
 
 
-def method_settings(config, num_classes: int) -> Settings:
-    """The method's numbers of a config."""
-    if config.loss not in LOSSES:
-        raise InputError(f"config: loss={config.loss!r}; choose one of {', '.join(LOSSES)}")
-    named = [name for name in Settings._fields if name != "num_classes"]
-    return Settings(num_classes=num_classes, **{name: config[name] for name in named})
-
-
 def make_members(config, chunks: Spectrograms) -> tuple[tuple[dict[str, Any], ...], dict[str, np.ndarray]]:
     """Draws x learning rates: their names, part i8[M, I], draw i32[M] and learning_rate f32[M].
 
     Members of one draw share images and the head's first weights, in every network of the run.
     """
-    names, parts, draws, rates = [], [], [], []
-    for draw in range(config.seeds):
-        part = balanced_split(
-            chunks, images=tuple(config.images), protocol=config.protocol, seed=config.seed, draw=draw
-        )
-        for rate in config.rates:
-            if not rate > 0:
-                raise InputError(f"config: rates={'+'.join(map(str, config.rates))}; give learning rates above 0")
-            names.append({"model": config.model, "learning_rate": rate, "seed": draw})
-            parts.append(part)
-            draws.append(draw)
-            rates.append(rate)
-    members = {"part": np.stack(parts), "draw": np.array(draws, np.int32), "learning_rate": np.array(rates, np.float32)}
-    return tuple(names), members
+    split = partial(balanced_split, chunks, images=tuple(config.images), protocol=config.protocol, seed=config.seed)
+    parts = [split(draw=draw) for draw in range(config.seeds)]
+    if not all(rate > 0 for rate in config.rates):
+        raise InputError(f"config: rates={'+'.join(map(str, config.rates))}; give learning rates above 0")
+    pairs = tuple(product(range(config.seeds), config.rates))
+    draws, rates = zip(*pairs, strict=True)
+    return tuple({"model": config.model, "learning_rate": rate, "seed": draw} for draw, rate in pairs), {
+        "part": np.repeat(parts, len(config.rates), axis=0),
+        "draw": np.array(draws, np.int32),
+        "learning_rate": np.array(rates, np.float32),
+    }
 
 
 def trained_network(config, num_classes: int) -> Network:
@@ -167,8 +145,7 @@ def trained_network(config, num_classes: int) -> Network:
 
 
 def _trunk(config):
-    dtype = None if config.dtype == "float32" else jnp.dtype(config.dtype)
-    return models.create(config.model, dtype=dtype, frozen=tuple(config.frozen))
+    return models.create(config.model, dtype=dtype_of(config), frozen=tuple(config.frozen))
 
 
 def make_inputs(config, chunks: Spectrograms, rows: np.ndarray, variables: PyTree) -> tuple[np.ndarray, PyTree]:
