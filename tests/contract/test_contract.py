@@ -72,7 +72,8 @@ def whole(group):
 
 
 def _elsewhere(mode, folder, **environment):
-    environment = os.environ | environment | {"PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)])}
+    paths = map(str, (HERE.parents[1], HERE.parent, HERE))
+    environment = os.environ | environment | {"PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, str(HERE / "elsewhere.py"), mode, str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -24,7 +24,7 @@ def two_devices(tmp_path_factory):
     environment = os.environ | {
         "XLA_FLAGS": " ".join(flags),
         "JAX_PLATFORMS": "cpu",
-        "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)]),
+        "PYTHONPATH": os.pathsep.join(map(str, (HERE.parents[1], HERE.parent, HERE))),
     }
     command = [sys.executable, str(HERE / "two_devices.py"), str(folder / "found.npz"), str(folder / "checkpoints")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
