@@ -15,8 +15,8 @@ quickstart: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=10 $(PYTEST)
 
-# Every test with programs optimised as a user's are, which takes three times as long. `make test` leaves out no case,
-# but compiles without optimising; .ci/run runs again optimised what tests/optimised.py names for the files changed.
+# Every test, with programs optimised as a user's are, which takes three times as long. `make test` compiles without
+# optimising and leaves out what is marked slow; .ci/run runs so what tests/optimised.py names for the files changed.
 test-all:
 	SEJAX_OPTIMISED=1 $(MAKE) test
 

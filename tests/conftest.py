@@ -40,8 +40,11 @@ if _COMPILED:
 _LONG = ("tests/contract/", "tests/launch/")
 
 
-def pytest_collection_modifyitems(items):
-    """The longest modules first; the others as they were."""
+def pytest_collection_modifyitems(config, items):
+    """The longest modules first, the others as they were; slow cases with SEJAX_OPTIMISED=1 or where -m says so."""
+    if not OPTIMISED and not config.option.markexpr:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("slow")])
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
     items.sort(key=lambda item: next((i for i, name in enumerate(_LONG) if item.nodeid.startswith(name)), len(_LONG)))
 
 

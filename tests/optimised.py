@@ -1,8 +1,11 @@
-"""Which tests to run again with programs optimised as a user's are: those of what has changed since the main branch.
+"""Which tests to run with programs optimised as a user's are, slow ones among them: those of what has changed.
 
     python tests/optimised.py        # prints the paths for pytest, one a line; none where nothing calls for it
 
-`make test` compiles without optimising (tests/conftest.py). Optimised programs may differ in what that cannot show: in
+`make test` compiles without optimising (tests/conftest.py) and leaves out what is marked slow: new processes that go on
+with every experiment, two devices, whole runs of dcgan and audio_text, kills in later stages and networks and in every
+stage of preparing blocks, utterances and waveforms, memory while preparing, the paper's sizes beside torch. Optimised
+programs may differ in what that cannot show: in
 bits between a whole run and one cut into segments, between a member alone and beside others, in figures within a
 tolerance. `make test-all` runs every test so; `.ci/run` runs these.
 """
@@ -17,15 +20,18 @@ ROOT = Path(__file__).resolve().parents[1]
 TESTS = {
     "setup.py": ("tests/audio", "tests/contract", "tests/engine", "tests/experiments", "tests/models", "tests/parity"),
     "tests/conftest.py": ("tests/contract", "tests/engine", "tests/launch/test_kill.py"),
-    "sejax/core/": ("tests/contract", "tests/core", "tests/engine", "tests/launch/test_kill.py"),
-    "sejax/engine/": ("tests/contract", "tests/engine", "tests/launch/test_kill.py"),
-    "sejax/data/": ("tests/contract",),
+    "sejax/core/": ("tests/contract", "tests/core", "tests/engine", "tests/launch"),
+    "sejax/engine/": ("tests/contract", "tests/engine", "tests/launch"),
+    "sejax/corpora/": ("tests/data",),
+    "sejax/data/": ("tests/contract", "tests/data", "tests/launch"),
     "sejax/audio/": ("tests/audio", "tests/contract"),
     "sejax/models/": ("tests/contract", "tests/models", "tests/parity"),
     "sejax/pretrained/": ("tests/parity",),
-    "sejax/experiments/": ("tests/contract", "tests/experiments", "tests/parity"),
-    "configs/": ("tests/contract",),
-    **{folder: (folder,) for folder in ("tests/contract", "tests/engine", "tests/models", "tests/parity")},
+    "sejax/experiments/": ("tests/contract", "tests/experiments", "tests/launch", "tests/parity"),
+    "sejax/report/": ("tests/launch",),
+    "configs/": ("tests/contract", "tests/launch"),
+    "launch/": ("tests/launch",),
+    **{f"tests/{name}": (f"tests/{name}",) for name in ("contract", "data", "engine", "launch", "models", "parity")},
 }
 MAIN = ("origin/main", "main")
 

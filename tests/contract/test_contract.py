@@ -190,12 +190,14 @@ def test_a_streamed_source_yields_what_is_gathered_on_the_device(group, plan_at)
         assert_same_bits(jax.tree.map(jnp.asarray, batch), jax.tree.map(lambda *x: jnp.stack(x), *gathered))
 
 
+@pytest.mark.slow
 def test_a_new_process_goes_on_from_a_checkpoint_to_the_same_bits(resumed, name, whole):
     found = np.load(resumed / f"{name}-end.npz")
     assert finished(whole[1], CASES[name].build().iterations)
     assert_same_bits(dict(found), as_numpy(whole[1]))
 
 
+@pytest.mark.slow
 def test_batches_are_the_same_in_a_fresh_process(resumed, name, group):
     expected = as_numpy(batches(group, group.advance(group.first(), 2).state))
     assert_same_bits(dict(np.load(resumed / f"{name}-batches.npz")), expected)
@@ -218,12 +220,14 @@ def test_a_mapped_member_equals_the_same_member_alone(name, group, batch_at, lon
         _assert_close(as_numpy(jax.tree.map(lambda x: x[0], together)), as_numpy(alone[0]))
 
 
+@pytest.mark.slow
 def test_two_devices_come_to_what_one_comes_to(two_devices, name, group):
     found = dict(np.load(two_devices / f"{name}-spread.npz"))
     assert found.pop("spread") == 2
     _assert_close(found, as_numpy(group.advance(group.first(), 2)), CASES[name].slack)
 
 
+@pytest.mark.slow
 def test_the_old_pmap_maps_the_pure_step_over_members(two_devices, name, group):
     if len(group.keys) != 2:
         pytest.skip("this case has another number of members in a group than there are devices")

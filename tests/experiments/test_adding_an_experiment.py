@@ -68,6 +68,7 @@ def test_it_trains_evaluates_and_reports_beside_the_published_figures(project):
     assert "penalty" in run(project, "launch/report.py", "runs/foo", "runs/foo", "--output=both.html")
 
 
+@pytest.mark.slow
 def test_the_contract_suite_runs_over_it(project):
     # What runs in processes of its own runs every experiment's cases there: test_contract.py does so once a session.
     chosen = "foo and not process and not devices and not pmap"

@@ -13,6 +13,8 @@ from scripts import launch, results
 from sejax.data.waveforms.load import find_waveforms
 from sejax.experiments.prediction import Predictor
 
+pytestmark = pytest.mark.slow
+
 TRAIN = (
     "--config=configs/audio_text.py:corpus=iemocap,runlocal",
     *("--config.fusions=('att_d_1','text')", "--config.folds=3"),

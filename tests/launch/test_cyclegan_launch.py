@@ -32,6 +32,7 @@ def test_a_run_trains_its_generators_first_and_tells_of_both_stages(gans):
     assert "happy" in (gans / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_either_stage_ends_as_if_it_never_was(tmp_path, gans, vectors_dir):
     workdir, moments = tmp_path / "killed", random.Random(2)
     arguments = [*CYCLEGAN, f"--data_dir={vectors_dir}", f"--workdir={workdir}"]

@@ -21,6 +21,8 @@ from sejax.errors import InputError
 from sejax.experiments.dcgan.networks import make_networks
 from sejax.experiments.prediction import Predictor
 
+pytestmark = pytest.mark.slow
+
 TRAIN = (
     "--config=configs/dcgan.py:corpus=iemocap,unlabelled=ami,runlocal",
     *("--config.models=('multitask_dcgan',)", "--config.run.members_at_once=0"),

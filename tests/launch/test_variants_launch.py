@@ -4,6 +4,7 @@ import random
 import signal
 
 import numpy as np
+import pytest
 import soundfile
 from scripts import TRANSFER, checkpoints, kill_once, launch, results
 from tones import tone
@@ -19,6 +20,7 @@ def test_a_comparison_keeps_every_network_apart_and_reports_them_together(compar
     assert "squeezenet1_0" in (compared / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_comparison_killed_in_its_second_network_goes_on_there_to_the_same_bits(tmp_path, compared, data_dir):
     workdir, moments = tmp_path / "killed", random.Random(1)
     arguments = [*TRANSFER, f"--data_dir={data_dir}", f"--workdir={workdir}"]

@@ -203,5 +203,6 @@ def masks_of(case, state, stage, emotion, number):
     return [torch.from_numpy(mask) for mask in found]
 
 
+@pytest.mark.slow
 def test_losses_are_those_of_torch_at_the_paper_s_sizes():
     train(make_case("gan", batch=4, dtype=np.float32))

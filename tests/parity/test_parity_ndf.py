@@ -98,8 +98,9 @@ def as_torch_state(flat):
     state = {}
     for p in names.parameters("squeezenet1_1", "torchvision", 1000):
         view = p.view or p.source_shape
-        array = np.asarray(flat[p.name]).reshape([view[axis] for axis in p.axes])
-        state[p.source_name] = array.transpose(np.argsort(p.axes)).reshape(p.source_shape)
+        axes = p.axes or range(len(view))
+        array = np.asarray(flat[p.name]).reshape([view[axis] for axis in axes])
+        state[p.source_name] = array.transpose(np.argsort(axes)).reshape(p.source_shape)
     return state
 
 
