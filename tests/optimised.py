@@ -5,9 +5,8 @@
 `make test` compiles without optimising (tests/conftest.py) and leaves out what is marked slow: new processes that go on
 with every experiment, two devices, whole runs of dcgan and audio_text, kills in later stages and networks and in every
 stage of preparing blocks, utterances and waveforms, memory while preparing, the paper's sizes beside torch. Optimised
-programs may differ in what that cannot show: in
-bits between a whole run and one cut into segments, between a member alone and beside others, in figures within a
-tolerance. `make test-all` runs every test so; `.ci/run` runs these.
+programs may differ in what that cannot show: in bits between a whole run and one cut into segments, between a member
+alone and beside others, in figures within a tolerance. `make test-all` runs every test so; `.ci/run` runs these.
 """
 
 import subprocess
