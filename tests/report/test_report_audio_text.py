@@ -17,15 +17,12 @@ from sejax.experiments.audio_text.report import (
     informative,
     informative_table,
     leading,
-    loudness_table,
     member_table,
     run_comparison,
-    shape_table,
     validation_table,
     verdict,
-    vocabulary_table,
-    word_table,
 )
+from sejax.experiments.audio_text.speech_tables import loudness_table, shape_table, vocabulary_table, word_table
 from sejax.report.tables import Strong
 
 NAMES = ("att_d_1", "concatenation", "audio", "text")

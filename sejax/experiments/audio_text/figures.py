@@ -57,6 +57,12 @@ def attention(fusion, classes):
     return {name: np.array(values) for name, values in by_class.items()} if any(by_class.values()) else {}
 
 
+def examples(fusion):
+    """The examples of the first member that has some and did not fail, [] without."""
+    members = (member for member in fusion.members if member.get("examples") and not member.get("failed"))
+    return next((member["examples"] for member in members), [])
+
+
 @drawn
 def attention_by_class(shares, classes):
     """Audio's share of attention over the test utterances, a panel for each fusion that has any, a row for each class.
