@@ -495,9 +495,6 @@ REPORT = Report(
     },
     sections=_sections,
     comparison=run_comparison,
-    picture=lambda runs, names, *, format: (
-        fusion_scores(runs, names, format=format),
-        "Every fusion on the test part",
-    ),
+    picture=lambda runs, names, *, format: (fusion_scores(runs, names, format=format), "Every fusion on the test part"),
     elsewhere=("waveform_statistics", "types", "words", "without_words", "vocabulary", "vectors", "shapes", "padding"),
 )

@@ -427,8 +427,5 @@ REPORT = Report(
     },
     sections=_sections,
     comparison=run_comparison,
-    picture=lambda runs, names, *, format: (
-        differences(runs, names, format=format),
-        "Mean |difference| to the target",
-    ),
+    picture=lambda runs, names, *, format: (differences(runs, names, format=format), "Mean |difference| to the target"),
 )
