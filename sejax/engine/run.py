@@ -5,6 +5,7 @@ Then a config's run section, what "auto" means in it, and the persistent compila
 
 import contextlib
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -77,9 +78,7 @@ def run(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: int =
     """
     entries, segments, received, board = [], {}, [], None
     if settings.tensorboard:
-        from tensorboardX import SummaryWriter
-
-        board = SummaryWriter(str(Path(workdir) / "events"), flush_secs=10)
+        board = _event_files(Path(workdir) / "events")
     try:
         with signals_handled(received.append):
             for start, stop in groups(len(assembly.names), settings.members_at_once):
@@ -90,6 +89,22 @@ def run(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: int =
         if board is not None:
             board.close()
     return entries
+
+
+def _event_files(folder: Path):
+    """A writer of TensorBoard's event files, without the seconds and the memory of torch.
+
+    tensorboardX 2.6 imports torch wherever it is installed, and writes the same scalars without.
+    """
+    hidden = "torch" not in sys.modules
+    if hidden:
+        sys.modules["torch"] = None  # importing it raises ImportError, as where there is none
+    try:
+        from tensorboardX import SummaryWriter
+    finally:
+        if hidden:
+            del sys.modules["torch"]
+    return SummaryWriter(str(folder), flush_secs=10)
 
 
 def groups(members: int, at_once: int) -> list[tuple[int, int]]:

@@ -1,6 +1,9 @@
 """The driver: it restores, cuts, saves, logs and reports, and none of that changes what is learned."""
 
+import os
 import signal
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -166,6 +169,15 @@ def test_tensorboard_gets_one_curve_per_member_and_metric(uninterrupted):
         for part in ("train", "valid"):
             found = curves[f"{part}/loss/fold{fold}_seed0"]
             assert found == {step: row[f"{part}/loss"] for step, row in zip(steps, entry["history"], strict=True)}
+
+
+def test_torch_stays_out_of_a_run_that_writes_event_files(tmp_path):
+    (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
+    script = "import sys; from sejax.engine.run import _event_files as made; made('events'); print('torch' in sys.modules)"
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("False\n", 0), done.stderr
 
 
 def _curves(folder):
