@@ -204,6 +204,7 @@ def test_the_packages_table_tools_are_not_imported():
     assert done.stdout.strip() == "False"
 
 
+@pytest.mark.slow
 @needs_opensmile
 @pytest.mark.parametrize("before", ["tensorflow", "opensmile", "tensorflow, opensmile", "opensmile, tensorflow"])
 def test_what_the_process_has_loaded_before_does_not_change_the_functionals(extractors, tmp_path, before):

@@ -135,6 +135,7 @@ def _pseudo_labelling_config(trainable: str) -> ConfigDict:
     config = load_config("pseudo_labelling", f"runlocal,corpus=tones,weights=random,trainable={trainable},labelled=0.5")
     config.iterations, config.epochs, config.only_folds, config.batch_size = 2, 2, 2, 8
     config.layer = "fire3"  # two fire modules are enough to compile
+    config.image.size = (32, 32)
     config.threshold = 0.5  # the tones are learned within two epochs: some pseudo-labels, not all
     return config
 
@@ -159,7 +160,7 @@ def _pseudo_labelling_case(trainable: str, *, overfit_updates: int) -> Case:
 def _transfer_config(model: str, trainable: str) -> ConfigDict:
     """Two draws of 36, 12 and 12 tones: all of the ten speakers, six train, two validate and two test."""
     argument = f"corpus=tones,classes=anger+boredom+neutral,models={model},weights=random,trainable={trainable},seeds=2"
-    config = load_config("transfer", f"{argument},images=36+12+12,epochs=3,size=48,protocol=speaker,rates=1.0")
+    config = load_config("transfer", f"{argument},images=36+12+12,epochs=3,size=24,protocol=speaker,rates=1.0")
     config.batch_size = 8
     return study(config.experiment).variants(config)[model]
 

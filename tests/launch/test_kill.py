@@ -4,10 +4,9 @@ import json
 import os
 import random
 import signal
-import subprocess
 import time
 
-from scripts import ROOT, TRAIN, checkpoints, command_of, kill_once, launch
+from scripts import TRAIN, Script, checkpoints, kill_once, launch
 
 KILLS = int(os.environ.get("SEJAX_KILLS", "3"))
 
@@ -30,14 +29,13 @@ def test_killed_runs_end_as_if_they_never_were(tmp_path, finished, data_dir):
 def test_sigterm_saves_and_the_same_command_goes_on(tmp_path, finished, data_dir):
     workdir = tmp_path / "stopped"
     arguments = [*TRAIN, f"--data_dir={data_dir}", f"--workdir={workdir}"]
-    command = command_of("train", *arguments)
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not checkpoints(workdir):
+    process = Script("train", *arguments)
+    while process.running() and not checkpoints(workdir):
         time.sleep(0.01)
-    process.terminate()
-    _, said = process.communicate()
-    assert process.returncode == 0
-    assert "SIGTERM received: saved under" in said
+    process.send(signal.SIGTERM)
+    done = process.end()
+    assert done.returncode == 0
+    assert "SIGTERM received: saved under" in done.stderr
     assert not (workdir / "results.json").exists()
     compiled = tmp_path / "compiled"  # the config's own folder of programs, for once
     assert launch("train", *arguments, f"--config.run.compilation_cache={compiled}").returncode == 0

@@ -128,13 +128,14 @@ def pictures(size, *, batch=2):
     return np.random.default_rng(1).standard_normal((batch, *size, 3), np.float32)
 
 
+@pytest.mark.slow
 def test_the_number_of_parameters_is_keras(twins):
     name, network, *_ = twins
     more_classes = (1000 - CLASSES) * (2048 + 1)
     assert models.PARAMETERS[name] == network.count_params() + more_classes
 
 
-@pytest.mark.parametrize("standard", [False, True], ids=["odd", "standard"])
+@pytest.mark.parametrize("standard", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["odd", "standard"])
 def test_every_activation_agrees_in_evaluation(twins, standard):
     name, network, module, variables, _ = twins
     size = STANDARD[name] if standard else ODD[name]

@@ -106,6 +106,7 @@ def forward(model):
     return jax.jit(models.create(model, num_classes=CLASSES).apply)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_logits_are_keras_in_every_format(source, name):
     model, network, images, wanted, folder = source

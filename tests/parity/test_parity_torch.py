@@ -76,7 +76,7 @@ def test_the_number_of_parameters_is_the_one_that_torchvision_states(name):
     assert models.PARAMETERS[name] == torchvision_networks.stated(name)["num_params"]
 
 
-@pytest.mark.parametrize("standard", [False, True], ids=["odd", "standard"])
+@pytest.mark.parametrize("standard", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["odd", "standard"])
 def test_every_activation_agrees_in_evaluation(twins, standard):
     size = STANDARD.get(twins.name, (224, 224)) if standard else ODD.get(twins.name, (75, 91))
     images, inputs = pictures(*size, batch=1 if standard else 2)
@@ -114,7 +114,7 @@ def test_every_activation_and_the_running_statistics_agree_in_training(twins):
         np.testing.assert_allclose(value, statistics[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("name", ["squeezenet1_1", "resnet50"])
+@pytest.mark.parametrize("name", ["squeezenet1_1", pytest.param("resnet50", marks=pytest.mark.slow)])
 def test_every_gradient_agrees_in_training(name):
     # In double precision: in single, a rounded 0 here and there passes another ReLU, in torch as in ours.
     twins = Twins(name)

@@ -44,6 +44,7 @@ def converted(model, path, folder):
     return metadata, variables
 
 
+@pytest.mark.slow
 def test_the_logits_are_torchs_in_both_formats(source, tmp_path):
     model, network = source
     state = network.state_dict()
