@@ -92,7 +92,7 @@ def test_a_folder_without_a_run_or_with_a_broken_one_is_an_error_that_names_it(t
     with pytest.raises(InputError, match=f"{tmp_path} holds no run"):
         read_claim(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(CONFIG)[:-5])
-    with pytest.raises(InputError, match=f"{tmp_path}/config.json is not JSON"):
+    with pytest.raises(InputError, match=f"{tmp_path}/config.json is damaged .it is not JSON"):
         read_claim(tmp_path)
 
 

@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from sejax import corpora
-from sejax.core.files import write_text
+from sejax.core.files import append_digest, damaged, digest_of, digest_of_file, write_json, write_npy
 from sejax.corpora import records
 from sejax.corpora.builder import LEFT_OUT, SPLIT, build, only_one
 from sejax.corpora.corpus import Corpus, Progress, Utterance, Word, class_index, seconds
@@ -30,7 +30,10 @@ JOURNAL = "journal.jsonl"  # of an unfinished set
 
 
 class Journal:
-    """Append-only list of JSON values, one a line, that survives a kill: a half-written last line is cut off."""
+    """Append-only list of JSON values, one a line with its digest, that survives a kill.
+
+    A half-written last line is cut off.
+    """
 
     def __init__(self, path: Path):
         self._path = path
@@ -41,13 +44,26 @@ class Journal:
         self._file.seek(whole)
 
     def __iter__(self) -> Iterator:
-        """The entries, one at a time, as they are on the disk."""
+        """The entries, one at a time, as they are on the disk.
+
+        Raises InputError for a damaged line.
+        """
         with open(self._path, "rb") as file:
-            yield from map(json.loads, file)
+            for number, line in enumerate(file, start=1):
+                entry, _, digest = line.rstrip(b"\n").partition(b"\t")  # JSON holds no tab
+                try:
+                    if digest and digest_of(entry) != digest.decode():
+                        raise ValueError("its digest is of something else")
+                    yield json.loads(entry)
+                except ValueError as error:
+                    raise damaged(
+                        f"{self._path}, line {number},", str(error), f"delete {self._path.parent} and prepare it again"
+                    ) from None
 
     def append(self, entry) -> None:
         """Write one entry; it is on the disk when this returns."""
-        self._file.write(json.dumps(entry).encode() + b"\n")
+        line = json.dumps(entry).encode()
+        self._file.write(line + b"\t" + digest_of(line).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -88,9 +104,10 @@ class GrowingArray:
         os.fsync(self._file.fileno())
 
     def finish(self) -> None:
-        """Write the final header and close the file."""
+        """Write the final header and the digest, and close the file."""
         self._file.seek(0)
         self._write_header()
+        append_digest(self._file)
         self.flush()
         self._file.close()
 
@@ -314,16 +331,17 @@ def _write_small_files(folder: Path, corpus: Corpus, utterances: str, decides: d
     else:
         columns["seconds"] = np.array([row.seconds for row in rows], np.float64)
     for name, column in (columns | contents.columns).items():
-        np.save(folder / f"{name}.npy", column)
-    write_text(folder / "index.json", json.dumps(index | contents.index))
+        write_npy(folder / f"{name}.npy", column)
+    write_json(folder / "index.json", index | contents.index)
     about = {
         "corpus": corpus.name,
         "utterances": utterances,
         **decides,
         "counts": _counts(corpus, rows) | contents.counts,
         "notes": corpus.notes,
+        "digests": {path.name: digest_of_file(path) for path in sorted(folder.glob("*.csv"))},
     }
-    write_text(folder / "settings.json", json.dumps(about, indent=2) + "\n")
+    write_json(folder / "settings.json", about, indent=2)
 
 
 def _who_said_what(corpus: Corpus, rows: list) -> tuple[dict, np.ndarray]:
