@@ -62,6 +62,21 @@ def _delete_abandoned(partial: Path) -> None:
         partial.unlink()
 
 
+@contextlib.contextmanager
+def locked(path: Path, refusal: str) -> Iterator[None]:
+    """Hold a lock file while the body runs; the system releases it when the process ends, however it ends.
+
+    The file stays, and means nothing. Raises InputError(refusal) when another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(refusal) from None
+        yield
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Replace the file at `path` by `text` (UTF-8), see `written_whole`."""
     with written_whole(path) as file:

@@ -9,18 +9,17 @@ utterance = records.from_example(source[17])
 """
 
 import contextlib
-import fcntl
 import functools
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from sejax.core.files import write_text
+from sejax.core.files import locked, write_text
 from sejax.corpora import records
 from sejax.corpora.corpus import Corpus, Progress, seconds
 from sejax.corpora.problems import BadRecording, Problem, Problems, as_csv
@@ -164,21 +163,9 @@ def groups(seconds: np.ndarray) -> list[range]:
     return ranges
 
 
-@contextlib.contextmanager
-def only_one(path: Path) -> Iterator[None]:
-    """Hold a lock file while the body runs; the system releases it when the process ends, however it ends.
-
-    Raises InputError when another process holds it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"{path.parent} is being prepared by another process; wait for it, or use another data_dir"
-            ) from None
-        yield
+def only_one(path: Path) -> contextlib.AbstractContextManager[None]:
+    """`sejax.core.files.locked`, for what is prepared in the file's folder."""
+    return locked(path, f"{path.parent} is being prepared by another process; wait for it, or use another data_dir")
 
 
 class Shard(NamedTuple):

@@ -44,7 +44,7 @@ class Checkpoints:
       keep: how many of the latest are kept.
     """
 
-    def __init__(self, folder: Path, *, keep: int = 1):
+    def __init__(self, folder: Path, *, keep: int = 2):
         self.folder = Path(folder).resolve()
         options = ocp.CheckpointManagerOptions(
             preservation_policy=preservation_policy.LatestN(n=keep),

@@ -18,10 +18,10 @@ import jax
 from ml_collections import ConfigDict
 
 from sejax.core.files import damaged, read_json, write_json, write_text
-from sejax.engine.run import Interrupted, signals_handled
+from sejax.engine.command import Interrupted, signals_handled
 from sejax.engine.space import Interval, Space
 from sejax.engine.validation import lower_is_better, ranking, scored
-from sejax.engine.workdir import claim, environment, release
+from sejax.engine.workdir import claim, environment, only_run, release
 from sejax.errors import InputError
 
 SEARCHES = ("random", "grid")
@@ -201,7 +201,11 @@ def run_sweep(
       InputError: the workdir belongs to another sweep, or no trial could be trained at all.
       Interrupted: SIGTERM or SIGINT arrived, everything done so far is saved.
     """
-    workdir = Path(workdir)
+    with only_run(workdir):
+        return _run_sweep(sweep, Path(workdir), count, train, command, publish)
+
+
+def _run_sweep(sweep: Sweep, workdir: Path, count: int | None, train: Train, command, publish) -> dict[str, Any]:
     space = {"space": sweep.space.texts, "order": list(sweep.space.texts)}  # a grid's trials depend on the order
     identity = space | {"search": sweep.search, "seed": sweep.seed}
     here = environment(sweep.config.run.backend, {"devices": jax.device_count()})
@@ -218,7 +222,7 @@ def run_sweep(
         return found
 
     def stop(received: str) -> None:
-        raise Interrupted(f"{received} received")
+        raise Interrupted(received)
 
     try:
         with signals_handled(stop):  # between updates too: while data are read, or a table written

@@ -3,6 +3,7 @@
 Variants and stages of a run have a folder each inside it: what is finished is kept, whatever happens next.
 """
 
+import contextlib
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
@@ -12,10 +13,10 @@ from typing import Any
 
 import jax
 
-from sejax.core.files import damaged, plain, read_json, write_json
+from sejax.core.files import damaged, locked, plain, read_json, write_json
 from sejax.errors import InputError
 
-CONFIG = "config.json"
+CONFIG, LOCK = "config.json", "lock"
 # Of no influence on results: these may differ between a run and its continuation.
 FREE = ("run.save_seconds", "run.keep", "run.tensorboard", "run.compilation_cache", "data_dir")
 PACKAGES = ("sejax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -37,6 +38,12 @@ def environment(backend: str, placement: Mapping[str, int]) -> dict[str, Any]:
         "backend": backend,
         "placement": dict(placement),
     }
+
+
+def only_run(workdir: Path) -> contextlib.AbstractContextManager[None]:
+    """`sejax.core.files.locked`, for what is trained in a workdir."""
+    refusal = f"{workdir} is in use by another process that trains in it; wait for it, or give another --workdir"
+    return locked(Path(workdir) / LOCK, refusal)
 
 
 def claim(workdir: Path, config: Mapping[str, Any], here: Mapping[str, Any]) -> bool:
@@ -73,6 +80,18 @@ def claim(workdir: Path, config: Mapping[str, Any], here: Mapping[str, Any]) -> 
 def release(workdir: Path) -> None:
     """Takes back a claim under which nothing was computed; the folder stays."""
     (Path(workdir) / CONFIG).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def claimed(workdir: Path, config: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[bool]:
+    """`claim`, and `release` where the body fails and nothing was kept: a corrected command may have the folder."""
+    known = claim(workdir, config, here)
+    try:
+        yield known
+    except BaseException:
+        if not any(any(Path(workdir).glob(kept)) for kept in ("**/checkpoints/*/[0-9]*", f"**/{FINISHED}")):
+            release(workdir)
+        raise
 
 
 def read_claim(workdir: Path) -> dict[str, Any]:

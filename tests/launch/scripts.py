@@ -1,6 +1,5 @@
 """Launch scripts as a user runs them, in processes of their own, and the runs that tests ask of them."""
 
-import json
 import os
 import random
 import signal
@@ -9,6 +8,8 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from sejax.core.results import read_results
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "configs/pseudo_labelling.py:corpus=tones,voice_activity=none,weights=random,labelled=0.5,folds=3"
@@ -50,7 +51,7 @@ def launch(script: str, *arguments: str, timeout: float | None = 300) -> subproc
 
 def results(workdir: Path) -> dict:
     """What a finished run's results.json holds."""
-    return json.loads((workdir / "results.json").read_text())
+    return read_results(workdir)
 
 
 def checkpoints(workdir: Path) -> list[str]:
