@@ -10,7 +10,6 @@ utterance = records.from_example(source[17])
 
 import contextlib
 import functools
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -19,14 +18,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sejax.core.files import locked, write_text
+from sejax.core.files import (
+    check_digests,
+    damaged,
+    digest_of_file,
+    locked,
+    read_json,
+    write_digests,
+    write_json,
+    write_text,
+)
 from sejax.corpora import records
 from sejax.corpora.corpus import Corpus, Progress, seconds
 from sejax.corpora.problems import BadRecording, Problem, Problems, as_csv
 from sejax.errors import InputError
 
 SPLIT = "train"  # TFDS's name for data without a published division
-LEFT_OUT = "left_out.csv"
+LEFT_OUT, DIGESTS = "left_out.csv", "digests.json"
 
 
 def builder(corpus: Corpus, data_dir: str | Path, *, allow_partial: bool = False, progress: Progress | None = None):
@@ -70,6 +78,7 @@ def build(corpus: Corpus, data_dir: str | Path, *, allow_partial: bool = False, 
             except InputError:
                 shutil.rmtree(version.parent, ignore_errors=True)  # mended files make another set
                 raise
+            write_digests(version / DIGESTS)
         shutil.rmtree(version.parent / "shards", ignore_errors=True)
     return utterances
 
@@ -90,6 +99,8 @@ def _builder_class(corpus_name: str):
         def __init__(self, *, corpus, data_dir, allow_partial, progress):
             self._corpus, self._allow_partial, self._progress = corpus, allow_partial, progress
             config = tfds.core.BuilderConfig(name=f"utterances-{corpus.digest(progress)[:10]}")
+            made = Path(data_dir, self.name, config.name)  # checked before TFDS reads it
+            check_digests(made / str(self.VERSION) / DIGESTS, f"delete {made} and prepare the corpus again")
             super().__init__(data_dir=data_dir, config=config, file_format="array_record")
 
         def _info(self):
@@ -195,8 +206,12 @@ def write_shards(
         path = folder / f"{number:05}.array_record"
         note = path.with_suffix(".json")  # written after the file: a shard that has it is finished
         if not note.is_file():
-            write_text(note, json.dumps(_write(corpus, group, path, serialize)))
-        values = json.loads(note.read_text())
+            values = _write(corpus, group, path, serialize)
+            write_json(note, values | {"shard": digest_of_file(path)})
+        remedy = f"delete {note}, and the utterances of {path.name} are decoded again"
+        values = read_json(note, remedy)
+        if values.get("shard", "") not in ("", digest_of_file(path)):
+            raise damaged(path, "its note has another digest", remedy)
         problems.found += [Problem(*problem) for problem in values["left_out"]]
         shards.append(Shard(path, values["examples"], values["bytes"]))
         done += float(durations[group.start : group.stop].sum())
