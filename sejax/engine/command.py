@@ -9,8 +9,9 @@ import errno
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from absl import app, flags, logging
 from tqdm import tqdm
@@ -85,11 +86,22 @@ def progress_bar(title: str, total: int | None, unit: str, *, done: int = 0) -> 
 
 
 class Interrupted(KeyboardInterrupt):
-    """SIGTERM or SIGINT arrived; everything done so far is saved. Its text is "SIGTERM received"."""
+    """SIGTERM or SIGINT arrived; everything done so far is saved. Its text is "SIGTERM received".
+
+    Attributes:
+      outlook: what is there and what to do, for the person who stopped the command.
+      status: that the command ends with.
+    """
 
     def __init__(self, name: str):
         super().__init__(f"{name} received")
+        self.outlook = "what was written is whole; give the same command again"
         self.status = 128 + signal.Signals[name]
+
+    def saved(self, workdir: os.PathLike[str]) -> Self:
+        """The same, of a command that goes on where it was."""
+        self.outlook, self.status = f"saved under {workdir}; the same command goes on from here", 0
+        return self
 
 
 @contextlib.contextmanager
@@ -111,10 +123,20 @@ def signals_handled(handle: Callable[[str], None]) -> Iterator[None]:
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def _interrupt(name: str) -> None:
-    for kind in _SIGNALS:
-        signal.signal(kind, signal.SIG_DFL)  # who asks twice does not want to wait
+def _interrupt(name: str) -> NoReturn:
     raise Interrupted(name)
+
+
+def _unraisable(what) -> None:
+    """Python's hook for what is raised where nothing can be raised, a library's callback or a finaliser.
+
+    A signal that arrived there arrives again a moment later.
+    """
+    if isinstance(what.exc_value, Interrupted):
+        again = what.exc_value.status - 128
+        threading.Timer(0.05, os.kill, (os.getpid(), again)).start()
+    else:
+        sys.__unraisablehook__(what)
 
 
 def _parse(arguments: Sequence[str]) -> list[str]:
@@ -130,8 +152,8 @@ def run_command(main: Callable[[Sequence[str]], None]) -> NoReturn:
     """Parses absl flags, runs ``main(argv)`` and ends with one line on stderr where it does not get to its end.
 
     Status 2: an InputError, or an OSError (a full disk, a folder that may not be written). Status 128 and the signal's
-    number: SIGINT or SIGTERM that ``main`` has not dealt with. Libraries that log through absl are heard from warnings
-    on; ``--verbosity=0`` shows everything.
+    number: SIGINT or SIGTERM, but 0 where ``main`` says that the work is saved. Libraries that log through absl are
+    heard from warnings on; ``--verbosity=0`` shows everything.
     """
 
     def quiet_main(argv):
@@ -139,10 +161,13 @@ def run_command(main: Callable[[Sequence[str]], None]) -> NoReturn:
             logging.set_verbosity(logging.WARNING)
         main(argv)
 
-    status = 2
+    status: Any = 2
+    sys.unraisablehook = _unraisable
     try:
         with signals_handled(_interrupt):
             app.run(quiet_main, flags_parser=_parse)
+    except SystemExit as end:
+        status = end.code
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
     except OSError as error:
@@ -150,9 +175,13 @@ def run_command(main: Callable[[Sequence[str]], None]) -> NoReturn:
         if isinstance(error, BrokenPipeError):  # nobody reads what is left in the buffer
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt as stop:
-        said = str(stop) or "SIGINT received"
-        print(f"{said}: what was written is whole; give the same command again", file=sys.stderr)
-        status = getattr(stop, "status", 128 + signal.SIGINT)
+        stop = stop if isinstance(stop, Interrupted) else Interrupted("SIGINT")
+        print(f"{stop}: {stop.outlook}", file=sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(stop.status)  # at once: XLA's threads may be at work, and Python's end takes what they need
+    for kind in _SIGNALS:  # all is done
+        signal.signal(kind, lambda *_: os._exit(status if isinstance(status, int) else bool(status)))
     sys.exit(status)
 
 

@@ -69,18 +69,20 @@ def run(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: int =
     Raises:
       Interrupted: after a SIGTERM or SIGINT, once the state is saved.
     """
-    entries, segments, received, board = [], {}, [], None
+    entries, segments, board = [], {}, None
     if settings.tensorboard:
         from tensorboardX import SummaryWriter
 
         board = SummaryWriter(str(Path(workdir) / "events"), flush_secs=10)
     try:
-        with signals_handled(received.append):
-            for start, stop in groups(len(assembly.names), settings.members_at_once):
-                how = {"seed": seed, "segments": segments, "trains": True}
-                group = open_group(assembly, settings, workdir, start, stop, **how)
-                carry = _train(assembly, settings, group, received, board)
-                entries += [member_entry(assembly, carry, i, start + i) for i in range(stop - start)]
+        for start, stop in groups(len(assembly.names), settings.members_at_once):
+            how = {"seed": seed, "segments": segments, "trains": True}
+            group = open_group(assembly, settings, workdir, start, stop, **how)
+            try:
+                carry = _train(assembly, settings, group, board)
+            finally:
+                group.checkpoints.close()
+            entries += [member_entry(assembly, carry, i, start + i) for i in range(stop - start)]
     finally:
         if board is not None:
             board.close()
@@ -129,29 +131,28 @@ def open_group(
     return Group(start, stop, segment, data, placed.members(carry), checkpoints)
 
 
-def _train(assembly: Assembly, settings: RunSettings, group: Group, received: list[str], board) -> Carry:
-    """The group's last carry; `Interrupted` where the name of a signal has been ``received``."""
-    carry, checkpoints = group.carry, group.checkpoints
+def _train(assembly: Assembly, settings: RunSettings, group: Group, board) -> Carry:
+    """The group's last carry; `Interrupted` where a signal arrived during a segment, once that is saved."""
+    carry, received = group.carry, []
     budget, logged = 1, _epochs_done(carry, assembly)
     title = ", ".join(f"{k} {v}" for k, v in assembly.names[group.start].items())
     if group.stop - group.start > 1:
         title = f"{group.stop - group.start} members"
     with progress_bar(title, assembly.iterations * assembly.epochs, "epochs", done=logged) as bar:
         while not finished(carry, assembly.iterations):
-            began = time.monotonic()
-            carry = jax.block_until_ready(group.segment.advance(group.data, carry, budget))
-            seconds = time.monotonic() - began
-            logged = _log(assembly, group, carry, logged, bar, board)
-            # The loop may be left only after this: what a segment did is in a checkpoint before anything can end it.
-            # Its number grows with every segment: all members' updates, and iterations closed.
-            number = int(jax.device_get(carry.state.step).sum()) + int(carry.iteration)
-            checkpoints.save(number, carry, {"members": [group.start, group.stop]})
+            with signals_handled(received.append):
+                began = time.monotonic()
+                carry = jax.block_until_ready(group.segment.advance(group.data, carry, budget))
+                seconds = time.monotonic() - began
+                logged = _log(assembly, group, carry, logged, bar, board)
+                # The loop may be left only after this: what a segment did is in a checkpoint before anything can end
+                # it. Its number grows with every segment: all members' updates, and iterations closed.
+                number = int(jax.device_get(carry.state.step).sum()) + int(carry.iteration)
+                group.checkpoints.save(number, carry, {"members": [group.start, group.stop]})
             if received:
-                checkpoints.close()
                 raise Interrupted(received[-1])
             # Segments grow until they take about save_seconds; how a run is cut changes no result.
             budget = int(np.clip(budget * settings.save_seconds / max(seconds, 1e-3), 1, 8 * budget))
-    checkpoints.close()
     return carry
 
 
