@@ -46,7 +46,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         _delete_abandoned(abandoned)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with open(partial, "w+b") as file:
+        with naming(path), open(partial, "w+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # says to others that it is being written
             yield file
             file.flush()
@@ -54,6 +54,16 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """An OSError of the body that says of no file what the system refused says it of this one."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or os.fspath(path)
+        raise
 
 
 def _delete_abandoned(partial: Path) -> None:

@@ -9,10 +9,11 @@ utterance = records.from_example(source[17])
 """
 
 import contextlib
+import errno
 import functools
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -232,8 +233,22 @@ def _write(corpus: Corpus, group: range, path: Path, serialize: Callable) -> dic
         except BadRecording as error:
             left_out.append(error.problem)
             continue
-        writer.write(data)
+        with _refusals(unfinished):
+            writer.write(data)
         examples, size = examples + 1, size + len(data)
-    writer.close()
+    with _refusals(unfinished):
+        writer.close()
     os.replace(unfinished, path)
     return {"examples": examples, "bytes": size, "left_out": left_out}
+
+
+@contextlib.contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    """What the system refused ArrayRecord's writer (room on the disk, say) as the OSError that it is."""
+    try:
+        yield
+    except RuntimeError as error:
+        number = next((number for number in errno.errorcode if f"failed: {os.strerror(number)};" in str(error)), None)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from None

@@ -5,7 +5,10 @@ a run killed at any moment finds its last complete checkpoint. Among its files i
 which are checked before orbax reads them.
 """
 
+import contextlib
+import logging
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -29,6 +32,10 @@ REMEDY = (
     "delete the checkpoint's folder, and results.json or finished.json where the run is finished: the command of "
     "launch/train.py then goes on from the checkpoint before it, or from the start"
 )
+
+
+# What goes wrong in orbax's threads is raised here too.
+logging.getLogger("absl").addFilter(lambda record: not (record.exc_info and "/orbax/" in record.pathname))
 
 
 def folder_of_members(folder: Path, start: int, stop: int) -> Path:
@@ -66,7 +73,19 @@ class Checkpoints:
         items = ocp.args.Composite(carry=ocp.args.StandardSave(rows), about=ocp.args.JsonSave(about))
         self.wait()
         self._saving = step
-        self.manager.save(step, args=items, force=True)
+        with self._refusals():
+            self.manager.save(step, args=items, force=True)
+
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """What the system refused tensorstore (room on the disk, say) as the OSError that it is."""
+        try:
+            yield
+        except Exception as error:
+            refused = re.search(r"os_error_code='(\d+)'", str(error))
+            if not refused:
+                raise
+            raise OSError(int(refused[1]), os.strerror(int(refused[1])), str(self.folder)) from None
 
     def _write_digests(self) -> None:
         """Called in the background when all files of a checkpoint are there, before its folder gets its name."""
@@ -158,12 +177,14 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Returns when everything handed to `save` is on disk."""
-        self.manager.wait_until_finished()
+        with self._refusals():
+            self.manager.wait_until_finished()
 
     def close(self) -> None:
         """Waits and releases the manager's threads."""
         self.wait()
-        self.manager.close()
+        with self._refusals():
+            self.manager.close()
 
 
 def _is_key(x) -> bool:

@@ -130,12 +130,13 @@ def _interrupt(name: str) -> NoReturn:
 def _unraisable(what) -> None:
     """Python's hook for what is raised where nothing can be raised, a library's callback or a finaliser.
 
-    A signal that arrived there arrives again a moment later.
+    A signal that arrived there arrives again a moment later. Not said: when one of a checkpoint's arrays cannot be
+    written orbax raises that, and the answers about the others come to a loop of asyncio that has ended.
     """
     if isinstance(what.exc_value, Interrupted):
         again = what.exc_value.status - 128
         threading.Timer(0.05, os.kill, (os.getpid(), again)).start()
-    else:
+    elif str(what.exc_value) != "Event loop is closed":
         sys.__unraisablehook__(what)
 
 

@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from sejax import corpora
-from sejax.core.files import append_digest, damaged, digest_of, digest_of_file, write_json, write_npy
+from sejax.core.files import append_digest, damaged, digest_of, digest_of_file, naming, write_json, write_npy
 from sejax.corpora import records
 from sejax.corpora.builder import LEFT_OUT, SPLIT, build, only_one
 from sejax.corpora.corpus import Corpus, Progress, Utterance, Word, class_index, seconds
@@ -230,7 +230,7 @@ def prepare_set(
     unfinished = folder.with_name(folder.name + ".unfinished")
     if folder.is_dir():
         return _finished(folder, opened, allow_partial)
-    with only_one(unfinished / "lock"):
+    with naming(unfinished), only_one(unfinished / "lock"):
         if folder.is_dir():  # another process finished it just now
             shutil.rmtree(unfinished)
             return _finished(folder, opened, allow_partial)
