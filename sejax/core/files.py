@@ -62,7 +62,8 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        error.filename = error.filename or os.fspath(path)
+        if error.errno and not error.filename:
+            error.filename = os.fspath(path)
         raise
 
 

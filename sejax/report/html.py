@@ -26,6 +26,7 @@ from sejax.report.sound import gallery
 
 FILE = "report.html"
 EXAMPLES = "examples.npz"
+MOST_EXAMPLES = 24  # in the page; the file has them all
 FAINT = "Faint: each member. Bold: the mean of the members still training, while at least half of them are."
 
 
@@ -257,8 +258,9 @@ def _gallery(results, images):
     ordered += [name for name in images if name not in ordered]
     if not ordered:
         return ""
-    svg = gallery({name: images[name] for name in ordered}, format="inline")
-    return picture(svg, f"One {terms.levels(results)['test']} of each class, as a spectrogram")
+    svg = gallery({name: images[name] for name in ordered[:MOST_EXAMPLES]}, format="inline")
+    of = "each class" if len(ordered) <= MOST_EXAMPLES else f"each of {MOST_EXAMPLES} of the {len(ordered)} classes"
+    return picture(svg, f"One {terms.levels(results)['test']} of {of}, as a spectrogram")
 
 
 DRAWINGS = {"scores": _scores, "confusion": _confusion, "curves": _curves}
