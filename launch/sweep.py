@@ -19,8 +19,8 @@ from absl import flags
 from ml_collections import config_flags
 
 from sejax.core.files import plain
-from sejax.engine.command import run_command
-from sejax.engine.run import Interrupted, use_compilation_cache
+from sejax.engine.command import Interrupted, run_command
+from sejax.engine.run import use_compilation_cache
 from sejax.engine.space import parse_space
 from sejax.engine.sweep import FILE, SEARCHES, Sweep, config_with, plan, run_sweep
 from sejax.engine.validation import check_metric
@@ -59,9 +59,8 @@ def main(argv):
             command=partial(train_command, workdir=workdir / "best"),
             publish=lambda found: write_sweep(workdir, plain(found)),
         )
-    except Interrupted as signal:
-        print(f"{signal}: saved under {workdir}; the same command goes on from here", file=sys.stderr)
-        return
+    except Interrupted as stop:
+        raise stop.saved(workdir) from None
     print(tables.plain_text(trial_table(plain(found))))
     if count and len(found["trials"]) < count:
         print(f"The space has {len(found['trials'])} combinations, and all of them are here.")

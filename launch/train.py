@@ -16,8 +16,8 @@ from absl import flags
 from ml_collections import config_flags
 
 from sejax.core.results import FILE
-from sejax.engine.command import run_command
-from sejax.engine.run import Interrupted, use_compilation_cache
+from sejax.engine.command import Interrupted, run_command
+from sejax.engine.run import use_compilation_cache
 from sejax.experiments import report_of
 from sejax.experiments.training import finished_run, train_run
 from sejax.report import tables
@@ -39,9 +39,8 @@ def main(argv):
         return show(results, workdir)
     try:
         results = train_run(config, workdir, Path(DATA_DIR.value), command=" ".join(sys.argv))
-    except Interrupted as signal:
-        print(f"{signal}: saved under {workdir}; the same command goes on from here", file=sys.stderr)
-        return None
+    except Interrupted as stop:
+        raise stop.saved(workdir) from None
     return show(results, workdir)
 
 

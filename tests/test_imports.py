@@ -51,7 +51,7 @@ ALLOWED = {
     "core": {"errors"},
     "audio": {"errors"},
     "models": {"errors", "core"},
-    "pretrained": {"errors", "models"},
+    "pretrained": {"errors", "models", "core.files"},
     "engine": {"errors", "core"},
     "corpora": {"errors", "core.files"},
     "data": {"errors", "corpora", "audio", "core"},

@@ -6,7 +6,6 @@ of its experiment: each variant has a summary of its own. Images stand in it as 
 
 import base64
 import binascii
-import json
 import math
 import statistics
 import zlib
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sejax.core.files import plain, write_text
+from sejax.core.files import read_json, write_json
 from sejax.errors import InputError
 
 FILE = "results.json"
@@ -118,8 +117,7 @@ def write_results(workdir, results):
     The file is strict JSON (NaN and infinities become null), and appears whole or not at all.
     """
     path = Path(workdir) / FILE
-    text = json.dumps(plain(results), indent=1, allow_nan=False, ensure_ascii=False)
-    write_text(path, text + "\n")
+    write_json(path, results, indent=1, ascii=False)
     return path
 
 
@@ -132,17 +130,12 @@ def read_results(path):
     path = path / FILE if path.is_dir() else path
     if not path.is_file():
         raise InputError(f"{path} does not exist; give the workdir of a run that has finished")
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not JSON ({error}); run the training again in its workdir to rewrite it") from None
+    results = read_json(path, "delete it, and the run's command of launch/train.py writes it again")
     _check(path, results)
     return results
 
 
 def _check(path, results):
-    if not isinstance(results, dict):
-        raise InputError(f"{path} holds a {type(results).__name__}, not a run's results; give a run's workdir")
     for field, kind in (("experiment", str), ("config", dict), ("summary", dict), ("members", list)):
         if field not in results:
             raise InputError(f"{path} has no field {field!r}: it was not written by a sejax run of this version")

@@ -9,9 +9,8 @@ utterance = records.from_example(source[17])
 """
 
 import contextlib
-import fcntl
+import errno
 import functools
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,14 +19,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sejax.core.files import write_text
+from sejax.core.files import (
+    check_digests,
+    damaged,
+    digest_of_file,
+    locked,
+    read_json,
+    write_digests,
+    write_json,
+    write_text,
+)
 from sejax.corpora import records
 from sejax.corpora.corpus import Corpus, Progress, seconds
 from sejax.corpora.problems import BadRecording, Problem, Problems, as_csv
 from sejax.errors import InputError
 
 SPLIT = "train"  # TFDS's name for data without a published division
-LEFT_OUT = "left_out.csv"
+LEFT_OUT, DIGESTS = "left_out.csv", "digests.json"
 
 
 def builder(corpus: Corpus, data_dir: str | Path, *, allow_partial: bool = False, progress: Progress | None = None):
@@ -71,6 +79,7 @@ def build(corpus: Corpus, data_dir: str | Path, *, allow_partial: bool = False, 
             except InputError:
                 shutil.rmtree(version.parent, ignore_errors=True)  # mended files make another set
                 raise
+            write_digests(version / DIGESTS)
         shutil.rmtree(version.parent / "shards", ignore_errors=True)
     return utterances
 
@@ -91,6 +100,8 @@ def _builder_class(corpus_name: str):
         def __init__(self, *, corpus, data_dir, allow_partial, progress):
             self._corpus, self._allow_partial, self._progress = corpus, allow_partial, progress
             config = tfds.core.BuilderConfig(name=f"utterances-{corpus.digest(progress)[:10]}")
+            made = Path(data_dir, self.name, config.name)  # checked before TFDS reads it
+            check_digests(made / str(self.VERSION) / DIGESTS, f"delete {made} and prepare the corpus again")
             super().__init__(data_dir=data_dir, config=config, file_format="array_record")
 
         def _info(self):
@@ -164,21 +175,9 @@ def groups(seconds: np.ndarray) -> list[range]:
     return ranges
 
 
-@contextlib.contextmanager
-def only_one(path: Path) -> Iterator[None]:
-    """Hold a lock file while the body runs; the system releases it when the process ends, however it ends.
-
-    Raises InputError when another process holds it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"{path.parent} is being prepared by another process; wait for it, or use another data_dir"
-            ) from None
-        yield
+def only_one(path: Path) -> contextlib.AbstractContextManager[None]:
+    """`sejax.core.files.locked`, for what is prepared in the file's folder."""
+    return locked(path, f"{path.parent} is being prepared by another process; wait for it, or use another data_dir")
 
 
 class Shard(NamedTuple):
@@ -208,8 +207,12 @@ def write_shards(
         path = folder / f"{number:05}.array_record"
         note = path.with_suffix(".json")  # written after the file: a shard that has it is finished
         if not note.is_file():
-            write_text(note, json.dumps(_write(corpus, group, path, serialize)))
-        values = json.loads(note.read_text())
+            values = _write(corpus, group, path, serialize)
+            write_json(note, values | {"shard": digest_of_file(path)})
+        remedy = f"delete {note}, and the utterances of {path.name} are decoded again"
+        values = read_json(note, remedy)
+        if values.get("shard", "") not in ("", digest_of_file(path)):
+            raise damaged(path, "its note has another digest", remedy)
         problems.found += [Problem(*problem) for problem in values["left_out"]]
         shards.append(Shard(path, values["examples"], values["bytes"]))
         done += float(durations[group.start : group.stop].sum())
@@ -230,8 +233,22 @@ def _write(corpus: Corpus, group: range, path: Path, serialize: Callable) -> dic
         except BadRecording as error:
             left_out.append(error.problem)
             continue
-        writer.write(data)
+        with _refusals(unfinished):
+            writer.write(data)
         examples, size = examples + 1, size + len(data)
-    writer.close()
+    with _refusals(unfinished):
+        writer.close()
     os.replace(unfinished, path)
     return {"examples": examples, "bytes": size, "left_out": left_out}
+
+
+@contextlib.contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    """What the system refused ArrayRecord's writer (room on the disk, say) as the OSError that it is."""
+    try:
+        yield
+    except RuntimeError as error:
+        number = next((number for number in errno.errorcode if f"failed: {os.strerror(number)};" in str(error)), None)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from None

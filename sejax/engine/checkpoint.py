@@ -1,9 +1,16 @@
 """Checkpoints that hold the whole truth of a run and come back bit for bit.
 
 Orbax writes them in the background, into a folder that gets its final name only when it is complete;
-a run killed at any moment finds its last complete checkpoint.
+a run killed at any moment finds its last complete checkpoint. Among its files is one with the digests of the others,
+which are checked before orbax reads them.
 """
 
+import contextlib
+import logging
+import os
+import re
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +22,20 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from sejax.core.experiment import PyTree
+from sejax.core.files import check_digests, damaged, missing, write_digests
 from sejax.core.rng import KEY_IMPLEMENTATION
 from sejax.errors import InputError
+
+DIGESTS = "digests.json"
+CHANGED_LATER = ("_CHECKPOINT_METADATA", "commit_success.txt")  # by orbax; times, of no influence on what is restored
+REMEDY = (
+    "delete the checkpoint's folder, and results.json or finished.json where the run is finished: the command of "
+    "launch/train.py then goes on from the checkpoint before it, or from the start"
+)
+
+
+# What goes wrong in orbax's threads is raised here too.
+logging.getLogger("absl").addFilter(lambda record: not (record.exc_info and "/orbax/" in record.pathname))
 
 
 def folder_of_members(folder: Path, start: int, stop: int) -> Path:
@@ -32,14 +51,16 @@ class Checkpoints:
       keep: how many of the latest are kept.
     """
 
-    def __init__(self, folder: Path, *, keep: int = 1):
+    def __init__(self, folder: Path, *, keep: int = 2):
         self.folder = Path(folder).resolve()
         options = ocp.CheckpointManagerOptions(
             preservation_policy=preservation_policy.LatestN(n=keep),
             enable_async_checkpointing=True,
             create=True,
             cleanup_tmp_directories=True,  # what a killed run was writing
+            async_options=ocp.AsyncOptions(post_finalization_callback=self._write_digests),
         )
+        self._saving: int | None = None
         self.manager = ocp.CheckpointManager(self.folder, options=options, item_names=("carry", "about"))
 
     def save(self, step: int, carry: PyTree, about: dict[str, Any]) -> None:
@@ -48,39 +69,105 @@ class Checkpoints:
             return
         # Copied to the host here: the next segment is given these buffers to write into.
         rows = {name: np.array(x) for name, x in _flat(carry).items()}
+        about = about | {"digests": DIGESTS}
         items = ocp.args.Composite(carry=ocp.args.StandardSave(rows), about=ocp.args.JsonSave(about))
-        self.manager.save(step, args=items, force=True)
+        self.wait()
+        self._saving = step
+        with self._refusals():
+            self.manager.save(step, args=items, force=True)
+
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """What the system refused tensorstore (room on the disk, say) as the OSError that it is."""
+        try:
+            yield
+        except Exception as error:
+            refused = re.search(r"os_error_code='(\d+)'", str(error))
+            if not refused:
+                raise
+            raise OSError(int(refused[1]), os.strerror(int(refused[1])), str(self.folder)) from None
+
+    def _write_digests(self) -> None:
+        """Called in the background when all files of a checkpoint are there, before its folder gets its name."""
+        (folder,) = self.folder.glob(f"{self._saving}.orbax-checkpoint-tmp*")
+        write_digests(folder / DIGESTS, but=CHANGED_LATER)
 
     def latest(self) -> int | None:
         """The latest complete step, None when there is none."""
         return self.manager.latest_step()
 
-    def restore(self, template: PyTree, step: int | None = None) -> tuple[PyTree, dict[str, Any]]:
+    def restore(
+        self, template: PyTree, step: int | None = None, *, fall_back: bool = False
+    ) -> tuple[PyTree, dict[str, Any]]:
         """The carry of a step (the latest by default) in the template's structure, and what was said about it.
 
+        Args:
+          template: arrays or their shapes.
+          step: which one.
+          fall_back: where the latest is damaged, take the one before it, and say so.
+
         Raises:
-          InputError: no checkpoint, or one whose arrays are not the template's.
+          InputError: no checkpoint, a damaged one, or one whose arrays are not the template's.
         """
         step = self._existing(step)
-        items = self.manager.restore(
-            step, args=ocp.args.Composite(carry=ocp.args.StandardRestore(), about=ocp.args.JsonRestore())
-        )
-        unfit = list(_misfits(items["carry"], jax.eval_shape(_flat, template)))
+        rows, about = self._latest_whole() if fall_back else self._read(step)
+        unfit = list(_misfits(rows, jax.eval_shape(_flat, template)))
         if unfit:
             more = f" and {len(unfit) - 3} more" if len(unfit) > 3 else ""
             raise InputError(
                 f"checkpoints: step {step} under {self.folder} does not fit this experiment: "
                 f"{'; '.join(unfit[:3])}{more}. Use the version of sejax that wrote it, or train in a new workdir"
             )
-        return _unflat(items["carry"], template), items["about"]
+        return _unflat(rows, template), about
 
     def read(self, step: int | None = None) -> dict[str, np.ndarray]:
         """All arrays of a step (the latest by default) by their path, such as ``state/params/head/logits/kernel``.
 
         Needs no template: prediction reads the weights of a run without its data.
+
+        Raises:
+          InputError: no checkpoint, or a damaged one.
         """
-        items = self.manager.restore(self._existing(step), args=ocp.args.Composite(carry=ocp.args.StandardRestore()))
-        return {name: np.asarray(array) for name, array in items["carry"].items()}
+        return self._read(self._existing(step))[0]
+
+    def _latest_whole(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """The latest checkpoint that is not damaged; those after it are renamed, so that they are in nobody's way."""
+        *later, first = sorted(self.manager.all_steps(), reverse=True)
+        passed = []
+        for step in later:
+            try:
+                found = self._read(step)
+                break
+            except InputError as error:
+                print(f"{str(error).partition(';')[0]}; going on from the checkpoint before it", file=sys.stderr)
+                passed.append(step)
+        else:
+            found = self._read(first)
+        for step in passed:
+            aside = self.folder / f"damaged-{step}"
+            shutil.rmtree(aside, ignore_errors=True)
+            os.replace(self.folder / str(step), aside)
+        if passed:
+            self.manager.reload()
+        return found
+
+    def _read(self, step: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """The arrays of a step and what was said about it; InputError where they are not what was saved."""
+        checked = check_digests(self.folder / str(step) / DIGESTS, REMEDY)
+        try:
+            items = self.manager.restore(
+                step, args=ocp.args.Composite(carry=ocp.args.StandardRestore(), about=ocp.args.JsonRestore())
+            )
+            rows = {name: np.asarray(array) for name, array in items["carry"].items()}
+            about = dict(items["about"])
+        except Exception as error:  # whatever orbax and tensorstore meet in files of an earlier version
+            if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+                raise
+            why = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
+            raise damaged(self.folder / str(step), why, REMEDY) from None
+        if about.pop("digests", None) and not checked:
+            raise missing(self.folder / str(step) / DIGESTS, REMEDY)
+        return rows, about
 
     def _existing(self, step: int | None) -> int:
         step = self.latest() if step is None else step
@@ -90,12 +177,14 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Returns when everything handed to `save` is on disk."""
-        self.manager.wait_until_finished()
+        with self._refusals():
+            self.manager.wait_until_finished()
 
     def close(self) -> None:
         """Waits and releases the manager's threads."""
         self.wait()
-        self.manager.close()
+        with self._refusals():
+            self.manager.close()
 
 
 def _is_key(x) -> bool:

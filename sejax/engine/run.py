@@ -3,11 +3,9 @@
 Then a config's run section, what "auto" means in it, and the persistent compilation cache.
 """
 
-import contextlib
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +17,7 @@ from tqdm import tqdm
 from sejax.core.experiment import Assembly, PyTree
 from sejax.core.rng import member_key, root_key
 from sejax.engine.checkpoint import Checkpoints, folder_of_members
-from sejax.engine.command import progress_bar
+from sejax.engine.command import Interrupted, progress_bar, signals_handled
 from sejax.engine.ensemble import over_members, place, take_members
 from sejax.engine.segment import Carry, Segment, active_members, finished, make_segment
 from sejax.errors import InputError
@@ -41,12 +39,8 @@ class RunSettings(NamedTuple):
     ensemble: str = "vmap"
     members_at_once: int = 0
     save_seconds: float = 20.0
-    keep: int = 1
+    keep: int = 2
     tensorboard: bool = True
-
-
-class Interrupted(Exception):
-    """SIGTERM or SIGINT arrived; everything done so far is saved."""
 
 
 class Group(NamedTuple):
@@ -76,15 +70,18 @@ def run(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: int =
     Raises:
       Interrupted: after a SIGTERM or SIGINT, once the state is saved.
     """
-    entries, segments, received, board = [], {}, [], None
+    entries, segments, board = [], {}, None
     if settings.tensorboard:
         board = _event_files(Path(workdir) / "events")
     try:
-        with signals_handled(received.append):
-            for start, stop in groups(len(assembly.names), settings.members_at_once):
-                group = open_group(assembly, settings, workdir, start, stop, seed=seed, segments=segments)
-                carry = _train(assembly, settings, group, received, board)
-                entries += [member_entry(assembly, carry, i, start + i) for i in range(stop - start)]
+        for start, stop in groups(len(assembly.names), settings.members_at_once):
+            how = {"seed": seed, "segments": segments, "trains": True}
+            group = open_group(assembly, settings, workdir, start, stop, **how)
+            try:
+                carry = _train(assembly, settings, group, board)
+            finally:
+                group.checkpoints.close()
+            entries += [member_entry(assembly, carry, i, start + i) for i in range(stop - start)]
     finally:
         if board is not None:
             board.close()
@@ -122,9 +119,11 @@ def open_group(
     *,
     seed: int = 0,
     segments: dict[int, Segment] | None = None,
+    trains: bool = False,
 ) -> Group:
     """A group with its latest checkpoint, or at its first state when there is none.
 
+    One that ``trains`` goes on from the checkpoint before a damaged one, and gets to the same end.
     ``segments`` holds those of earlier groups by their number of members, which need not be traced and compiled again;
     this group's is added where it is new.
     """
@@ -143,33 +142,32 @@ def open_group(
     if checkpoints.latest() is None:
         carry = segment.start(keys, members, data)
     else:
-        carry, _ = checkpoints.restore(jax.eval_shape(segment.start, keys, members, data))
+        carry, _ = checkpoints.restore(jax.eval_shape(segment.start, keys, members, data), fall_back=trains)
     return Group(start, stop, segment, data, placed.members(carry), checkpoints)
 
 
-def _train(assembly: Assembly, settings: RunSettings, group: Group, received: list[str], board) -> Carry:
-    """The group's last carry; `Interrupted` where the name of a signal has been ``received``."""
-    carry, checkpoints = group.carry, group.checkpoints
+def _train(assembly: Assembly, settings: RunSettings, group: Group, board) -> Carry:
+    """The group's last carry; `Interrupted` where a signal arrived during a segment, once that is saved."""
+    carry, received = group.carry, []
     budget, logged = 1, _epochs_done(carry, assembly)
     title = ", ".join(f"{k} {v}" for k, v in assembly.names[group.start].items())
     if group.stop - group.start > 1:
         title = f"{group.stop - group.start} members"
     with progress_bar(title, assembly.iterations * assembly.epochs, "epochs", done=logged) as bar:
         while not finished(carry, assembly.iterations):
-            began = time.monotonic()
-            carry = jax.block_until_ready(group.segment.advance(group.data, carry, budget))
-            seconds = time.monotonic() - began
-            logged = _log(assembly, group, carry, logged, bar, board)
-            # The loop may be left only after this: what a segment did is in a checkpoint before anything can end it.
-            # Its number grows with every segment: all members' updates, and iterations closed.
-            number = int(jax.device_get(carry.state.step).sum()) + int(carry.iteration)
-            checkpoints.save(number, carry, {"members": [group.start, group.stop]})
+            with signals_handled(received.append):
+                began = time.monotonic()
+                carry = jax.block_until_ready(group.segment.advance(group.data, carry, budget))
+                seconds = time.monotonic() - began
+                logged = _log(assembly, group, carry, logged, bar, board)
+                # The loop may be left only after this: what a segment did is in a checkpoint before anything can end
+                # it. Its number grows with every segment: all members' updates, and iterations closed.
+                number = int(jax.device_get(carry.state.step).sum()) + int(carry.iteration)
+                group.checkpoints.save(number, carry, {"members": [group.start, group.stop]})
             if received:
-                checkpoints.close()
-                raise Interrupted(f"{received[-1]} received")
+                raise Interrupted(received[-1])
             # Segments grow until they take about save_seconds; how a run is cut changes no result.
             budget = int(np.clip(budget * settings.save_seconds / max(seconds, 1e-3), 1, 8 * budget))
-    checkpoints.close()
     return carry
 
 
@@ -247,22 +245,6 @@ def evaluate(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: 
     return entries
 
 
-@contextlib.contextmanager
-def signals_handled(handle: Callable[[str], None]) -> Iterator[None]:
-    """Tells SIGTERM and SIGINT to ``handle`` by name, instead of dying: the segment at hand can be saved."""
-    previous = {}
-    try:
-        for kind in (signal.SIGTERM, signal.SIGINT):
-            previous[kind] = signal.signal(kind, lambda number, _: handle(signal.Signals(number).name))
-    except ValueError:  # not the main thread: whoever runs us there handles signals
-        pass
-    try:
-        yield
-    finally:
-        for kind, handler in previous.items():
-            signal.signal(kind, handler)
-
-
 def trained_states(
     folder: Path, at_once: int, rows: Sequence[int], count: int, subtrees: tuple[str, ...]
 ) -> dict[str, PyTree]:
@@ -304,7 +286,7 @@ def run_section(*, convolutions: bool, save_seconds: float = 20.0) -> dict[str, 
         "members_at_once": 1 if convolutions else 0,
         "input": "auto",  # "resident" on the device, or "tfdata"; auto: tfdata with the loop backend
         "save_seconds": save_seconds,
-        "keep": 1,
+        "keep": 2,  # the latest, and the one before it, should the latest be damaged
         "tensorboard": True,
         "compilation_cache": "~/.cache/sejax/xla",
     }

@@ -7,7 +7,6 @@ same sweep goes on from there, whenever it was cut off. Trials of equal shapes t
 import csv
 import hashlib
 import io
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,11 +17,11 @@ from typing import Any, NamedTuple
 import jax
 from ml_collections import ConfigDict
 
-from sejax.core.files import plain, write_text
-from sejax.engine.run import Interrupted, signals_handled
+from sejax.core.files import damaged, read_json, write_json, write_text
+from sejax.engine.command import Interrupted, signals_handled
 from sejax.engine.space import Interval, Space
 from sejax.engine.validation import lower_is_better, ranking, scored
-from sejax.engine.workdir import claim, environment, release
+from sejax.engine.workdir import claim, environment, only_run, release
 from sejax.errors import InputError
 
 SEARCHES = ("random", "grid")
@@ -202,7 +201,11 @@ def run_sweep(
       InputError: the workdir belongs to another sweep, or no trial could be trained at all.
       Interrupted: SIGTERM or SIGINT arrived, everything done so far is saved.
     """
-    workdir = Path(workdir)
+    with only_run(workdir):
+        return _run_sweep(sweep, Path(workdir), count, train, command, publish)
+
+
+def _run_sweep(sweep: Sweep, workdir: Path, count: int | None, train: Train, command, publish) -> dict[str, Any]:
     space = {"space": sweep.space.texts, "order": list(sweep.space.texts)}  # a grid's trials depend on the order
     identity = space | {"search": sweep.search, "seed": sweep.seed}
     here = environment(sweep.config.run.backend, {"devices": jax.device_count()})
@@ -219,7 +222,7 @@ def run_sweep(
         return found
 
     def stop(received: str) -> None:
-        raise Interrupted(f"{received} received")
+        raise Interrupted(received)
 
     try:
         with signals_handled(stop):  # between updates too: while data are read, or a table written
@@ -243,13 +246,14 @@ def run_sweep(
 def remember(workdir: Path, count: int) -> list[int]:
     """How many trials there were each time that more were asked for, this time included."""
     path = Path(workdir) / ASKED
-    try:
-        asked = json.loads(path.read_text(encoding="utf-8"))["trials"] if path.is_file() else []
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged ({error!r}); sweep again in another --workdir") from None
+    asked, remedy = [], "delete it to ask for this many --trials alone, or sweep again in another --workdir"
+    if path.is_file():
+        asked = read_json(path, remedy).get("trials")
+        if not isinstance(asked, list) or not all(type(number) is int for number in asked):
+            raise damaged(path, "it has no numbers of trials", remedy)
     if not asked or count > asked[-1]:
         asked = [*asked, count]
-        write_text(path, json.dumps({"trials": asked}) + "\n")
+        write_json(path, {"trials": asked})
     return asked
 
 
@@ -302,7 +306,7 @@ def table(sweep: Sweep, trials, outcomes: Mapping[int, Mapping[str, Any]], comma
 
 def write_tables(workdir: Path, found: Mapping[str, Any]) -> None:
     """Writes `FILE` and, from the best trial to the worst, `TABLE`."""
-    write_text(Path(workdir) / FILE, json.dumps(plain(found), indent=1, allow_nan=False) + "\n")
+    write_json(Path(workdir) / FILE, found, indent=1)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["rank", "trial", *found["space"], found["metric"], "std", "n", "failed", "run"])

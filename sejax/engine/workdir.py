@@ -3,7 +3,7 @@
 Variants and stages of a run have a folder each inside it: what is finished is kept, whatever happens next.
 """
 
-import json
+import contextlib
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
@@ -13,10 +13,10 @@ from typing import Any
 
 import jax
 
-from sejax.core.files import plain, write_text
+from sejax.core.files import damaged, locked, plain, read_json, write_json
 from sejax.errors import InputError
 
-CONFIG = "config.json"
+CONFIG, LOCK = "config.json", "lock"
 # Of no influence on results: these may differ between a run and its continuation.
 FREE = ("run.save_seconds", "run.keep", "run.tensorboard", "run.compilation_cache", "data_dir")
 PACKAGES = ("sejax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -40,6 +40,12 @@ def environment(backend: str, placement: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
+def only_run(workdir: Path) -> contextlib.AbstractContextManager[None]:
+    """`sejax.core.files.locked`, for what is trained in a workdir."""
+    refusal = f"{workdir} is in use by another process that trains in it; wait for it, or give another --workdir"
+    return locked(Path(workdir) / LOCK, refusal)
+
+
 def claim(workdir: Path, config: Mapping[str, Any], here: Mapping[str, Any]) -> bool:
     """Makes the workdir this config's, or checks that it already is.
 
@@ -53,7 +59,7 @@ def claim(workdir: Path, config: Mapping[str, Any], here: Mapping[str, Any]) -> 
     path = Path(workdir) / CONFIG
     wanted = plain({"config": config, "environment": here})
     if not path.exists():
-        write_text(path, json.dumps(wanted, indent=1) + "\n")
+        write_json(path, wanted, indent=1)
         return False
     found = read_claim(workdir)
     differing = [row for row in differences(found["config"], wanted["config"]) if not row.startswith(FREE)]
@@ -76,15 +82,28 @@ def release(workdir: Path) -> None:
     (Path(workdir) / CONFIG).unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def claimed(workdir: Path, config: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[bool]:
+    """`claim`, and `release` where the body fails and nothing was kept: a corrected command may have the folder."""
+    known = claim(workdir, config, here)
+    try:
+        yield known
+    except BaseException:
+        if not any(any(Path(workdir).glob(kept)) for kept in ("**/checkpoints/*/[0-9]*", f"**/{FINISHED}")):
+            release(workdir)
+        raise
+
+
 def read_claim(workdir: Path) -> dict[str, Any]:
     """``{"config": ..., "environment": ...}`` of the run in a workdir."""
     path = Path(workdir) / CONFIG
     if not path.is_file():
         raise InputError(f"{workdir} holds no run ({CONFIG} is missing); give the --workdir of launch/train.py")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path} is not JSON ({error}); train again in another --workdir") from None
+    remedy = "put back a copy of it, or train again in another --workdir"
+    found = read_json(path, remedy)
+    if not all(isinstance(found.get(name), dict) for name in ("config", "environment")):
+        raise damaged(path, "it has no config or environment", remedy)
+    return found
 
 
 def _bits(environment: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,8 +135,7 @@ def stage_folder(folder: Path, stage: str) -> Path:
 
 def write_finished(folder: Path, members: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
     """Keeps the members of a finished variant (or stage) and what its assembly said about it."""
-    text = json.dumps(plain({"members": members, "about": about}), allow_nan=False)
-    write_text(Path(folder) / FINISHED, text + "\n")
+    write_json(Path(folder) / FINISHED, {"members": members, "about": about})
 
 
 def read_finished(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]] | None:
@@ -129,11 +147,11 @@ def read_finished(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]] |
     path = Path(folder) / FINISHED
     if not path.is_file():
         return None
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return found["members"], found["about"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged ({error!r}); delete it, and the same command writes it again") from None
+    remedy = "delete it, and the same command of launch/train.py writes it again"
+    found = read_json(path, remedy)
+    if not isinstance(found.get("members"), list) or not isinstance(found.get("about"), dict):
+        raise damaged(path, "it has no members", remedy)
+    return found["members"], found["about"]
 
 
 def merged(abouts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

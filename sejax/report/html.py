@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from sejax.core.files import write_text
+from sejax.core.files import read_npz, write_npz, write_text
 from sejax.core.results import field_value, is_finite
 from sejax.report import Report, page, tables, terms
 from sejax.report.confusion import confusion_matrix
@@ -28,25 +26,25 @@ from sejax.report.sound import gallery
 
 FILE = "report.html"
 EXAMPLES = "examples.npz"
+MOST_EXAMPLES = 24  # in the page; the file has them all
 FAINT = "Faint: each member. Bold: the mean of the members still training, while at least half of them are."
 
 
-def write_report(workdir, results, report: Report, images=None):
+def write_report(workdir, results, report: Report):
     """Write workdir/report.html and return its path.
 
-    `results` as in results.json, `report` of its experiment. `images` maps a class to an example as
-    `sejax.report.sound.gallery` takes it; they are kept in workdir/examples.npz, from where a later call without
-    `images` takes them. Without matplotlib the page has its tables and says how to get the figures.
+    `results` as in results.json, `report` of its experiment; examples are those of `write_examples`. Without
+    matplotlib the page has its tables and says how to get the figures.
     """
-    workdir = Path(workdir)
-    workdir.mkdir(parents=True, exist_ok=True)
-    if images:
-        np.savez_compressed(workdir / EXAMPLES, **{name: np.asarray(image) for name, image in images.items()})
-    else:
-        images = read_examples(workdir)
-    path = workdir / FILE
-    write_text(path, report_page(results, report, images))
+    path = Path(workdir) / FILE
+    write_text(path, report_page(results, report, read_examples(workdir)))
     return path
+
+
+def write_examples(workdir, images):
+    """Keep example images for every report of a run: {class: what `sejax.report.sound.gallery` takes}."""
+    if images:
+        write_npz(Path(workdir) / EXAMPLES, images)
 
 
 def read_examples(workdir):
@@ -54,8 +52,7 @@ def read_examples(workdir):
     path = Path(workdir) / EXAMPLES
     if not path.is_file():
         return {}
-    with np.load(path, allow_pickle=False) as stored:
-        return dict(stored.items())
+    return read_npz(path, "delete it, and the page is made without examples")
 
 
 def report_page(results, report: Report, images=None):
@@ -261,8 +258,9 @@ def _gallery(results, images):
     ordered += [name for name in images if name not in ordered]
     if not ordered:
         return ""
-    svg = gallery({name: images[name] for name in ordered}, format="inline")
-    return picture(svg, f"One {terms.levels(results)['test']} of each class, as a spectrogram")
+    svg = gallery({name: images[name] for name in ordered[:MOST_EXAMPLES]}, format="inline")
+    of = "each class" if len(ordered) <= MOST_EXAMPLES else f"each of {MOST_EXAMPLES} of the {len(ordered)} classes"
+    return picture(svg, f"One {terms.levels(results)['test']} of {of}, as a spectrogram")
 
 
 DRAWINGS = {"scores": _scores, "confusion": _confusion, "curves": _curves}

@@ -1,8 +1,15 @@
+import fcntl
+import json
 import os
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
-from sejax.core.files import plain, write_text
+from sejax.core import files
+from sejax.core.files import locked, plain, read_json, read_npy, read_npz, write_json, write_npy, write_npz, write_text
+from sejax.errors import InputError
 
 
 def test_a_config_object_is_written_as_its_fields():
@@ -36,3 +43,117 @@ def test_a_write_that_breaks_off_leaves_the_old_file_and_no_rest(tmp_path, monke
         write_text(path, "new")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_json_is_read_without_its_digest_and_so_is_json_that_never_had_one(tmp_path):
+    written = {"b": [1.5, float("nan")], "a": {"é": None}}
+    for indent, ascii in ((None, True), (1, False)):
+        write_json(tmp_path / "a.json", written, indent=indent, ascii=ascii)
+        assert read_json(tmp_path / "a.json", "") == {"b": [1.5, None], "a": {"é": None}}
+        assert list(json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))) == ["b", "a", "digest"]
+    (tmp_path / "old.json").write_text(json.dumps(written))
+    assert read_json(tmp_path / "old.json", "") == {"b": [1.5, None], "a": {"é": None}}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda text: text.replace("1.5", "1.6"), "its digest is another"),
+        (lambda text: text.replace('"digest"', '"digesT"'), "its digest is another"),
+        (lambda text: text.replace("blake2b", "blake2c"), "its digest is another"),
+        (lambda text: text[:-1], "its digest is another"),
+        (lambda text: "[1]", "it holds a list"),
+        (lambda text: text[:9], "it is not JSON"),
+    ],
+)
+def test_json_that_is_not_what_was_written_is_one_line_with_the_remedy(tmp_path, change, why):
+    path = tmp_path / "a.json"
+    write_json(path, {"b": 1.5})
+    path.write_text(change(path.read_text()))
+    with pytest.raises(InputError, match=rf"{path} is damaged \({why}.*\); delete it"):
+        read_json(path, "delete it")
+    path.unlink()
+    with pytest.raises(InputError, match=f"{path} is missing; delete it"):
+        read_json(path, "delete it")
+
+
+@pytest.mark.parametrize("array", [np.arange(12.0).reshape(3, 4), np.float16(2), np.zeros((0, 3), np.int8)])
+def test_arrays_come_back_mapped_or_not_and_numpy_reads_them_too(tmp_path, array):
+    path = tmp_path / "a.npy"
+    write_npy(path, array)
+    for found in (read_npy(path, ""), np.load(path)):
+        assert found.dtype == array.dtype
+        np.testing.assert_array_equal(found, array)
+    if array.size:
+        np.testing.assert_array_equal(read_npy(path, "", mapped=True), array)
+    np.save(path, array)  # as earlier versions did
+    np.testing.assert_array_equal(read_npy(path, ""), array)
+
+
+def test_an_array_whose_digest_was_torn_is_damaged_and_so_is_one_with_more_behind_it(tmp_path):
+    path = tmp_path / "a.npy"
+    write_npy(path, np.arange(40.0))
+    whole = path.read_bytes()
+    for content in (whole[:-1], whole.replace(b"blake2b", b"blake2B"), whole[:-43] + b"?" + whole[-42:], whole + b"\n"):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="is damaged"):
+            read_npy(path, "")
+    np.save(path, np.arange(40.0))
+    path.write_bytes(path.read_bytes() + b"more")
+    with pytest.raises(InputError, match="is longer than its array"):
+        read_npy(path, "")
+
+
+def test_large_files_are_digested_in_pieces_and_checked_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_PIECE", 100)
+    monkeypatch.setattr(files, "_LARGE", 1000)
+    path = tmp_path / "a.npy"
+    write_npy(path, np.arange(1000.0))
+    read_npy(path, "", mapped=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_digest", lambda *_: pytest.fail("checked again"))
+        read_npy(path, "", mapped=True)
+    for place in (300, 4001, 7999):
+        content = bytearray(path.read_bytes())
+        content[place] ^= 1
+        path.with_name("b.npy").write_bytes(content)
+        with pytest.raises(InputError, match="its digest is another"):
+            read_npy(path.with_name("b.npy"), "")
+
+
+def test_arrays_may_have_any_name(tmp_path):
+    arrays = {name: np.full(3, number) for number, name in enumerate(("file", "args", "allow_pickle", "a/b", "é", ""))}
+    write_npz(tmp_path / "a.npz", arrays)
+    found = read_npz(tmp_path / "a.npz", "")
+    assert list(found) == list(arrays)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+    np.savez_compressed(tmp_path / "old.npz", anger=arrays["a/b"])
+    np.testing.assert_array_equal(read_npz(tmp_path / "old.npz", "")["anger"], arrays["a/b"])
+
+
+def test_what_a_killed_process_left_half_written_is_cleared_away_and_what_another_writes_is_not(tmp_path):
+    (tmp_path / ".a.txt.123.partial").write_text("ha")
+    (tmp_path / ".b.txt.123.partial").write_text("ha")
+    with open(tmp_path / ".a.txt.456.partial", "wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        write_text(tmp_path / "a.txt", "whole")
+    assert sorted(os.listdir(tmp_path)) == [".a.txt.456.partial", ".b.txt.123.partial", "a.txt"]
+
+
+def test_a_lock_is_one_processs_and_ends_with_it_however_it_ends(tmp_path):
+    script = f"""
+import os, pathlib, signal
+from sejax.core.files import locked
+with locked(pathlib.Path({str(tmp_path / "lock")!r}), "taken"):
+    print("held", flush=True)
+    signal.pause()
+"""
+    holder = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(InputError, match="taken"), locked(tmp_path / "lock", "taken"):
+        pass
+    holder.kill()
+    holder.wait()
+    with locked(tmp_path / "lock", "taken"):
+        pass

@@ -10,7 +10,7 @@ from same_bits import assert_same_bits
 from toy import start, toy_assembly, train
 
 from sejax.core.rng import member_key, root_key
-from sejax.engine.checkpoint import Checkpoints
+from sejax.engine.checkpoint import CHANGED_LATER, DIGESTS, Checkpoints
 from sejax.errors import InputError
 
 
@@ -142,12 +142,74 @@ def test_what_a_killed_run_left_half_written_or_half_deleted_is_no_obstacle(tmp_
     shutil.copytree(tmp_path / "2", tmp_path / "3.orbax-checkpoint-tmp")
     (tmp_path / "3.orbax-checkpoint-tmp" / "commit_success.txt").unlink()
     shutil.rmtree(tmp_path / "1" / "about")
-    second = Checkpoints(tmp_path)
+    second = Checkpoints(tmp_path, keep=1)
     assert second.latest() == 2
     assert_same_bits(second.restore(_shapes(tree))[0], tree)
     for step in (3, 4):
-        second.save(step, {"x": tree["x"] + step}, {}, )
+        second.save(step, {"x": tree["x"] + step}, {})
         second.wait()
     second.close()
     assert [path.name for path in tmp_path.iterdir()] == ["4"]
     np.testing.assert_array_equal(Checkpoints(tmp_path).read()["x"], tree["x"] + 4)
+
+
+def _flip(path, place=None):
+    """Turn one bit of a file over, in the middle where no place is given."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 if place is None else place] ^= 4
+    path.write_bytes(content)
+
+
+def _two_steps(folder):
+    checkpoints = Checkpoints(folder, keep=2)
+    for step in (1, 2):
+        checkpoints.save(step, {"x": jnp.full(50, float(step))}, {"members": [0, 1]})
+    checkpoints.close()
+    return sorted(path for path in (folder / "2").rglob("*") if path.is_file() and path.name not in CHANGED_LATER)
+
+
+def test_a_bit_that_flipped_in_any_file_is_one_error_that_names_it(tmp_path, capfd):
+    for file in _two_steps(tmp_path):
+        whole = file.read_bytes()
+        _flip(file)
+        checkpoints = Checkpoints(tmp_path)
+        for read in (checkpoints.read, lambda found=checkpoints: found.restore(_shapes({"x": jnp.zeros(50)}))):
+            with pytest.raises(InputError, match=f"{file} is damaged .*; delete the checkpoint's folder"):
+                read()
+        checkpoints.close()
+        file.write_bytes(whole)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_where_training_goes_on(tmp_path, capfd):
+    _flip(_two_steps(tmp_path)[-1])
+    checkpoints, shapes = Checkpoints(tmp_path), _shapes({"x": jnp.zeros(50)})
+    found, about = checkpoints.restore(shapes, fall_back=True)
+    assert found["x"][0] == 1.0 and about == {"members": [0, 1]}
+    assert "is damaged" in capfd.readouterr().err
+    assert checkpoints.latest() == 1 and (tmp_path / "damaged-2").is_dir()
+    checkpoints.save(2, {"x": jnp.full(50, 7.0)}, {})
+    checkpoints.close()
+    assert Checkpoints(tmp_path).read()["x"][0] == 7.0
+
+
+def test_where_all_checkpoints_are_damaged_they_stay_as_they_are(tmp_path):
+    for file in (_two_steps(tmp_path)[-1], tmp_path / "1" / "about" / "metadata"):
+        _flip(file)
+    checkpoints = Checkpoints(tmp_path)
+    with pytest.raises(InputError, match=f"{tmp_path}/1/about/metadata is damaged"):
+        checkpoints.restore(_shapes({"x": jnp.zeros(50)}), fall_back=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2"]
+
+
+def test_digests_that_are_gone_are_missed_and_those_that_never_were_are_not(tmp_path, monkeypatch):
+    _two_steps(tmp_path)
+    (tmp_path / "2" / DIGESTS).unlink()
+    with pytest.raises(InputError, match=f"{DIGESTS} is missing"):
+        Checkpoints(tmp_path).read()
+    monkeypatch.setattr(Checkpoints, "_write_digests", lambda self: None)  # as earlier versions did
+    old = Checkpoints(tmp_path / "old")
+    monkeypatch.setattr("sejax.engine.checkpoint.DIGESTS", "")
+    old.save(1, {"x": jnp.arange(3.0)}, {})
+    old.wait()
+    np.testing.assert_array_equal(old.read()["x"], np.arange(3.0))

@@ -137,14 +137,36 @@ def test_evaluate_recomputes_the_figures_from_the_checkpoint(uninterrupted):
         np.testing.assert_allclose(entry["metrics"]["test/loss"], expected["metrics"]["test/loss"], rtol=1e-6)
 
 
+def test_training_goes_on_from_the_checkpoint_before_a_damaged_one_and_evaluation_does_not(
+    tmp_path, uninterrupted, budgets, capsys
+):
+    budgets.interrupt_after = 6
+    with pytest.raises(Interrupted):
+        run(toy_assembly(), ONE_BY_ONE, tmp_path)
+    folder = tmp_path / "checkpoints" / "members_0-2"
+    last = max(folder.iterdir(), key=lambda path: int(path.name))
+    file = max((path for path in last.rglob("d/*") if path.is_file()), key=lambda path: path.stat().st_size)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 16
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=f"{file} is damaged"):
+        evaluate(toy_assembly(), RunSettings(), tmp_path)
+    budgets.calls.clear()
+    budgets.interrupt_after = None
+    assert run(toy_assembly(), ONE_BY_ONE, tmp_path) == uninterrupted[0]
+    assert len(budgets.calls) == 24 - 6 + 1  # one was lost
+    assert f"{file} is damaged" in capsys.readouterr().err
+
+
 def test_evaluate_without_a_checkpoint_is_an_error_that_names_the_members(tmp_path, budgets):
     with pytest.raises(InputError, match="no checkpoint of members 0 to 2"):
         evaluate(toy_assembly(), RunSettings(), tmp_path)
 
 
-def test_only_the_last_checkpoint_is_left(uninterrupted):
+def test_only_the_last_checkpoints_are_left(uninterrupted):
     folder = uninterrupted[1] / "checkpoints" / "members_0-2"
-    assert [path.name for path in folder.iterdir()] == [str(24 + 16 + 24 + ITERATIONS)]
+    _, last = sorted(int(path.name) for path in folder.iterdir())
+    assert last == 24 + 16 + 24 + ITERATIONS
     assert int(Checkpoints(folder).read()["iteration"]) == ITERATIONS
 
 

@@ -11,6 +11,7 @@ import pytest
 from ml_collections import ConfigDict
 from toy import toy_assembly
 
+from sejax.core.files import read_json
 from sejax.engine import sweep as driver
 from sejax.engine.run import Interrupted, RunSettings, run
 from sejax.engine.space import parse_space
@@ -72,7 +73,7 @@ def test_every_trial_has_the_score_of_its_own_members(tmp_path):
 
 def test_the_files_say_what_is_returned_and_the_csv_is_ranked(tmp_path):
     found = swept(tmp_path)
-    assert json.loads((tmp_path / FILE).read_text()) == json.loads(json.dumps(found | {"config": CONFIG.to_dict()}))
+    assert read_json(tmp_path / FILE, "") == json.loads(json.dumps(found | {"config": CONFIG.to_dict()}))
     rows = list(csv.DictReader((tmp_path / TABLE).read_text().splitlines()))
     assert [int(row["trial"]) for row in rows] == found["ranking"]
     scores = [float(row["valid/accuracy"]) for row in rows]
@@ -104,7 +105,7 @@ def test_more_trials_are_added_and_fewer_take_nothing_away(tmp_path):
     assert more["trials"][:5] == first["trials"] and len(more["trials"]) == 9
     assert trainer.asked and all(int(name[:4]) >= 5 for name in trainer.asked)
     assert swept(tmp_path, count=2) == more
-    assert json.loads((tmp_path / ASKED).read_text()) == {"trials": [5, 9]}
+    assert read_json(tmp_path / ASKED, "")["trials"] == [5, 9]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from sejax.engine.workdir import claim, differences, environment, read_claim, release
+from sejax.engine.workdir import claim, claimed, differences, environment, only_run, read_claim, release, write_finished
 from sejax.errors import InputError
 
 CONFIG = {
@@ -92,7 +92,7 @@ def test_a_folder_without_a_run_or_with_a_broken_one_is_an_error_that_names_it(t
     with pytest.raises(InputError, match=f"{tmp_path} holds no run"):
         read_claim(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(CONFIG)[:-5])
-    with pytest.raises(InputError, match=f"{tmp_path}/config.json is not JSON"):
+    with pytest.raises(InputError, match=f"{tmp_path}/config.json is damaged .it is not JSON"):
         read_claim(tmp_path)
 
 
@@ -107,3 +107,31 @@ def test_a_folder_that_is_released_may_be_another_runs(tmp_path):
     release(tmp_path)
     assert claim(tmp_path, _changed(corpus="ravdess"), HERE) is False
     assert claim(tmp_path, _changed(corpus="ravdess"), HERE) is True
+
+
+@pytest.mark.parametrize("error", [InputError("refused late"), KeyboardInterrupt(), OSError("full")])
+def test_what_fails_before_anything_is_kept_leaves_the_folder_free(tmp_path, error):
+    with pytest.raises(type(error)), claimed(tmp_path, CONFIG, HERE) as known:
+        assert not known
+        raise error
+    assert claim(tmp_path, _changed(corpus="ravdess"), HERE) is False
+
+
+@pytest.mark.parametrize("kept", ["checkpoints/members_0-2/7", "variants/a/checkpoints/members_0-0/12"])
+def test_what_fails_later_keeps_it(tmp_path, kept):
+    with pytest.raises(InputError, match="late"), claimed(tmp_path, CONFIG, HERE):
+        (tmp_path / kept).mkdir(parents=True)
+        raise InputError("late")
+    assert claim(tmp_path, CONFIG, HERE) is True
+    (tmp_path / kept).rmdir()
+    with pytest.raises(InputError, match="late"), claimed(tmp_path, CONFIG, HERE):
+        write_finished(tmp_path / "stages" / "first", [], {})
+        raise InputError("late")
+    assert claim(tmp_path, CONFIG, HERE) is True
+
+
+def test_two_trainings_in_one_folder_are_one_too_many(tmp_path):
+    with only_run(tmp_path), pytest.raises(InputError, match=f"{tmp_path} is in use by another"), only_run(tmp_path):
+        pass
+    with only_run(tmp_path):
+        pass

@@ -4,7 +4,6 @@ A process begins as a copy of one that has imported what most scripts do, which 
 SEJAX_OPTIMISED=1 it begins as a user's does.
 """
 
-import json
 import multiprocessing
 import os
 import random
@@ -16,6 +15,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from sejax.core.results import read_results
 
 OPTIMISED = os.environ.get("SEJAX_OPTIMISED", "0") != "0"
 _COPIES = multiprocessing.get_context("forkserver")
@@ -101,7 +102,7 @@ def launch(script: str, *arguments: str) -> subprocess.CompletedProcess:
 
 def results(workdir: Path) -> dict:
     """What a finished run's results.json holds."""
-    return json.loads((workdir / "results.json").read_text())
+    return read_results(workdir)
 
 
 def checkpoints(workdir: Path) -> list[str]:

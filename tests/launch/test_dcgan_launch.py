@@ -1,6 +1,5 @@
 """The multitask DCGAN from original files to ratings of plain audio: IEMOCAP's and AMI's formats, every command."""
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -13,10 +12,12 @@ import soundfile
 from ami_tree import ami_tree
 from scripts import launch, results
 
+from sejax.core.files import write_json
 from sejax.core.results import unpack
 from sejax.data.crops import crop_data, evaluation_starts, read_crops
 from sejax.data.utterances.load import find_utterance_spectrograms
 from sejax.engine.run import trained_states
+from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
 from sejax.experiments.dcgan.networks import make_networks
 from sejax.experiments.prediction import Predictor
@@ -170,8 +171,8 @@ def test_predicted_posteriors_are_those_of_the_evaluated_utterance(rater, prepar
 def test_models_that_rate_other_things_are_not_averaged(rater, tmp_path):
     copy = shutil.copytree(rater, tmp_path / "run")
     shutil.copytree(copy / "variants" / "multitask_dcgan", copy / "variants" / "basic_dcgan")
-    claim = json.loads((copy / "config.json").read_text())
+    claim = read_claim(copy)
     claim["config"]["models"] = ["multitask_dcgan", "basic_dcgan"]
-    (copy / "config.json").write_text(json.dumps(claim))
+    write_json(copy / "config.json", claim)
     with pytest.raises(InputError, match="rate other things .* name one of the run's models"):
         Predictor(copy)

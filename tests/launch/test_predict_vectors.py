@@ -1,6 +1,5 @@
 """Classifiers of openSMILE functionals applied to a plain recording."""
 
-import json
 import shutil
 
 import numpy as np
@@ -10,6 +9,7 @@ import toy_vectors
 from scripts import launch
 
 from sejax.audio.opensmile import Extractor
+from sejax.core.results import read_results, write_results
 from sejax.engine.run import trained_states
 from sejax.errors import InputError
 from sejax.experiments.prediction import Predictor, best_variant
@@ -87,9 +87,9 @@ def test_posteriors_are_the_mean_over_members_each_with_its_own_normalisation(tr
 
 def test_another_opensmile_than_that_of_training_is_refused(trained, tmp_path):
     copy = shutil.copytree(trained, tmp_path / "run")
-    changed = json.loads((copy / "results.json").read_text())
+    changed = read_results(copy)
     changed["data"]["settings"]["opensmile"] = "1.0.0"
-    (copy / "results.json").write_text(json.dumps(changed))
+    write_results(copy, changed)
     with pytest.raises(InputError, match=r"pip install opensmile==1\.0\.0"):
         Predictor(copy)
 

@@ -12,6 +12,8 @@ from absl import flags
 from ml_collections import config_flags
 from scripts import ROOT, checkpoints, kill_once, launch
 
+from sejax.core.files import read_json
+
 SMALL = (
     "corpus=toneschunks,classes=anger+boredom+neutral,weights=random,trainable=head,size=32,images=36+12+12,epochs=2"
 )
@@ -22,7 +24,7 @@ SWEEP = (f"--config={CONFIG}", "--config.hidden=8", SPACE, "--search=grid", "--c
 
 def said(workdir):
     """sweep.json, but for the folder that it names."""
-    return (workdir / "sweep.json").read_text().replace(str(workdir), "WORKDIR")
+    return json.dumps(read_json(workdir / "sweep.json", "")).replace(str(workdir), "WORKDIR")
 
 
 @pytest.fixture(scope="module")

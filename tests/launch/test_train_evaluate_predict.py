@@ -1,12 +1,13 @@
 """train, evaluate and predict from end to end."""
 
-import json
 
 import numpy as np
 import pytest
 import soundfile
 from scripts import TRAIN, launch, results
 from tones import CLASSES, tone
+
+from sejax.core.results import write_results
 
 
 def test_a_run_leaves_results_report_config_checkpoints_and_events(finished):
@@ -54,7 +55,7 @@ def test_evaluate_agrees_with_the_results_and_notices_when_it_does_not(finished,
     untouched, changed = (finished / "results.json").read_bytes(), results(finished)
     changed["members"][1]["metrics"]["test/uar"] -= 0.01
     try:
-        (finished / "results.json").write_text(json.dumps(changed))
+        write_results(finished, changed)
         done = launch("evaluate", f"--workdir={finished}", f"--data_dir={data_dir}")
     finally:
         (finished / "results.json").write_bytes(untouched)

@@ -1,7 +1,6 @@
 """Conversion: right arrays in the right places, the same bytes every time, whole files or none."""
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,10 +61,10 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(state_dict, save, tmp_p
     folder.mkdir()
     (folder / "w.safetensors").write_bytes(b"old")
 
-    def full(self, target):
+    def full(source, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr("os.replace", full)
     with pytest.raises(InputError, match="No space left on device"):
         convert(path, folder / "w.safetensors")
     assert [p.name for p in folder.iterdir()] == ["w.safetensors"]

@@ -191,3 +191,10 @@ def test_posteriors_of_a_long_recording_stay_small_and_in_place():
     np.testing.assert_array_equal(axes.image[..., 3], np.repeat([[1.0, 0.0], [0.0, 1.0]], 600, axis=1))
     _shade_columns(axes, times[:300], posteriors[:300], float(count))
     assert axes.image[0, :600, 3].all() and not axes.image[:, 600:, 3].any()
+
+
+def test_a_confusion_matrix_of_many_classes_is_one_image_with_every_so_many_a_name():
+    classes = [f"class {number}" for number in range(200)]
+    svg = confusion_matrix(np.eye(200), classes)
+    assert svg.count("<image") == 1 and svg.count("<path") < 100
+    assert [text for text in texts(svg) if text.startswith("class")] == 2 * classes[::7]

@@ -7,7 +7,7 @@ from reading import report
 
 from sejax.experiments import report_of
 from sejax.report import drawing
-from sejax.report.html import EXAMPLES, duration, read_examples, write_report
+from sejax.report.html import duration, read_examples, write_examples, write_report
 from sejax.report.run import pooled_confusion
 
 VOID = {"meta", "br", "img", "hr", "link", "input"}
@@ -156,9 +156,10 @@ def test_text_from_the_run_is_escaped(failed_results):
 
 def test_examples_are_kept_for_the_next_report(tmp_path):
     run = {"experiment": "transfer", "config": {}, "summary": {}, "members": [], "classes": ["anger", "fear"]}
-    first = write_report(tmp_path, run, report_of(run), IMAGES).read_text(encoding="utf-8")
-    assert (tmp_path / EXAMPLES).is_file()
+    write_examples(tmp_path, IMAGES)
+    first = write_report(tmp_path, run, report_of(run)).read_text(encoding="utf-8")
     np.testing.assert_array_equal(read_examples(tmp_path)["fear"], IMAGES["fear"])
+    write_examples(tmp_path, {})  # of a run that had its variants from earlier
     assert write_report(tmp_path, run, report_of(run)).read_text(encoding="utf-8") == first
     assert "One block of each class" in first
     assert first.index(">anger<") < first.index(">fear<")

@@ -1,4 +1,5 @@
 import json
+import re
 
 import jax.numpy as jnp
 import numpy as np
@@ -59,6 +60,7 @@ def test_arrays_scalars_paths_and_nan_become_strict_json(tmp_path):
     }
     text = write_results(tmp_path, odd).read_text(encoding="utf-8")
     found = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert re.fullmatch("blake2b:[0-9a-f]{32}", found.pop("digest"))
     assert found == {
         "numpy": 0.5,
         "integer": 7,

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ from flax.traverse_util import flatten_dict
 from tqdm import tqdm
 
 from sejax.core.experiment import PyTree
+from sejax.core.files import read_npy, write_npy
 
 BATCH = 64
+REMEDY = "delete it, and the same command computes it again"
 
 
 def fingerprint(variables: PyTree, settings: Any) -> str:
@@ -44,19 +46,24 @@ def trunk_features(
       settings: everything else that the features depend on, JSON-serialisable.
 
     Returns:
-      f32[I, ...], memory-mapped when cached. An interrupted computation leaves no file behind.
+      f32[I, ...], memory-mapped when cached. An interrupted computation leaves no file behind; where the folder
+      cannot be written, the features are for this run alone, and stderr says so.
+
+    Raises:
+      InputError: the stored array is damaged.
     """
     target = None if cache is None else Path(cache) / f"trunk-{fingerprint(variables, settings)}.npy"
     if target is not None and target.exists():
-        return np.load(target, mmap_mode="r")
+        return read_npy(target, REMEDY, mapped=True)
     features = _compute(apply, variables, spectrogram)
     if target is None:
         return features
-    partial = target.with_suffix(f".{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        np.save(file, features)
-    partial.replace(target)
-    return np.load(target, mmap_mode="r")
+    try:
+        write_npy(target, features)
+    except OSError as error:
+        print(f"features of the trunk are not kept for other runs: {target}: {error.strerror}", file=sys.stderr)
+        return features
+    return read_npy(target, REMEDY, mapped=True)
 
 
 def _compute(apply, variables, spectrogram: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ A set is a folder DATA_DIR/<corpus>/<features>-<hash>: settings.json (what the s
 """
 
 import csv
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -14,10 +13,12 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
+from sejax.core.files import damaged, digest_of_file, read_json, read_npy
 from sejax.errors import InputError
 
 RATE = 16000  # Hz
 SCALES = ("log", "mel")
+REMEDY = "delete the folder and prepare the set again"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -67,10 +68,27 @@ class ExampleSet:
             raise InputError(
                 f"{folder} is not a finished set of {cls.KIND}; make one with launch/prepare.py{cls._hint(folder)}"
             )
-        about = json.loads((folder / "settings.json").read_text())
-        index = json.loads((folder / "index.json").read_text())
+        about = read_json(folder / "settings.json", REMEDY)
+        index = read_json(folder / "index.json", REMEDY)
+        for name, digest in about.get("digests", {}).items():
+            if digest_of_file(folder / name) != digest:
+                raise damaged(folder / name, "its digest is another", REMEDY)
+        try:
+            found = cls(**cls._values(folder, about, index))
+            damage = found._damage()
+        except (KeyError, TypeError, ValueError, OverflowError) as error:  # JSON of an earlier version, without digest
+            if isinstance(error, InputError):
+                raise
+            raise damaged(folder / "index.json", f"or settings.json: {error!r}", REMEDY) from None
+        if damage:
+            raise InputError(f"{folder}: {damage}; {REMEDY}")
+        return found
+
+    @classmethod
+    def _values(cls, folder: Path, about: dict, index: dict) -> dict[str, Any]:
+        """The fields, from settings.json, index.json and the arrays."""
         values: dict[str, Any] = {name: about[name] for name in ("corpus", "settings", "counts")}
-        values |= {"folder": str(folder), **cls._implied(np.load(folder / "label.npy"))}
+        values |= {"folder": str(folder), **cls._implied(read_npy(folder / "label.npy", REMEDY))}
         for field in fields(cls):
             name = field.name
             if name in values:
@@ -78,11 +96,8 @@ class ExampleSet:
             if name in index:
                 values[name] = np.array(index[name], np.int32) if field.type is np.ndarray else tuple(index[name])
             else:
-                values[name] = np.load(folder / f"{name}.npy", mmap_mode="r" if name == cls.LARGE else None)
-        found = cls(**values)
-        if damage := found._damage():
-            raise InputError(f"{folder}: {damage}; delete the folder and prepare the set again")
-        return found
+                values[name] = read_npy(folder / f"{name}.npy", REMEDY, mapped=name == cls.LARGE)
+        return values
 
     def describe(self) -> str:
         """What the set on the disk holds, in a few lines for the person who made it."""
@@ -99,7 +114,7 @@ class ExampleSet:
             *self._content(),
         ]
         folder = Path(self.folder)
-        lines += [f"note        {note}" for note in json.loads((folder / "settings.json").read_text())["notes"]]
+        lines += [f"note        {note}" for note in read_json(folder / "settings.json", REMEDY)["notes"]]
         if (folder / LEFT_OUT).is_file():
             with open(folder / LEFT_OUT, encoding="utf-8", newline="") as file:
                 inputs = sum(1 for _ in csv.reader(file)) - 1
@@ -167,7 +182,7 @@ def find_set(
     Raises InputError for no such set (the command that makes it is named), and for several.
     """
     said = {
-        path.parent: json.loads(path.read_text()).get("settings", {})
+        path.parent: read_json(path, REMEDY).get("settings", {})
         for path in sorted(Path(data_dir, corpus).glob(f"{features}-*/settings.json"))
         if path.parent.suffix != ".unfinished"
     }

@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from sejax import corpora
-from sejax.core.files import write_text
+from sejax.core.files import append_digest, damaged, digest_of, digest_of_file, naming, write_json, write_npy
 from sejax.corpora import records
 from sejax.corpora.builder import LEFT_OUT, SPLIT, build, only_one
 from sejax.corpora.corpus import Corpus, Progress, Utterance, Word, class_index, seconds
@@ -30,7 +30,15 @@ JOURNAL = "journal.jsonl"  # of an unfinished set
 
 
 class Journal:
-    """Append-only list of JSON values, one a line, that survives a kill: a half-written last line is cut off."""
+    """Append-only list of JSON values, one a line with its digest, that survives a kill.
+
+    A half-written last line is cut off.
+
+    Attributes:
+      rows: what the last line read says of the rows of the array beside it, `GrowingArray.digest`.
+    """
+
+    rows = ""
 
     def __init__(self, path: Path):
         self._path = path
@@ -41,13 +49,27 @@ class Journal:
         self._file.seek(whole)
 
     def __iter__(self) -> Iterator:
-        """The entries, one at a time, as they are on the disk."""
-        with open(self._path, "rb") as file:
-            yield from map(json.loads, file)
+        """The entries, one at a time, as they are on the disk.
 
-    def append(self, entry) -> None:
-        """Write one entry; it is on the disk when this returns."""
-        self._file.write(json.dumps(entry).encode() + b"\n")
+        Raises InputError for a damaged line.
+        """
+        with open(self._path, "rb") as file:
+            for number, line in enumerate(file, start=1):
+                entry, *digests = line.rstrip(b"\n").split(b"\t")  # JSON holds no tab
+                try:
+                    if digests:  # earlier versions wrote none
+                        rows, digest = (text.decode() for text in digests)
+                        if digest_of(entry + b"\t" + digests[0]) != digest:
+                            raise ValueError("its digest is another")
+                        self.rows = rows
+                    yield json.loads(entry)
+                except ValueError as error:
+                    raise damaged(f"{self._path}, line {number},", str(error), _again(self._path.parent)) from None
+
+    def append(self, entry, rows: str) -> None:
+        """Write one entry, and the digest of the array's rows until then; it is on the disk when this returns."""
+        line = json.dumps(entry).encode() + b"\t" + rows.encode()
+        self._file.write(line + b"\t" + digest_of(line).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -62,25 +84,34 @@ class GrowingArray:
     numpy reserves room in the header for any number of rows, so no row moves when the number changes.
     """
 
-    def __init__(self, path: Path, shape: tuple[int, ...], *, rows: int = 0, dtype: str = "<f4"):
+    def __init__(self, path: Path, shape: tuple[int, ...], *, rows: int = 0, dtype: str = "<f4", digest: str = ""):
         """Open the file for appending after its first `rows` rows of `dtype`; anything behind them is cut off.
 
-        Raises InputError when the file holds fewer (after a power cut, say).
+        Raises InputError when the file holds fewer (after a power cut, say), or others than `digest` says.
         """
-        self.shape, self.rows, self.dtype = tuple(shape), rows, np.dtype(dtype)
+        self.shape, self.rows, self.dtype, self._hash = tuple(shape), rows, np.dtype(dtype), hashlib.blake2b()
         self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115
         self._write_header()
         end = self._file.tell() + rows * math.prod(self.shape) * self.dtype.itemsize
         if path.stat().st_size < end and rows:
-            raise InputError(f"{path} holds fewer than the {rows} rows its journal counts; delete {path.parent}")
+            raise InputError(f"{path} holds fewer than the {rows} rows its journal counts; {_again(path.parent)}")
         self._file.truncate(end)
-        self._file.seek(0, os.SEEK_END)
+        while piece := self._file.read(1 << 22):
+            self._hash.update(piece)
+        if digest and self.digest() != digest:
+            raise damaged(path, "its journal has another digest", _again(path.parent))
 
     def append(self, values: np.ndarray) -> None:
         """Append [n, *shape] of any type; it is written as the array's."""
         assert values.shape[1:] == self.shape, (values.shape, self.shape)
-        self._file.write(np.ascontiguousarray(values, self.dtype).data)
+        content = np.ascontiguousarray(values, self.dtype).data
+        self._hash.update(content)
+        self._file.write(content)
         self.rows += len(values)
+
+    def digest(self) -> str:
+        """Of all rows."""
+        return self._hash.hexdigest()[:32]
 
     def flush(self) -> None:
         """Return once everything appended is on the disk."""
@@ -88,15 +119,20 @@ class GrowingArray:
         os.fsync(self._file.fileno())
 
     def finish(self) -> None:
-        """Write the final header and close the file."""
+        """Write the final header and the digest, and close the file."""
         self._file.seek(0)
         self._write_header()
+        append_digest(self._file)
         self.flush()
         self._file.close()
 
     def _write_header(self) -> None:
         header = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.rows, *self.shape)}
         np.lib.format.write_array_header_1_0(self._file, header)
+
+
+def _again(folder: Path) -> str:
+    return f"delete {folder}, and launch/prepare.py starts again"
 
 
 @dataclass(frozen=True)
@@ -194,7 +230,7 @@ def prepare_set(
     unfinished = folder.with_name(folder.name + ".unfinished")
     if folder.is_dir():
         return _finished(folder, opened, allow_partial)
-    with only_one(unfinished / "lock"):
+    with naming(unfinished), only_one(unfinished / "lock"):
         if folder.is_dir():  # another process finished it just now
             shutil.rmtree(unfinished)
             return _finished(folder, opened, allow_partial)
@@ -244,7 +280,8 @@ def write_array(
     rows = [row(**values) for entry in noted for values in entry]
     shards = utterances.info.splits[SPLIT].shard_lengths[len(noted) :]
     done = sum(each.seconds for each in rows)
-    large = GrowingArray(folder / f"{array}.npy", shape, rows=sum(map(length, rows)), dtype=dtype)
+    count = sum(map(length, rows))
+    large = GrowingArray(folder / f"{array}.npy", shape, rows=count, dtype=dtype, digest=journal.rows)
     with contextlib.closing(journal):
         for size in shards:
             new: list = []
@@ -254,7 +291,7 @@ def write_array(
                 done += len(values) * seconds_each
                 report(done)
             large.flush()
-            journal.append([asdict(each) for each in new])
+            journal.append([asdict(each) for each in new], large.digest())
             rows += new
             done = sum(each.seconds for each in rows)
     large.finish()
@@ -314,16 +351,17 @@ def _write_small_files(folder: Path, corpus: Corpus, utterances: str, decides: d
     else:
         columns["seconds"] = np.array([row.seconds for row in rows], np.float64)
     for name, column in (columns | contents.columns).items():
-        np.save(folder / f"{name}.npy", column)
-    write_text(folder / "index.json", json.dumps(index | contents.index))
+        write_npy(folder / f"{name}.npy", column)
+    write_json(folder / "index.json", index | contents.index)
     about = {
         "corpus": corpus.name,
         "utterances": utterances,
         **decides,
         "counts": _counts(corpus, rows) | contents.counts,
         "notes": corpus.notes,
+        "digests": {path.name: digest_of_file(path) for path in sorted(folder.glob("*.csv"))},
     }
-    write_text(folder / "settings.json", json.dumps(about, indent=2) + "\n")
+    write_json(folder / "settings.json", about, indent=2)
 
 
 def _who_said_what(corpus: Corpus, rows: list) -> tuple[dict, np.ndarray]:

@@ -112,7 +112,7 @@ def _compute(utterances, folder: Path, through: Extract, report: Callable[[float
         tried += len(group["rows"]) + len(group["left_out"])
         done += group["seconds"]
     report(done)
-    array = GrowingArray(folder / "features.npy", (SIZE,), rows=rows)
+    array = GrowingArray(folder / "features.npy", (SIZE,), rows=rows, digest=journal.rows)
     with contextlib.closing(journal), contextlib.closing(through(utterances, tried, folder)) as outcomes:
         while group := list(itertools.islice(outcomes, GROUP)):
             done += _note(group, array, journal)
@@ -134,7 +134,8 @@ def _note(group: list[Outcome], array: GrowingArray, journal: Journal) -> float:
             "rows": [asdict(outcome.row) for outcome in good],
             "left_out": [(problem.where, problem.what, problem.remedy) for problem in bad],
             "seconds": lasted,
-        }
+        },
+        array.digest(),
     )
     return lasted
 

@@ -1,6 +1,5 @@
 """The artefact of a CycleGAN run: synthetic vectors with their label, their source and the generator that made them."""
 
-import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from sejax.core.files import write_text
+from sejax.core.files import read_json, read_npy, write_json, write_npy
 from sejax.errors import InputError
 
 _COLUMNS = ("label", "source", "generator")
+REMEDY = "delete the folder and run launch/synthesise.py again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,13 +72,13 @@ def load(folder: str | Path) -> SyntheticVectors:
     folder = Path(folder)
     if not (folder / "index.json").is_file():
         raise InputError(f"{folder} is not a set of synthetic vectors; make one with launch/synthesise.py")
-    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-    columns = {name: np.load(folder / f"{name}.npy") for name in _COLUMNS}
-    features = np.load(folder / "features.npy", mmap_mode="r")
+    index = read_json(folder / "index.json", REMEDY)
+    columns = {name: read_npy(folder / f"{name}.npy", REMEDY) for name in _COLUMNS}
+    features = read_npy(folder / "features.npy", REMEDY, mapped=True)
     if features.shape != (len(columns["label"]), len(index["names"])):
         raise InputError(
             f"{folder}: features {list(features.shape)}, {len(columns['label'])} labels and {len(index['names'])} "
-            "names do not fit together; delete the folder and run launch/synthesise.py again"
+            f"names do not fit together; {REMEDY}"
         )
     return SyntheticVectors(
         features=features,
@@ -125,8 +125,8 @@ def write(
             columns[name].append(np.broadcast_to(np.asarray(values, np.int32), (len(vectors),)))
     features.finish()
     for name, values in columns.items():
-        np.save(unfinished / f"{name}.npy", np.concatenate(values) if values else np.zeros(0, np.int32))
+        write_npy(unfinished / f"{name}.npy", np.concatenate(values) if values else np.zeros(0, np.int32))
     lists = {"names": names, "classes": classes, "source_ids": source_ids, "generators": generators}
     index = {name: list(value) for name, value in lists.items()} | {"about": dict(about)}
-    write_text(unfinished / "index.json", json.dumps(index))
+    write_json(unfinished / "index.json", index)
     os.replace(unfinished, folder)

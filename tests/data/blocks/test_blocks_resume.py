@@ -31,7 +31,7 @@ builder.LEAST = 2.0
     "block": (prepare, "voiced_blocks"),
     "append": (writing.GrowingArray, "append"),
     "journal": (writing.Journal, "append"),
-    "index": (writing.np, "save"),
+    "index": (writing, "write_npy"),
     "rename": (writing.os, "replace"),
 """,
     call="""prepare.prepare_blocks("manifest", source, data)""",

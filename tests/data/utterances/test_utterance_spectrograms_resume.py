@@ -28,7 +28,7 @@ builder.LEAST = 2.0
     "append": (writing.GrowingArray, "append"),
     "journal": (writing.Journal, "append"),
     "finish": (writing.GrowingArray, "finish"),
-    "column": (writing.np, "save"),
+    "column": (writing, "write_npy"),
 """,
     call="""prepare.prepare_utterances("manifest", source, data)""",
 )

@@ -133,7 +133,7 @@ def test_progress_is_told_in_seconds_of_audio(folder, told):
 
 def test_what_is_left_to_do_after_an_interruption_is_told_too(source, tmp_path, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        interrupted(patch, writing, "write_text", 0)  # all samples are written
+        interrupted(patch, writing, "write_json", 0)  # all samples are written
         prepare.prepare_waveforms("manifest", source, tmp_path)
     told = []
     prepare.prepare_waveforms("manifest", source, tmp_path, progress=lambda *values: told.append(values))
@@ -207,7 +207,7 @@ builder.LEAST = 2.0
     "utterance": (prepare, "words_inside"),
     "append": (writing.GrowingArray, "append"),
     "journal": (writing.Journal, "append"),
-    "index": (writing, "write_text"),
+    "index": (writing, "write_json"),
 """,
     call="""prepare.prepare_waveforms("manifest", source, data, allow_partial=True)""",
 )

@@ -1,0 +1,80 @@
+"""How a command ends: one line on stderr and a status, whatever went wrong and wherever a signal arrived."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = """
+import ctypes, errno, os, signal, sys, time, weakref
+from sejax.engine.command import Interrupted, run_command
+from sejax.errors import InputError
+
+class Leaving:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+def main(argv):
+    {body}
+    print("done")
+
+run_command(main)
+"""
+
+
+def ended(body):
+    """Status, stdout and stderr of a command with this body."""
+    script = SCRIPT.format(body=body.replace("\n", "\n    "))
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ("pass", 0, ""),
+        ("raise InputError('config: no such corpus')", 2, "error: config: no such corpus\n"),
+        (
+            "raise OSError(errno.ENOSPC, 'No space left on device', 'runs/a/results.json')",
+            *(2, "error: runs/a/results.json: No space left on device; make room on the disk, and the same command "),
+        ),
+        ("open('/proc/self/mem/x')", 2, "error: /proc/self/mem/x: Not a directory\n"),
+        ("os.rename('nowhere', 'elsewhere')", 2, "error: nowhere -> elsewhere: No such file or directory\n"),
+        (
+            "raise PermissionError(errno.EACCES, 'Permission denied', 'data')",
+            2,
+            "error: data: Permission denied; give ",
+        ),
+        ("raise TimeoutError", 2, "error: TimeoutError\n"),
+        ("signal.raise_signal(signal.SIGTERM)", 143, "SIGTERM received: what was written is whole; "),
+        ("signal.raise_signal(signal.SIGINT)", 130, "SIGINT received: what was written is whole; "),
+        ("raise KeyboardInterrupt", 130, "SIGINT received: what was written is whole; "),
+        ("leaving = Leaving()\ndel leaving\ntime.sleep(60)", 143, "SIGTERM received: "),
+        (
+            "back = ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(signal.SIGINT))\nback()\ntime.sleep(60)",
+            *(130, "SIGINT received: "),
+        ),
+        (
+            "try:\n    signal.raise_signal(signal.SIGTERM)\nexcept Interrupted as it:\n    raise it.saved('runs/a')",
+            *(0, "SIGTERM received: saved under runs/a; the same command goes on from here\n"),
+        ),
+    ],
+)
+def test_a_command_ends_with_one_line_and_a_status(body, status, said):
+    found, printed, told = ended(body)
+    assert (found, printed) == (status, "done\n" if body == "pass" else "")
+    assert told.startswith(said) and told.count("\n") == bool(said)
+
+
+def test_a_mistake_of_ours_keeps_its_traceback():
+    status, _, told = ended("1 / 0")
+    assert status == 1 and "ZeroDivisionError" in told
+
+
+def test_nobody_who_reads_on_is_one_line_too():
+    script = SCRIPT.format(body="print('x' * 10**6)")
+    command = f"{sys.executable} -c '{script.replace(chr(39), chr(34))}' | head -c 1"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr == "error: Broken pipe\n"
