@@ -108,10 +108,6 @@ def test_sessions_are_kept_apart_where_there_are_any():
         ({"folds": 0, "whole": False}, COUNTS, "folds=5, or whole=True"),
         ({"folds": 0}, (12, 1, 9, 9), "'happy' has 1 training vectors in fold -1"),
         ({"folds": 0}, (12, 9, 9), "'sad' has 0 training vectors in fold -1"),
-        ({"lambdas": (-1.0,)}, COUNTS, "lambdas=-1.0"),
-        ({"lambdas": (2.0, 2.0)}, COUNTS, "lambdas=2.0\\+2.0"),
-        ({"batch_size": 0}, COUNTS, "batch_size=0"),
-        ({"stage": "other"}, COUNTS, "stage='other'"),
         ({"target": ("unlabelled",)}, COUNTS, "source=unlabelled is among the targets"),
     ],
 )

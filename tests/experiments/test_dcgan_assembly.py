@@ -68,13 +68,6 @@ def test_models_that_are_none_or_named_twice_are_refused(models):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"share": 1.5}, "share=1.5"),
-        ({"share": -0.1}, "share=-0.1"),
-        ({"eval_crops": 0}, "eval_crops=0"),
-        ({"batch_size": -4}, "batch_size=-4"),
-        ({"patience": 0}, "patience=0"),
-        ({"updates": "none"}, "updates='none'"),
-        ({"criterion": "loss"}, "criterion='loss'"),
         ({"width": 20}, "128 x 20"),
         ({"rating_scale": (1.0, 3.0)}, "scale"),
         ({"others": ("plain", "plain")}, r"unlabelled=plain\+plain"),

@@ -54,10 +54,8 @@ def cross_splits(real: Vectors, test: Vectors, *, normalisation: str, developmen
     """One fold: all real vectors train; of another corpus a share of each class is for development, the rest tests.
 
     Raises:
-      InputError: a share that is no share, or a class too small for one.
+      InputError: a class too small for such a share.
     """
-    if not 0 < development < 1:
-        raise InputError(f"config: development={development}; give a share of the test corpus between 0 and 1")
     part = np.full(len(test.label), TEST, np.int8)
     random = np.random.default_rng(seed)
     for number, name in enumerate(test.classes):

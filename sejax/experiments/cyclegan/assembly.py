@@ -14,6 +14,7 @@ from sejax.data.folds import TRAIN
 from sejax.data.labels import FOUR
 from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.engine.ensemble import stack_members
+from sejax.engine.fields import config_with
 from sejax.engine.run import run_settings, trained_states
 from sejax.errors import InputError
 from sejax.experiments import Study
@@ -25,10 +26,9 @@ from sejax.experiments.cyclegan.report import REPORT
 from sejax.experiments.cyclegan.results import figure_columns, summarise, summarise_pretraining
 from sejax.experiments.cyclegan.stage import Schedule, gather_source, pair_source
 from sejax.experiments.feature_vectors import Fold, Scaling, target_folds
-from sejax.experiments.methods import check_choice, check_positive, experiment_of, settings_of
+from sejax.experiments.methods import experiment_of, settings_of
 
 PRETRAINING = "pretraining"
-STAGES = (PRETRAINING, "gan")
 EVALUATION_BATCH = 256
 _NETWORK_FIELDS = (
     *("dropout", "classifier_dropout", "slope"),
@@ -40,9 +40,7 @@ def stages(config) -> dict[str, ConfigDict]:
     """What is trained before a config: the generators' first stage, unless it has no epochs."""
     if config.stage != "gan" or not config.pretraining.epochs:
         return {}
-    first = ConfigDict(config.to_dict())
-    first.stage = PRETRAINING
-    return {PRETRAINING: first}
+    return {PRETRAINING: config_with(config, {"stage": PRETRAINING})}
 
 
 def build(config, data_dir: Path, stages: Mapping[str, Path] | None = None) -> Assembly:
@@ -90,7 +88,6 @@ def assemble(config, source: Vectors, sets: list[Vectors], pretrained: Path | No
 
 
 def _check(config, source: Vectors, sets: list[Vectors]) -> None:
-    check_choice("stage", config.stage, STAGES)
     if source.corpus in config.target:
         raise InputError(
             f"config: source={source.corpus} is among the targets {'+'.join(config.target)}; its vectors would teach "
@@ -99,9 +96,6 @@ def _check(config, source: Vectors, sets: list[Vectors]) -> None:
     for one in sets:
         if one.names != source.names:
             raise InputError(f"config: {one.corpus} and {source.corpus} have other features; prepare both alike")
-    check_positive(config, "epochs", "row_epochs", "batch_size", "seeds", "generator_updates", "learning_rate")
-    if not config.lambdas or min(config.lambdas) < 0 or len(set(config.lambdas)) < len(config.lambdas):
-        raise InputError(f"config: lambdas={'+'.join(map(str, config.lambdas))}; give each weight once, 0 or more")
 
 
 def make_members(config, folds: list[Fold], source: np.ndarray, target: Vectors, *, sample: int):

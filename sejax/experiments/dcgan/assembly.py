@@ -19,21 +19,13 @@ from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study
 from sejax.experiments.classification import valid_source, whole_batches, whole_source
-from sejax.experiments.dcgan.algorithm import CRITERIA, UPDATES, Method, Settings
+from sejax.experiments.dcgan.algorithm import Method, Settings
 from sejax.experiments.dcgan.batches import crop_source, evaluation_gather, stream_batches
 from sejax.experiments.dcgan.gallery import Wall
 from sejax.experiments.dcgan.networks import MODELS, Networks, make_networks
 from sejax.experiments.dcgan.report import POINT_NAMES, REPORT
 from sejax.experiments.dcgan.results import summarise
-from sejax.experiments.methods import (
-    check_choice,
-    check_positive,
-    compared,
-    dtype_of,
-    experiment_of,
-    rate_members,
-    settings_of,
-)
+from sejax.experiments.methods import compared, dtype_of, experiment_of, rate_members, settings_of
 
 
 def make_members(
@@ -42,11 +34,9 @@ def make_members(
     """Names of the members, and their arrays: part i8[M, U], rows i32[M, L], count, draw i32[M], learning_rate f32[M].
 
     Raises:
-      InputError: folds that the corpus does not allow, learning rates that are not above 0.
+      InputError: folds that the corpus does not allow.
     """
     parts = pair_folds(speech, rated_by(ratings), folds=config.folds, seed=config.seed, swap=config.swap)
-    if not config.learning_rates or min(config.learning_rates) <= 0:
-        raise InputError(f"config: learning_rates={tuple(config.learning_rates)}; give some, all above 0")
     tables = [training_rows(part, ratings, balance=config.balance) for part in parts]
     length = max(map(len, tables))
     folds = [
@@ -142,7 +132,7 @@ def assemble(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSp
 
 
 def check(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSpectrograms]) -> None:
-    """Raises InputError for sets that do not go together, and for numbers that no training has."""
+    """Raises InputError for sets that do not go together."""
     known = {speech.corpus}
     for other in others:
         if other.corpus in known:
@@ -157,12 +147,6 @@ def check(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSpect
                 f"{other.corpus} and {speech.corpus} were prepared with different settings, {other.settings} and "
                 f"{speech.settings}; prepare both alike"
             )
-    if not 0.0 <= config.share <= 1.0:
-        raise InputError(f"config: share={config.share}; give the share of unlabelled crops, 0 to 1")
-    counts = ("batch_size", "eval_crops", "filters", "epochs", "patience", "seeds")
-    check_positive(config, *counts, wanted="1 or more")
-    check_choice("updates", config.updates, UPDATES)
-    check_choice("criterion", config.criterion, CRITERIA)
 
 
 def valid_batches(config, part: np.ndarray) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from sejax.core.experiment import Assembly, PyTree
 from sejax.corpora.published import PUBLISHED
 from sejax.data.blocks.load import find_blocks
 from sejax.data.blocks.trunk_features import trunk_features
-from sejax.data.folds import TEST, TRAIN, VALIDATION, make_folds, near_copies_in_training
+from sejax.data.folds import TEST, TRAIN, make_folds, near_copies_in_training
 from sejax.data.labels import labelled_subset
 from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
@@ -75,8 +75,6 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
     inputs, pretrained_params = make_inputs(config, spectrograms, variables)
     network = trained_network(config, len(spectrograms.classes))
     settings = settings_of(Settings, config, num_classes=len(spectrograms.classes))
-    if not (members["part"] == VALIDATION).any():
-        raise InputError(f"config: validation={config.validation} leaves nothing to stop training by; give over 0")
     stream = None
     if streamed(config):  # spectrograms are read as they are needed
         stream = partial(stream_batches, spectrogram=spectrograms.spectrogram, label=spectrograms.label)
@@ -108,6 +106,8 @@ def make_members(config, spectrograms) -> tuple[tuple[dict[str, int], ...], dict
     Folds are split once; seeds draw other labelled subsets and other initial heads. Seeds come first, so
     that more seeds leave the earlier members as they were.
     """
+    if config.only_folds > config.folds:
+        raise InputError(f"config: only_folds={config.only_folds}; give 1 to folds={config.folds}, or 0 for all")
     folds = make_folds(
         spectrograms, protocol=config.protocol, folds=config.folds, validation=config.validation, seed=config.seed
     )
