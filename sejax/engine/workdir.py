@@ -53,7 +53,10 @@ def claim(workdir: Path, config: Mapping[str, Any], here: Mapping[str, Any]) -> 
     path = Path(workdir) / CONFIG
     wanted = plain({"config": config, "environment": here})
     if not path.exists():
-        write_text(path, json.dumps(wanted, indent=1) + "\n")
+        try:
+            write_text(path, json.dumps(wanted, indent=1) + "\n")
+        except OSError as error:
+            raise InputError(f"{workdir} cannot be written to ({error.strerror}); give another --workdir") from None
         return False
     found = read_claim(workdir)
     differing = [row for row in differences(found["config"], wanted["config"]) if not row.startswith(FREE)]
