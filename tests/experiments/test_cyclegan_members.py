@@ -116,6 +116,14 @@ def test_a_run_that_cannot_be_says_why(changes, counts, named):
         assemble(make_config(**changes), make_vectors(30, corpus="unlabelled"), [make_vectors(counts)])
 
 
+def test_a_source_that_holds_recordings_of_the_target_is_refused():
+    source, target = make_vectors(30, corpus="unlabelled"), make_vectors(COUNTS)
+    source = replace(source, digests=tuple(f"s{row}" for row in range(29)) + ("t3",))
+    target = replace(target, digests=tuple(f"t{row}" for row in range(len(target.label))))
+    with pytest.raises(InputError, match="u29 of unlabelled and u3 of .* have the same samples"):
+        assemble(make_config(), source, [target])
+
+
 def test_members_are_weights_by_folds_by_seeds_with_their_arrays():
     config = make_config("folds=2,whole=True,seeds=2", lambdas=(0.0, 2.0))
     made = assemble(config, make_vectors(30, corpus="unlabelled"), [make_vectors(COUNTS)])

@@ -86,6 +86,13 @@ def test_sets_that_were_prepared_differently_are_refused():
         assemble(config_of(), toy_speech.rated(), [other])
 
 
+def test_speech_of_one_valence_is_refused():
+    speech = toy_speech.rated()
+    alike = replace(speech, valence=np.full_like(speech.valence, 3.2))
+    with pytest.raises(InputError, match="rated: every rated utterance has valence 3 of 1 to 5"):
+        assemble(config_of(), alike, [])
+
+
 def test_speech_without_ratings_is_refused():
     with pytest.raises(InputError, match="plain"):
         assemble(config_of(), toy_speech.unlabelled(), [])

@@ -5,11 +5,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sejax.data.buckets import Pieces
-from sejax.data.folds import LEFT_OUT, TEST, TRAIN, make_folds
+from sejax.data.folds import LEFT_OUT, TEST, TRAIN, Instead, make_folds
 from sejax.data.text import Vocabulary, drop_probability, vocabulary
 from sejax.data.waveforms.load import Waveforms
 from sejax.errors import InputError
 from sejax.experiments.methods import rate_members
+
+INSTEAD = Instead(
+    unvalidated="validation=0,keep=last,patience=0", protocols={"protocol=utterance": "utterance"}
+)
 
 
 class Split(NamedTuple):
@@ -36,9 +40,8 @@ def split(config, speech: Waveforms, ids: list[np.ndarray], types: int) -> Split
         )
     if not 0 <= config.only_folds <= config.folds:
         raise InputError(f"config: only_folds={config.only_folds}; give 1 to folds={config.folds}, or 0 for all")
-    folds = make_folds(
-        speech, protocol=config.protocol, folds=config.folds, validation=config.validation, seed=config.seed
-    )
+    asked = {name: config[name] for name in ("protocol", "folds", "validation", "seed")}
+    folds = make_folds(speech, **asked, instead=INSTEAD)
     part = np.where(speech.label >= 0, folds.part, LEFT_OUT).astype(np.int8)[: config.only_folds or None]
     known = tuple(vocabulary(ids, rows == TRAIN, types=types, minimum=config.minimum) for rows in part)
     return Split(part, known)

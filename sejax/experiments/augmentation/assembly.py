@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from sejax.core.experiment import Assembly
 from sejax.data.folds import TEST, VALIDATION
 from sejax.data.labels import FOUR
+from sejax.data.store.sets import check_apart
 from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.data.vectors.synthetic import SyntheticVectors
 from sejax.data.vectors.synthetic import load as load_synthetic
@@ -140,6 +141,8 @@ def assemble(config, sets: list[Vectors], other: Vectors | None, synthetic: Synt
 def _check(config, sets: list[Vectors], other: Vectors | None, synthetic: SyntheticVectors | None) -> None:
     if other is not None and other.corpus in config.real:
         raise InputError(f"config: test={other.corpus} is trained on too; leave test empty for tests within a corpus")
+    for one in sets if other is not None else []:
+        check_apart(one, other)
     for one in [*sets, *([other] if other else []), *([synthetic] if synthetic else [])]:
         if one.names != sets[0].names:
             raise InputError(f"{one.folder} has other features than {sets[0].folder}; prepare both alike")

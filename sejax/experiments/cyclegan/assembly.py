@@ -10,8 +10,9 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from sejax.core.experiment import Assembly, Source
-from sejax.data.folds import TRAIN
+from sejax.data.folds import TRAIN, Instead
 from sejax.data.labels import FOUR
+from sejax.data.store.sets import check_apart
 from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.engine.ensemble import stack_members
 from sejax.engine.fields import config_with
@@ -59,9 +60,8 @@ def assemble(config, source: Vectors, sets: list[Vectors], pretrained: Path | No
     _check(config, source, sets)
     target = emotional(sets)
     vectors = np.asarray(source.features, np.float32)
-    folds = target_folds(
-        target, normalisation=config.normalisation, folds=config.folds, whole=config.whole, seed=config.seed
-    )
+    asked = {name: config[name] for name in ("normalisation", "folds", "whole", "seed")}
+    folds = target_folds(target, **asked, instead=Instead(others=("folds=0,whole=True",)))
     sample = min(config.sample, len(vectors))
     names, members = make_members(config, folds, vectors, target, sample=sample)
     rows = sample_rows(len(vectors), sample, config.seed)
@@ -94,6 +94,7 @@ def _check(config, source: Vectors, sets: list[Vectors]) -> None:
             "generators their own test part: give another corpus as source"
         )
     for one in sets:
+        check_apart(source, one)
         if one.names != source.names:
             raise InputError(f"config: {one.corpus} and {source.corpus} have other features; prepare both alike")
 

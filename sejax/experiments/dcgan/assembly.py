@@ -14,6 +14,7 @@ from sejax.core.rng import root_key
 from sejax.data.crops import crop_data, joined_crops, oversampled
 from sejax.data.folds import TEST, TRAIN, VALIDATION, pair_folds
 from sejax.data.ratings import DIMENSIONS, POINTS, Ratings, fuzzy, ratings_of
+from sejax.data.store.sets import check_apart
 from sejax.data.utterances.load import UtteranceSpectrograms, find_utterance_spectrograms
 from sejax.engine.run import streamed
 from sejax.errors import InputError
@@ -101,6 +102,7 @@ def assemble(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSp
     """As `build`, from prepared sets at hand: labelled speech, and corpora of unlabelled speech."""
     check(config, speech, others)
     ratings = ratings_of(speech, scale=tuple(config.rating_scale))
+    check_points(speech, ratings)
     names, members = make_members(config, speech, ratings)
     networks = trained_networks(config)
     unlabelled = round(config.share * config.batch_size) if others else 0  # crops in a batch
@@ -142,11 +144,22 @@ def check(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSpect
                 "are held out"
             )
         known.add(other.corpus)
+        check_apart(speech, other)
         if other.settings != speech.settings:
             raise InputError(
                 f"{other.corpus} and {speech.corpus} were prepared with different settings, {other.settings} and "
                 f"{speech.settings}; prepare both alike"
             )
+
+
+def check_points(speech: UtteranceSpectrograms, ratings: Ratings) -> None:
+    """Raises InputError where all utterances have one valence, to the nearest point: there is nothing to tell apart."""
+    points = np.floor(ratings.values[rated_by(ratings), 0] + 0.5)
+    if len(points) and (points == points[0]).all():
+        raise InputError(
+            f"{speech.corpus}: every rated utterance has valence {points[0]:g} of 1 to {POINTS}, and a model tells at "
+            "least two points apart; give a corpus of more emotions, or rated otherwise"
+        )
 
 
 def valid_batches(config, part: np.ndarray) -> tuple[int, int]:
