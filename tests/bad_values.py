@@ -11,6 +11,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import runpy
 import signal
 import sys
@@ -22,6 +23,9 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 60
+REMEDY = re.compile(
+    r"\b(give|use|pass|name|mend|make|known are|lists|written|must end|options are|did you mean|such as|as in|leave)\b"
+)
 
 # By experiment: NAME=VALUE behind the colon of --config, or for --config.NAME where it begins with a dot.
 CONFIG = {
@@ -95,14 +99,14 @@ SCRIPTS = (
     (("train", "--config=configs", *_TRAIN), "configs"),
     (("train", "--config=", *_TRAIN), "--config="),
     (("train", *_TRAIN), "config"),
-    (("train", "--config={wrong}/syntax.py", *_TRAIN), "syntax.py"),
+    (("train", "--config={wrong}/syntax.py", *_TRAIN), "line 1"),
     (("train", "--config={wrong}/name.py", *_TRAIN), "nowhere"),
     (("train", "--config={wrong}/empty.py", *_TRAIN), "get_config"),
     (("train", "--config={wrong}/none.py", *_TRAIN), "get_config"),
-    (("train", "--config={wrong}/value.py", *_TRAIN), "what a value"),
+    (("train", "--config={wrong}/value.py", *_TRAIN), "value.py: ValueError: what a value"),
     (("train", "--config=configs/transfer.py", "--data_dir={data}"), "workdir"),
     (("train", "--config=configs/transfer.py:epoch=3", *_TRAIN), "'epoch'"),
-    (("train", "--config=configs/transfer.py", "--config.epoch=3", *_TRAIN), "epoch"),
+    (("train", "--config=configs/transfer.py", "--config.epoch=3", *_TRAIN), "no field 'epoch'; did you mean epochs?"),
     (("train", "--config=configs/transfer.py", "--config.image=3", *_TRAIN), "image"),
     (("train", "--config=configs/transfer.py", "--config.image.sizes=3", *_TRAIN), "sizes"),
     (("train", "--config=configs/transfer.py", "epochs=3", *_TRAIN), "epochs=3"),
@@ -262,6 +266,7 @@ def outcome(words, named, folders) -> Outcome:
         return Outcome(command, "accepted", line)
     names = [name.format(**folders) for name in named]
     clear = "\n" not in line and line.startswith("error: ") and all(map(line.__contains__, names))
+    clear = clear and bool(REMEDY.search(line))
     return Outcome(command, "clear" if clear else "unclear", line)
 
 

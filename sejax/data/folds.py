@@ -542,7 +542,8 @@ def _check_pairs(spectrograms, units, folds):
     alone = sum(len(people) == 1 for people in units)
     most = len(units) - alone + alone // 2
     if most < folds:
-        held = f"{speakers} rated speaker{'s' * (speakers != 1)}" + (f" in {len(units)} separate sessions" if len(units) < speakers else "")
+        held = f"{speakers} rated speaker{'s' * (speakers != 1)}"
+        held += f" in {len(units)} separate sessions" * (len(units) < speakers)
         remedy = f"folds={most}" if most > 1 else "a corpus of more speakers or sessions"
         raise InputError(
             f"{spectrograms.corpus}: {held}, and folds={folds} each hold out two speakers or more: use {remedy}"

@@ -36,13 +36,13 @@ def progress_bar(title: str, total: int | None, unit: str, *, done: int = 0) -> 
 
 def _parse(arguments: Sequence[str]) -> list[str]:
     """Parses flags, the config among them, and checks the config's values; whatever is wrong is an InputError."""
-    _check_config_file(arguments)
+    file = _config_file(arguments)
     try:
         rest = flags.FLAGS(arguments)
     except flags.Error as error:
-        raise InputError(_refusal(str(error))) from None
+        raise InputError(_refusal(str(error), file)) from None
     except Exception as error:  # what the config file's code raises, or an override of a field that it has not
-        raise InputError(_in_one_line(error)) from None
+        raise InputError(_raised(error, file)) from None
     if (config := _config()) is not None:
         check_config(config)
     return rest
@@ -53,17 +53,27 @@ def _config():
     return flags.FLAGS["config"].value if "config" in flags.FLAGS else None
 
 
-def _check_config_file(arguments: Sequence[str]) -> None:
-    """Raises InputError for a --config that is no file."""
+def _config_file(arguments: Sequence[str]) -> str:
+    """The file that --config names, "" where there is no such flag. Raises InputError where it is no file."""
+    file = ""
     for word, following in zip(arguments[1:], [*arguments[2:], ""], strict=False):
         name, given, value = word.partition("=")
         if "config" in flags.FLAGS and name in ("--config", "-config"):
             file = (value if given else following).partition(":")[0]
             if not Path(file).is_file():
                 raise InputError(f"--config={file}: there is no such file; give one, as in configs/transfer.py")
+    return file
 
 
-def _refusal(message: str) -> str:
+# What Python and absl say of a flag's value, and what to say instead.
+_PLAINER = {
+    r"invalid literal for int\(\).*": "give a whole number",
+    r"could not convert string to float.*": "give a number",
+    r"\('Non-boolean.*": "give true or false",
+}
+
+
+def _refusal(message: str, file: str) -> str:
     """One line for what absl says, which may hold ml_collections' traceback of what a config file raised."""
     if missing := re.match(r"flag --(\w+)=None: ", message):
         returned = ", or its get_config returned nothing" if missing[1] == "config" else ""
@@ -71,14 +81,21 @@ def _refusal(message: str) -> str:
     if override := re.match(r"flag --config\.([\w.]+)=(.*): ", message):
         return f"config: {override[1]}={override[2]}; give {wanted(_config(), override[1])}"
     if "Traceback (most" in message:
-        refused = message.strip().splitlines()[-1]
-        return refused.removeprefix(f"{InputError.__module__}.{InputError.__name__}: ")
+        refused, own = message.strip().splitlines()[-1], f"{InputError.__module__}.{InputError.__name__}: "
+        return refused.removeprefix(own) if own in refused else f"--config={file}: {refused}; mend the file"
+    for theirs, plainer in _PLAINER.items():
+        message = re.sub(theirs, plainer, message)
     return f"{' '.join(message.split())}; --helpshort lists the flags"
 
 
-def _in_one_line(error: Exception) -> str:
-    kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-    return f"--config: {kind}{' '.join(str(error).split())[:500]}; mend the config file, or what is given for it"
+def _raised(error: Exception, file: str) -> str:
+    """One line for what loading a config, or setting one of its fields, raised."""
+    message = " ".join(str(error).replace("\\n", " ").replace("\\'", "'").split())
+    if isinstance(error, AttributeError) and (unknown := re.match(r"\W*(\w+)'", message)):
+        meant = re.search(r'Did you mean "(\w+)"', message)
+        hint = f"did you mean {meant[1]}?" if meant else "give one that it has"
+        return f"config: {file} has no field {unknown[1]!r}; {hint}"
+    return f"--config={file}: {type(error).__name__}: {message[:500]}; mend the file"
 
 
 def run_command(main: Callable[[Sequence[str]], None], *, takes: str = "") -> NoReturn:

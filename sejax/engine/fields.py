@@ -88,11 +88,13 @@ class Field:
         if not _is(value, self.kind) or (self.choices and value not in self.choices):
             return False
         if self.kind is str:
-            may_be_empty = self.empty or self.default in ("", ())
-            return (not self.name or bool(_NAME.fullmatch(value))) if value else may_be_empty and not self.listed
-        return self.kind is bool or (self.zero and value == 0) or self._in_bounds(value)
+            may_be_empty = self.empty or (self.default == "" and not self.listed)
+            return (not self.name or bool(_NAME.fullmatch(value))) if value else may_be_empty
+        return self.kind is bool or (self._in_bounds(value) and _fits(value))
 
     def _in_bounds(self, value: float) -> bool:
+        if self.zero and value == 0:
+            return True
         return (
             (self.least is None or value >= self.least)
             and (self.above is None or value > self.above)
@@ -125,11 +127,12 @@ class Field:
             return text if self.default or self.empty else f"{text}, or nothing"
         if self.kind is bool:
             return "true or false"
-        whole = "a whole number" if self.kind is int else "a number"
-        bounds = {"above": self.above, "from": self.least, "below": self.below, "at most": self.most}
-        said = " and ".join(f"{word} {bound:,}" for word, bound in bounds.items() if bound is not None)
+        number = "a whole number" if self.kind is int else "a finite number"
+        bounds = {"from": self.least, "above": self.above, "up to": self.most, "below": self.below}
+        said = [f"{word} {bound:,}" for word, bound in bounds.items() if bound is not None]
+        said = " and ".join(said) + " on" * (len(said) == 1 and self.least is not None)
         multiple = f", a multiple of {self.multiple}" if self.multiple > 1 else ""
-        return f"{whole}{' ' * bool(said)}{said}{multiple}{', or 0' * self.zero}"
+        return f"{number}{' ' * bool(said)}{said}{multiple}{', or 0' * self.zero}"
 
 
 def _is(value: Any, kind: type) -> bool:
@@ -138,16 +141,22 @@ def _is(value: Any, kind: type) -> bool:
         return isinstance(value, kind)
     if not isinstance(value, Integral if kind is int else Real) or isinstance(value, bool):
         return False
-    if kind is int:
+    return math.isfinite(value)
+
+
+def _fits(value: Any) -> bool:
+    """Whether 32 bits hold a number."""
+    if isinstance(value, Integral):
         return abs(value) <= _INT32
-    return value == 0 or (math.isfinite(value) and _FLOAT32[0] <= abs(value) <= _FLOAT32[1])
+    return value == 0 or _FLOAT32[0] <= abs(value) <= _FLOAT32[1]
 
 
 def check_value(name: str, value: Any, field: Field) -> None:
     """Raises InputError for a value that a field may not hold."""
     if not field.allows(value):
-        numbers = field.kind in (int, float)
-        raise InputError(f"config: {name}={written(value)}; give {field.wanted()}{', within 32 bits' * numbers}")
+        entries = value if isinstance(value, tuple | list) else (value,)
+        outsized = field.kind in (int, float) and any(_is(entry, field.kind) and not _fits(entry) for entry in entries)
+        raise InputError(f"config: {name}={written(value)}; give {field.wanted()}{', in 32 bits' * outsized}")
 
 
 def written(value: Any) -> str:

@@ -280,4 +280,5 @@ def _check_range(space: Space, name: str) -> None:
             )
         if not possible:
             where = ", ".join(f"{field}={value}" for field, value in (space.given | values).items())
-            raise InputError(f"space: {name}={space.texts[name]} is empty" + (f" where {where}" if where else ""))
+            where = f" where {where}" if where else ""
+            raise InputError(f"space: {name}={space.texts[name]} is empty{where}; give LOW..HIGH with LOW up to HIGH")

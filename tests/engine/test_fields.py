@@ -67,16 +67,16 @@ def test_an_unknown_name_is_an_error_that_lists_the_known():
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("folds=2.5", "folds=2.5; give a whole number from 2"),
-        ("folds", "folds=; give a whole number from 2"),
-        ("folds=1", "folds=1; give a whole number from 2"),
-        ("labelled=most", "labelled=most; give a number above 0 and at most 1"),
-        ("labelled=nan", "labelled=nan; give a number above 0"),
+        ("folds=2.5", "folds=2.5; give a whole number from 2 on"),
+        ("folds", "folds=; give a whole number from 2 on"),
+        ("folds=1", "folds=1; give a whole number from 2 on"),
+        ("labelled=most", "labelled=most; give a finite number above 0 and up to 1"),
+        ("labelled=nan", "labelled=nan; give a finite number above 0"),
         ("runlocal=maybe", "runlocal=maybe; give true or false"),
-        ("grid=6+wide", r"grid=6\+wide; give 2 entries joined by \+: each a whole number from 1"),
-        ("size=8", "size=8; give a whole number from 16 and at most 4,096"),
+        ("grid=6+wide", r"grid=6\+wide; give 2 entries joined by \+: each a whole number from 1 on"),
+        ("size=8", "size=8; give a whole number from 16 and up to 4,096"),
         ("scale=bark", "scale=bark; give one of log, mel"),
-        ("width=17", "width=17; give a whole number from 16, a multiple of 16, or 0"),
+        ("width=17", "width=17; give a whole number from 16 on, a multiple of 16, or 0"),
         ("corpus=a/b", "corpus=a/b; give the name of a corpus"),
     ],
 )
@@ -140,7 +140,7 @@ def test_a_copy_with_other_values_leaves_the_config_as_it_is():
     changed = config_with(config, {"folds": 3, "image.level": 3.0, "model": "small"})
     assert (changed.folds, changed.image.level, changed.model) == (3, 3.0, "small")
     assert config == made() and "model" not in config
-    assert wanted(changed, "folds") == wanted(config, "folds") == "a whole number from 2"
+    assert wanted(changed, "folds") == wanted(config, "folds") == "a whole number from 2 on"
 
 
 def test_a_config_without_fields_passes_as_it_is():
