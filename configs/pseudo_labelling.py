@@ -40,7 +40,7 @@ FIELDS = {
     "feature_gain": Field(5.0, above=0),  # of standardised features over sqrt(D), see networks.linear_head
     "trunk_rate": Field(0.01, least=0),  # learning rate of pre-trained layers, as a factor of the head's
     "layer": Field(""),  # whose features a frozen trunk gives; empty: fc7 of alexnet, fire5 of the others
-    "grid": Field((6, 4), least=1, most=224, length=2),  # positions kept of that layer's map: frequency x time
+    "grid": Field((6, 4), least=1, most=32, length=2),  # positions kept of that layer's map: frequency x time
     "image.size": Field((224, 224), least=16, most=4096, length=2),
     "image.colour_map": Field("jet", choices=("jet", "hot", "gray")),
     "image.dynamic_range": Field(80.0, above=0, most=1000),
