@@ -103,6 +103,8 @@ SCRIPTS = (
     (("train", "--config={wrong}/name.py", *_TRAIN), "nowhere"),
     (("train", "--config={wrong}/empty.py", *_TRAIN), "get_config"),
     (("train", "--config={wrong}/none.py", *_TRAIN), "get_config"),
+    (("train", "--config={wrong}/dict.py", *_TRAIN), "dict.py"),
+    (("train", "--config={wrong}/without.py", *_TRAIN), "without.py"),
     (("train", "--config={wrong}/value.py", *_TRAIN), "value.py: ValueError: what a value"),
     (("train", "--config=configs/transfer.py", "--data_dir={data}"), "workdir"),
     (("train", "--config=configs/transfer.py:epoch=3", *_TRAIN), "'epoch'"),
@@ -223,6 +225,8 @@ WRONG = {
     "name.py": "from nowhere import get_config\n",
     "empty.py": "",
     "none.py": "def get_config(argument=None):\n    pass\n",
+    "dict.py": "def get_config(argument=None):\n    return {'experiment': 'transfer', 'run': {}}\n",
+    "without.py": "from ml_collections import ConfigDict\ndef get_config(argument=None):\n    return ConfigDict()\n",
     "value.py": "def get_config(argument=None):\n    raise ValueError('what a value')\n",
 }
 

@@ -44,6 +44,8 @@ def _parse(arguments: Sequence[str]) -> list[str]:
     except Exception as error:  # what the config file's code raises, or an override of a field that it has not
         raise InputError(_raised(error, file)) from None
     if (config := _config()) is not None:
+        if not all(hasattr(config, name) for name in ("experiment", "run", "to_dict")):
+            raise InputError(f"--config={file}: its get_config gives no experiment's config; make one with make_config")
         check_config(config)
     return rest
 
@@ -78,7 +80,7 @@ def _refusal(message: str, file: str) -> str:
     if missing := re.match(r"flag --(\w+)=None: ", message):
         returned = ", or its get_config returned nothing" if missing[1] == "config" else ""
         return f"--{missing[1]} is missing{returned}; give --{missing[1]}=..., --helpshort lists the flags"
-    if override := re.match(r"flag --config\.([\w.]+)=(.*): ", message):
+    if override := re.match(r"flag --config\.([\w.]+)=(.*?): ", message):
         return f"config: {override[1]}={override[2]}; give {wanted(_config(), override[1])}"
     if "Traceback (most" in message:
         refused, own = message.strip().splitlines()[-1], f"{InputError.__module__}.{InputError.__name__}: "
