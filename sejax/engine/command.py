@@ -12,7 +12,7 @@ from typing import NoReturn
 from absl import app, flags, logging
 from tqdm import tqdm
 
-from sejax.engine.fields import check_config, wanted
+from sejax.engine.fields import check_config, fields_of, wanted
 from sejax.errors import InputError
 
 
@@ -44,8 +44,11 @@ def _parse(arguments: Sequence[str]) -> list[str]:
     except Exception as error:  # what the config file's code raises, or an override of a field that it has not
         raise InputError(_raised(error, file)) from None
     if (config := _config()) is not None:
-        if not all(hasattr(config, name) for name in ("experiment", "run", "to_dict")):
-            raise InputError(f"--config={file}: its get_config gives no experiment's config; make one with make_config")
+        if not fields_of(config):
+            raise InputError(
+                f"--config={file}: its get_config returns what make_config of sejax.engine.fields did not make, so "
+                "that no value can be checked; make it so, as in configs/transfer.py"
+            )
         check_config(config)
     return rest
 

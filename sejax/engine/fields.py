@@ -228,7 +228,7 @@ def check_config(config) -> None:
     Raises:
       InputError: the first wrong value, by its field's name, with what to give.
     """
-    for name, field in _fields_of(config).items():
+    for name, field in fields_of(config).items():
         place, value = "", config
         for part in name.split("."):
             place = f"{place}.{part}".lstrip(".")
@@ -240,13 +240,13 @@ def check_config(config) -> None:
 
 def wanted(config, name: str) -> str:
     """What to give for a config's field, in words."""
-    field = _fields_of(config).get(name)
+    field = fields_of(config).get(name)
     return field.wanted() if field else "a value like the one that the config file has"
 
 
 def config_with(config, values: Mapping[str, Any]) -> Any:
     """A copy of a config that holds other values in some fields, whose names may have dots."""
-    return _carrying(_with(type(config)(config.to_dict()), values), _fields_of(config))
+    return _carrying(_with(type(config)(config.to_dict()), values), fields_of(config))
 
 
 def _with(config, values: Mapping[str, Any]) -> Any:
@@ -261,7 +261,8 @@ def _with(config, values: Mapping[str, Any]) -> Any:
     return config
 
 
-def _fields_of(config) -> Mapping[str, Field]:
+def fields_of(config) -> Mapping[str, Field]:
+    """The fields that a config carries; none where it was not made from any."""
     return getattr(config, "_declared", {})
 
 
