@@ -13,49 +13,62 @@ Time, machine and figures of every configuration stand in docs/audio_text.md.
 
 from ml_collections import ConfigDict
 
-from sejax.engine.command import parse_arguments
-from sejax.engine.run import run_section
+from sejax.engine.fields import Field, make_config
+from sejax.engine.run import CONVOLUTIONS, RUN
 
-ARGUMENTS = {
-    "corpus": "iemocap",
-    "classes": "four",
-    "fusions": (
-        *("att_s_1", "att_d_1", "att_s_n", "att_d1_n", "att_d2_n"),
-        *("concatenation", "addition", "audio", "text"),
-    ),
-    "protocol": "speaker",  # sessions are held out where a corpus has them; utterance: at random
-    "folds": 5,
-    "only_folds": 0,  # the first so many of them; 0: all
-    "validation": 0.1,  # of what does not test, at least a speaker (or session)
-    "keep": "best",  # the epoch that validates best, or the last
-    "criterion": "uar",
-    "patience": 0,  # epochs without improvement that end a training; 0: none do
-    "seeds": 1,
-    "epochs": 150,
-    "batch_size": 30,
-    "learning_rates": (3e-3,),
-    "l2": 6e-3,
-    "dropout": 0.55,
-    "frequent": 8000.0,  # t of the subsampling of frequent words; 0: every word stays
-    "minimum": 1,  # a word is known from so many occurrences in the training part on
-    "vectors": "",  # a file of word vectors: word2vec's text or binary format, or GloVe's
-    "embedding": 150,  # numbers of a word's vector; with a file: those of its vectors
-    "tuned": False,  # with a file: whether its vectors are trained on
-    "strides": (4, 2),
-    "gru_summary": "last",  # the GRU's state that stands for an utterance, or "mean", that of all its states
-    "pool_padding": False,  # True: pools over a batch's padding too, as published
-    "shapes": 8,  # lengths that batches have, each compiled once
-    "longest": 20.0,  # seconds; longer utterances are cut into pieces
-    "dtype": "float32",
-    "runlocal": False,
-}
-CHOICES = {
-    "classes": ("four", "all"),
-    "protocol": ("speaker", "utterance"),
-    "keep": ("best", "last"),
-    "criterion": ("uar", "accuracy"),
-    "gru_summary": ("last", "mean"),
-    "dtype": ("float32", "bfloat16"),
+FUSIONS = (
+    *("att_s_1", "att_d_1", "att_s_n", "att_d1_n", "att_d2_n"),
+    *("concatenation", "addition", "audio", "text"),
+)
+FIELDS = {
+    "seed": Field(0, least=0),
+    "corpus": Field("iemocap", name=True),
+    "classes": Field("four", choices=("four", "all")),
+    "fusions": Field(FUSIONS, choices=FUSIONS, distinct=True),
+    # sessions are held out where a corpus has them; utterance: at random
+    "protocol": Field("speaker", choices=("speaker", "utterance")),
+    "folds": Field(5, least=2, most=1000),
+    "only_folds": Field(0, least=0),  # the first so many of them; 0: all
+    "validation": Field(0.1, least=0, below=1),  # of what does not test, at least a speaker (or session)
+    "keep": Field("best", choices=("best", "last")),  # the epoch that validates best, or the last
+    "criterion": Field("uar", choices=("uar", "accuracy")),
+    "patience": Field(0, least=0),  # epochs without improvement that end a training; 0: none do
+    "seeds": Field(1, least=1, most=1000),
+    "epochs": Field(150, least=1, most=100_000),
+    "batch_size": Field(30, least=1, most=4096),
+    "learning_rates": Field((3e-3,), above=0, distinct=True),
+    "decay": Field(0.988, above=0, most=1),  # of the learning rate, after every epoch
+    "b1": Field(0.9, least=0, below=1),
+    "b2": Field(0.999, least=0, below=1),
+    "epsilon": Field(1e-8, above=0),
+    "l2": Field(6e-3, least=0),
+    "dropout": Field(0.55, least=0, below=1),
+    "frequent": Field(8000.0, least=0),  # t of the subsampling of frequent words; 0: every word stays
+    "minimum": Field(1, least=1),  # a word is known from so many occurrences in the training part on
+    "vectors": Field(""),  # a file of word vectors: word2vec's text or binary format, or GloVe's
+    "embedding": Field(150, least=1, most=10_000),  # numbers of a word's vector; with a file: those of its vectors
+    "tuned": Field(False),  # with a file: whether its vectors are trained on
+    "kernels": Field((25, 5), least=1, most=10_001, length=2),
+    "channels": Field((4, 8), least=1, most=4096, length=2),
+    "strides": Field((4, 2), least=1, most=1000, length=2),
+    "pool": Field(200, least=1, most=1_000_000),
+    "pool_padding": Field(False),  # True: pools over a batch's padding too, as published
+    "gru": Field(32, least=1, most=16_384),
+    # the GRU's state that stands for an utterance, or "mean", that of all its states
+    "gru_summary": Field("last", choices=("last", "mean")),
+    "widths": Field((3, 5), least=1, most=1000),
+    "maps": Field(200, least=1, most=16_384),
+    "hidden": Field(96, least=1, most=65_536),
+    "shared_attention": Field(True),
+    "shapes": Field(8, least=1, most=1000),  # lengths that batches have, each compiled once
+    "longest": Field(20.0, least=0.1, most=3600),  # seconds; longer utterances are cut into pieces
+    "most_words": Field(128, least=1, most=100_000),  # of a piece
+    "examples": Field(1, least=1, most=100),  # utterances of each class that the report explains, in the first fold
+    "dtype": Field("float32", choices=("float32", "bfloat16")),
+    "runlocal": Field(False),
+    **RUN,
+    "run.backend": Field("loop", choices=("loop",)),  # batches of several shapes come from the host
+    "run.input": Field("grain", choices=("grain",)),
 }
 # For a grid search, which the paper names without its values: around the published ones.
 SPACE = "learning_rate=1e-3|3e-3,l2=6e-4|6e-3,dropout=0.4|0.55"
@@ -66,25 +79,9 @@ def get_config(argument: str | None = None) -> ConfigDict:
 
     ``runlocal`` shrinks the run to seconds, to see whether it works.
     """
-    given = parse_arguments(argument, ARGUMENTS, choices=CHOICES)
-    config = ConfigDict({"experiment": "audio_text", "seed": 0} | given)
-    config.decay = 0.988  # of the learning rate, after every epoch
-    config.b1 = 0.9
-    config.b2 = 0.999
-    config.epsilon = 1e-8
-    config.kernels = (25, 5)
-    config.channels = (4, 8)
-    config.pool = 200
-    config.gru = 32
-    config.widths = (3, 5)
-    config.maps = 200
-    config.hidden = 96
-    config.shared_attention = True
-    config.most_words = 128  # of a piece
-    config.examples = 1  # utterances of each class that the report explains, in the first fold
-    config.run = ConfigDict(run_section(convolutions=True, save_seconds=60.0))
-    config.run.backend, config.run.input = "loop", "grain"  # batches of several shapes come from the host
-    if given["runlocal"]:
+    config = make_config("audio_text", FIELDS, argument)
+    config.run.update(CONVOLUTIONS, save_seconds=60.0)
+    if config.runlocal:
         config.fusions, config.folds, config.epochs, config.shapes = ("att_d_1", "concatenation"), 3, 2, 2
         config.pool, config.gru, config.maps, config.hidden, config.embedding = 10, 4, 8, 8, 6
         config.batch_size, config.run.tensorboard = 8, False

@@ -11,25 +11,38 @@ no generator (real vectors with noise, mixup) and a linear support vector machin
 
 from ml_collections import ConfigDict
 
-from sejax.engine.command import parse_arguments
-from sejax.engine.run import run_section
+from sejax.engine.fields import Field, make_config
+from sejax.engine.run import RUN
 
-ARGUMENTS = {
-    "real": ("emodb",),  # the corpora that the generators took as targets
-    "test": "",  # another corpus; empty: within the real ones
-    "synthetic": "",  # what launch/synthesise.py made
-    "trainings": ("real", "syn", "both", "noise", "mixup"),  # as in `NAMES`
-    "lambdas": (0.0, 2.0),  # generators by the weight of their classification loss
-    "features": "emobase2010",
-    "normalisation": "leak_free",
-    "folds": 5,
-    "repeats": 5,
-    "updates": 0,  # of each classifier, rates raised so that updates x rate is the paper's; 0: the paper's epochs
-    "runlocal": False,
-}
 # An argument's list is joined by +, so it has names of its own for what the results call real+syn and so on.
 NAMES = {"both": "real+syn", "noise": "real+noise", "mixup": "real+mixup"}
-CHOICES = {"normalisation": ("leak_free", "as_published"), "features": ("emobase2010", "is10")}
+FIELDS = {
+    "seed": Field(0, least=0),
+    "real": Field(("emodb",), name=True, distinct=True),  # the corpora that the generators took as targets
+    "test": Field("", name=True),  # another corpus; empty: within the real ones
+    "evaluation": Field("within", choices=("within", "cross")),  # follows from it
+    "development": Field(0.3, above=0, below=1),  # of the test corpus
+    "synthetic": Field(""),  # what launch/synthesise.py made
+    "trainings": Field(
+        ("real", "syn", *NAMES), choices=("real", "syn", *NAMES, *NAMES.values()), distinct=True
+    ),
+    "lambdas": Field((0.0, 2.0), least=0, distinct=True),  # generators by the weight of their classification loss
+    "features": Field("emobase2010", choices=("emobase2010", "is10")),
+    "normalisation": Field("leak_free", choices=("leak_free", "as_published")),
+    "folds": Field(5, least=2, most=1000),
+    "repeats": Field(5, least=1, most=1000),
+    # of each classifier, rates raised so that updates x rate is the paper's; 0: the paper's epochs
+    "updates": Field(0, least=0, most=100_000_000),
+    "slope": Field(0.2, least=0, most=1),
+    "noise": Field(0.5, least=0),  # standard deviations of the z-normalised features
+    "mixup": Field(0.4, above=0),  # alpha of the Beta distribution
+    # vectors of real+noise and real+mixup for each emotion; 0: as many as are synthetic, or 1000
+    "extra": Field(0, least=0, most=10_000_000),
+    "rows": Field(20, least=1, most=100_000),  # of a history
+    "runlocal": Field(False),
+    **RUN,
+    "run.save_seconds": Field(60.0, least=0),
+}
 
 
 def get_config(argument: str | None = None) -> ConfigDict:
@@ -37,18 +50,10 @@ def get_config(argument: str | None = None) -> ConfigDict:
 
     ``runlocal`` shrinks the run to seconds, to see whether it works.
     """
-    given = parse_arguments(argument, ARGUMENTS, choices=CHOICES)
-    config = ConfigDict({"experiment": "augmentation", "seed": 0} | given)
-    config.trainings = tuple(NAMES.get(name, name) for name in given["trainings"])
-    config.evaluation = "cross" if given["test"] else "within"
-    config.development = 0.3  # of the test corpus
-    config.slope = 0.2
-    config.noise = 0.5  # standard deviations of the z-normalised features
-    config.mixup = 0.4  # alpha of the Beta distribution
-    config.extra = 0  # vectors of real+noise and real+mixup for each emotion; 0: as many as are synthetic, or 1000
-    config.rows = 20  # of a history
-    config.run = ConfigDict(run_section(convolutions=False, save_seconds=60.0))
-    if given["runlocal"]:
+    config = make_config("augmentation", FIELDS, argument)
+    config.trainings = tuple(NAMES.get(name, name) for name in config.trainings)
+    config.evaluation = "cross" if config.test else "within"
+    if config.runlocal:
         config.folds, config.repeats, config.updates, config.trainings = 2, 1, 4, ("real",)
         config.rows, config.run.tensorboard = 2, False
     return config

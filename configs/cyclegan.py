@@ -12,31 +12,49 @@ stand in docs/cyclegan.md.
 
 from ml_collections import ConfigDict
 
-from sejax.engine.command import parse_arguments
-from sejax.engine.run import run_section
+from sejax.engine.fields import Field, make_config
+from sejax.engine.run import RUN
 
-ARGUMENTS = {
-    "source": "unlabelled",  # the corpus whose vectors are transferred
-    "target": ("emodb",),  # corpora with emotions; several are trained on together
-    "features": "emobase2010",
-    "normalisation": "leak_free",
-    "folds": 5,  # leave one group of sessions (or speakers) out, 5 times
-    "whole": True,  # beside them a model of all labelled vectors, for tests on another corpus
-    "seeds": 1,
-    "lambdas": (0.0, 2.0),  # weights of the classification loss; all are trained
-    "epochs": 2000,
-    "pretraining": 10000,  # epochs of the first stage; 0: none
-    "objective": "cycle",  # of the first stage, see sejax.experiments.cyclegan.algorithm
-    "row_epochs": 0,  # epochs to a row of the history; 0: a fortieth of them
-    "members_at_once": 0,  # 0: all members (folds x seeds x lambdas) in one program
-    "input": "resident",
-    "runlocal": False,
-}
-CHOICES = {
-    "normalisation": ("leak_free", "as_published"),
-    "features": ("emobase2010", "is10"),
-    "input": ("resident", "grain"),
-    "objective": ("cycle", "identity"),
+FIELDS = {
+    "seed": Field(0, least=0, most=2000),
+    "source": Field("unlabelled", name=True),  # the corpus whose vectors are transferred
+    "target": Field(("emodb",), name=True, distinct=True),  # corpora with emotions; several are trained on together
+    "features": Field("emobase2010", choices=("emobase2010", "is10")),
+    "normalisation": Field("leak_free", choices=("leak_free", "as_published")),
+    "folds": Field(5, least=0, most=900),  # leave one group of sessions (or speakers) out, 5 times
+    "whole": Field(True),  # beside them a model of all labelled vectors, for tests on another corpus
+    "seeds": Field(1, least=1, most=900),
+    "lambdas": Field((0.0, 2.0), least=0, distinct=True),  # weights of the classification loss; all are trained
+    "epochs": Field(2000, least=1, most=10_000_000),
+    "row_epochs": Field(0, least=1),  # epochs to a row of the history; 0: a fortieth of them
+    "batch_size": Field(64, least=1, most=65_536),
+    "learning_rate": Field(2e-4, above=0),
+    "decay": Field(0.8, above=0, most=1),
+    "decay_epochs": Field(50, least=1),
+    "discriminator_speed": Field(1.0, above=0),  # their learning rate as a multiple of the generators'
+    "b1": Field(0.9, least=0, below=1),
+    "lambda_cycle": Field(5.0, least=0),
+    "generator_updates": Field(2, least=1, most=1000),
+    "real_label": Field(0.9, above=0, most=1),
+    "dropout": Field(0.2, least=0, below=1),
+    "classifier_dropout": Field(0.5, least=0, below=1),
+    "slope": Field(0.2, least=0, most=1),
+    "generator_hidden": Field((1000, 500, 1000), least=1, most=65_536),
+    "discriminator_hidden": Field((1000, 1000), least=1, most=65_536),
+    "classifier_hidden": Field((100, 100), least=1, most=65_536),
+    "sample": Field(256, least=2, most=10_000),
+    "stage": Field("gan", choices=("gan", "pretraining")),
+    "pretraining.epochs": Field(10000, least=0, most=10_000_000, argument="pretraining"),  # 0: no first stage
+    "pretraining.row_epochs": Field(0, least=1),
+    "pretraining.learning_rate": Field(2e-4, above=0),
+    # of the first stage, see sejax.experiments.cyclegan.algorithm
+    "pretraining.objective": Field("cycle", choices=("cycle", "identity"), argument="objective"),
+    "runlocal": Field(False),
+    **RUN,
+    "run.save_seconds": Field(120.0, least=0),
+    # 0: all members (folds x seeds x lambdas) in one program
+    "run.members_at_once": Field(0, least=0, argument="members_at_once"),
+    "run.input": Field("resident", choices=("resident", "grain"), argument="input"),
 }
 ROWS = 40  # of a history: enough to see how a loss goes
 
@@ -46,35 +64,14 @@ def get_config(argument: str | None = None) -> ConfigDict:
 
     ``runlocal`` shrinks the run to seconds, to see whether it works.
     """
-    given = parse_arguments(argument, ARGUMENTS, choices=CHOICES)
-    config = ConfigDict({"experiment": "cyclegan", "stage": "gan", "seed": 0} | given)
-    del config.members_at_once, config.input, config.pretraining, config.objective
-    config.batch_size = 64
-    config.learning_rate = 2e-4
-    config.decay = 0.8
-    config.decay_epochs = 50
-    config.discriminator_speed = 1.0  # their learning rate as a multiple of the generators'
-    config.b1 = 0.9
-    config.lambda_cycle = 5.0
-    config.generator_updates = 2
-    config.real_label = 0.9
-    config.dropout = 0.2
-    config.classifier_dropout = 0.5
-    config.slope = 0.2
-    config.generator_hidden = (1000, 500, 1000)
-    config.discriminator_hidden = (1000, 1000)
-    config.classifier_hidden = (100, 100)
-    config.sample = 256
-    config.pretraining = ConfigDict({"epochs": given["pretraining"], "row_epochs": 0, "learning_rate": 2e-4})
-    config.pretraining.objective = given["objective"]
-    config.run = ConfigDict(run_section(convolutions=False, save_seconds=120.0))
-    config.run.members_at_once, config.run.input = given["members_at_once"], given["input"]
-    if given["input"] == "grain":
+    config = make_config("cyclegan", FIELDS, argument)
+    if config.run.input == "grain":
         config.run.backend = "loop"  # a scanned segment cannot wait for the host
-    if given["runlocal"]:
+    if config.runlocal:
         config.folds, config.lambdas, config.epochs, config.sample = 2, (2.0,), 4, 8
         config.pretraining.epochs, config.batch_size, config.run.tensorboard = 4, 8, False
         config.generator_hidden, config.discriminator_hidden, config.classifier_hidden = (8, 4, 8), (8, 8), (4, 4)
-    config.row_epochs = given["row_epochs"] or -(-config.epochs // ROWS)
-    config.pretraining.row_epochs = given["row_epochs"] or max(1, -(-config.pretraining.epochs // ROWS))
+    rows = config.row_epochs
+    config.row_epochs = rows or -(-config.epochs // ROWS)
+    config.pretraining.row_epochs = rows or max(1, -(-config.pretraining.epochs // ROWS))
     return config

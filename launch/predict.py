@@ -33,7 +33,9 @@ WORKDIR = flags.DEFINE_string("workdir", None, "a finished run's folder", requir
 WAV = flags.DEFINE_multi_string("wav", [], "an audio file (wav, flac, ogg, mp3); may be given many times")
 TEXT = flags.DEFINE_multi_string("text", [], "what is said in the audio files, one for each, in their order")
 CSV = flags.DEFINE_string("csv", None, "a table of audio files and texts, with the columns wav and text")
-FOLD = flags.DEFINE_multi_integer("fold", [], "networks of these folds only (default: the mean of all)")
+FOLD = flags.DEFINE_multi_integer(
+    "fold", [], "networks of these folds only (default: the mean of all)", lower_bound=-1
+)
 MEMBER = flags.DEFINE_multi_string("member", [], "NAME=VALUE: only members called so, such as seed=0 or model=resnet50")
 OUTPUT = flags.DEFINE_string("output", None, "folder for the figures (default: WORKDIR/predictions)")
 
@@ -66,6 +68,9 @@ def given_files(files):
     texts = TEXT.value
     if texts and len(texts) != len(files):
         raise InputError(f"{len(texts)} --text for {len(files)} audio files; give one for each, or a table with --csv")
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"{file}: there is no such file; give audio files")
     found = list(zip(files, texts or [""] * len(files), strict=True))
     found += read_table(CSV.value) if CSV.value else []
     if not found:
@@ -157,4 +162,4 @@ def keep(path: Path, figure: str) -> None:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, takes="audio files")

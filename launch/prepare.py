@@ -35,7 +35,7 @@ FEATURES = flags.DEFINE_enum(
     " word times (dcgan); waveforms: samples, transcripts and word times (audio_text)",
 )
 WORKERS = flags.DEFINE_integer(
-    "workers", None, "emobase2010, is10: processes that extract (default: one for each core)"
+    "workers", None, "emobase2010, is10: processes that extract (default: one for each core)", 1, 1024
 )
 BEAM_RUNNER = flags.DEFINE_string(
     "beam_runner", None, "emobase2010, is10: extract in an Apache Beam pipeline under this runner (DirectRunner, say)"
@@ -77,8 +77,7 @@ _OF_SPECTROGRAMS = (*_OF_BLOCKS, "scale", "voice_activity", "fmax", "bands", "wi
 
 def main(argv):
     """Prepare the set and print what is in it."""
-    if len(argv) > 1:
-        raise InputError(f"unknown argument {argv[1]!r}; options are written --name=value")
+    del argv
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)  # TFDS and JAX announce what they look for
     options = {"subset": SUBSET, "name": NAME, "download": DOWNLOAD, "seed": SEED, "repeats": REPEATS, "part": PART}

@@ -115,4 +115,4 @@ def draw(path, runs):
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, takes="workdirs")

@@ -20,9 +20,10 @@ from ml_collections import config_flags
 
 from sejax.core.files import plain
 from sejax.engine.command import Interrupted, run_command
+from sejax.engine.fields import check_config, config_with
 from sejax.engine.run import use_compilation_cache
 from sejax.engine.space import parse_space
-from sejax.engine.sweep import FILE, SEARCHES, Sweep, config_with, plan, run_sweep
+from sejax.engine.sweep import FILE, MOST_TRIALS, SEARCHES, Sweep, plan, run_sweep
 from sejax.engine.validation import check_metric
 from sejax.errors import InputError
 from sejax.experiments import study
@@ -36,7 +37,7 @@ WORKDIR = flags.DEFINE_string("workdir", None, "folder for the trials' runs and 
 DATA_DIR = flags.DEFINE_string("data_dir", "data", "where launch/prepare.py put the prepared sets")
 SPACE = flags.DEFINE_string("space", None, "what to try, as FIELD=DOMAIN,... (default: the config file's own space)")
 SEARCH = flags.DEFINE_enum("search", "random", SEARCHES, "values at random, or all of them in turn")
-TRIALS = flags.DEFINE_integer("trials", None, "how many (default: 20 at random, a whole grid)", lower_bound=1)
+TRIALS = flags.DEFINE_integer("trials", None, "how many (default: 20 at random, a whole grid)", 1, MOST_TRIALS)
 METRIC = flags.DEFINE_string("metric", "valid/accuracy", "validation figure that ranks the trials")
 SEED = flags.DEFINE_integer("seed", 0, "of the values drawn; the runs' own is --config.seed")
 
@@ -79,7 +80,9 @@ def make_sweep(config, count):
     sweep = Sweep(config, space, SEARCH.value, SEED.value, METRIC.value, fields)
     trials = sweep.values(count)
     for run in plan(trials, [len(trials)], fields):
-        one_variant(config_with(config, run.values), swept)
+        trial = config_with(config, run.values)
+        check_config(trial)
+        one_variant(trial, swept)
     return sweep
 
 

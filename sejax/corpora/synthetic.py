@@ -75,6 +75,7 @@ SENTENCES = {
 }
 
 
+MOST_REPEATS = 10_000
 CLASSES = ("anger", "happiness", "neutral", "sadness")
 RATERS = 3
 
@@ -138,10 +139,12 @@ def open_corpus(source: Path, *, seed: int = 0, repeats: int = 6) -> Corpus:
     """Plan the corpus: 10 speakers x 4 emotions x `repeats` utterances (240 by default), spoken when they are read.
 
     Half of the utterances use a sentence of their emotion, the others one that all emotions share. `source` is not
-    used. Raises InputError for `repeats` below 1 or a seed below 0.
+    used. Raises InputError for `repeats` below 1 or above `MOST_REPEATS`, or a seed below 0.
     """
-    if repeats < 1 or seed < 0:
-        raise InputError(f"corpora/synthetic: repeats={repeats}, seed={seed}; use at least 1 and at least 0")
+    if not 1 <= repeats <= MOST_REPEATS or seed < 0:
+        raise InputError(
+            f"corpora/synthetic: repeats={repeats}, seed={seed}; use 1 to {MOST_REPEATS} and at least 0"
+        )
     plans = dict(_plans(seed, repeats))
     return Corpus(
         name="synthetic",

@@ -9,6 +9,9 @@
 `image`: images are split at random, near-copies too. This leaks speakers and near-copies into the test part
     (see `near_copies_in_training`); published figures of Venkateswaran et al. can be had in no other way.
 
+Recordings of equal samples count as one, whatever their ids: in `speaker` they join their speakers, in `utterance` and
+`block` they stay together; `image` takes no notice.
+
 `utterance`, `block` and `image` are stratified by class. Every labelled image is in the test part of exactly one
 fold, and a validation part is cut out of the rest. Unlabelled images only ever train (as a pool for pseudo-labels), and
 in a fold in which their speaker or block tests or validates they are left out.
@@ -16,9 +19,11 @@ in a fold in which their speaker or block tests or validates they are left out.
 `pair_folds` is for ratings: folds that hold out two speakers (or two groups of them), one validates, the other tests.
 """
 
+import contextlib
 import itertools
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -30,7 +35,29 @@ PROTOCOLS = ("speaker", "utterance", "block", "image")
 SEXES = ("male", "female")
 SEX_WEIGHT = 4.0  # against 1 for the number of images and 1 for all classes together
 DEALS = 4000  # speakers dealt in search of the most even folds, over all attempts
+TRIED = 30  # other numbers of folds that are tried for an advice
 CHOICES = 3000  # sets of validation speakers looked at for a fold
+
+
+class TooFew(InputError):
+    """Speakers, recordings of a class, or what else folds are made of, are too few for those that were asked for."""
+
+
+@dataclass(frozen=True)
+class Instead:
+    """What a config can ask for in the place of folds that cannot be had, as its user writes it.
+
+    Attributes:
+      folds: whether it says how many there are.
+      unvalidated: what does without a validation part, such as "validation=0"; "": nothing does.
+      protocols: other protocols: {what is written: protocol}.
+      others: what works whatever the speakers are.
+    """
+
+    folds: bool = True
+    unvalidated: str = ""
+    protocols: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,13 +83,21 @@ class Folds:
         return self.part == TEST
 
 
-def make_folds(images, *, protocol: str = "speaker", folds: int = 5, validation: float = 0.1, seed: int = 0) -> Folds:
+def make_folds(
+    images,
+    *,
+    protocol: str = "speaker",
+    folds: int = 5,
+    validation: float = 0.1,
+    seed: int = 0,
+    instead: Instead | None = None,
+) -> Folds:
     """Split images into training, validation and test parts, `folds` times.
 
     Args:
       images: a prepared set, or what else has these of a `sejax.data.store.sets.ExampleSet`: label, block, speaker and
         session i32[I]; utterance i32[I] for the protocol of that name; classes, speakers, sessions, sex, of which
-        names may be "" where unknown; corpus, the name that errors give.
+        names may be "" where unknown; corpus, the name that errors give; digests, where there are any.
       protocol: "speaker", "utterance", "block" or "image", see the module.
       folds: number of folds F >= 2.
       validation: share of what does not test that validates: of each class in all others than `speaker` (at
@@ -70,11 +105,12 @@ def make_folds(images, *, protocol: str = "speaker", folds: int = 5, validation:
         had); 0 for no validation part.
       seed: of the random choices; the same seed gives the same folds on every machine. Few speakers have one
         most even deal, which every seed then finds.
+      instead: what errors may advise; each is tried before it is named. None: another number of folds alone.
 
     Raises:
-      InputError: an argument out of range; no labelled image; images without speakers, fewer speakers or
-        sessions than folds, or a class that some fold cannot train (`speaker`); a class with fewer blocks or
-        images than folds.
+      InputError: an argument out of range; no labelled image, or one class alone.
+      TooFew: images without speakers, fewer speakers or sessions than folds, or a class that some fold cannot train
+        (`speaker`); a class with fewer blocks or images than folds.
     """
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol={protocol!r} is unknown; the protocols are {', '.join(PROTOCOLS)}")
@@ -91,17 +127,89 @@ def make_folds(images, *, protocol: str = "speaker", folds: int = 5, validation:
             f"{images.corpus}: class {images.classes[missing[0]]!r} has no image; check the labels, or "
             f"whether voice activity detection left anything of them"
         )
+    if len(images.classes) < 2:
+        raise InputError(
+            f"{images.corpus}: {images.classes[0]!r} is the only class, and a classifier tells at least two apart; "
+            "give a corpus, or classes, with more"
+        )
+    asked = {"protocol": protocol, "folds": folds, "validation": validation}
+    try:
+        return Folds(_parts(images, seed=seed, **asked), protocol)
+    except TooFew as error:
+        known = instead or Instead()
+        advice = [*_what_works(images, asked, known, seed), *known.others]
+        advised = " or ".join(advice) or "a corpus with more speakers, and more recordings of each class"
+        raise TooFew(f"{error}; use {advised}") from None
+
+
+def _parts(images, *, protocol: str, folds: int, validation: float, seed: int) -> np.ndarray:
+    """Part of each image i8[F, I]."""
+    label = np.asarray(images.label)
     if protocol == "speaker":
         unit = speaker_units(images)
         deal = speaker_parts
     else:
         unit = np.arange(len(label)) if protocol == "image" else np.asarray(getattr(images, protocol))
         unit = np.unique(unit, return_inverse=True)[1]
+        if protocol != "image" and (recording := _recordings(images)) is not None:
+            recording = _blocks_of(images, recording) if protocol == "block" else recording
+            unit = _linked(unit, unit, len(unit) + recording)
         deal = stratified_parts
     tests, validates = deal(images, unit, folds=folds, validation=validation, seed=seed)
     part = np.where(tests, TEST, np.where(validates, VALIDATION, TRAIN)).astype(np.int8)[:, unit]
     part[:, label < 0] = np.where(part[:, label < 0] == TRAIN, TRAIN, LEFT_OUT)
-    return Folds(part, protocol)
+    return part
+
+
+def _what_works(images, asked, instead: Instead, seed: int) -> list[str]:
+    """What can be asked for instead, tried: other folds, then no validation part, then other protocols."""
+    folds = asked["folds"]
+    fewer = range(min(folds - 3, len(images.speakers)), 1, -1)
+    others = (folds - 1, folds - 2, *fewer[:TRIED], 10, 5, 3, 2, folds + 1, folds + 2)
+    numbers = [folds, *(n for n in others if 2 <= n <= folds + 2 and n != folds)] if instead.folds else [folds]
+
+    def first(text: str, **changed) -> list[str]:
+        for number in numbers:
+            said = ",".join(filter(None, (text, f"folds={number}" * (number != folds))))
+            with contextlib.suppress(TooFew):
+                _parts(images, seed=seed, **asked | changed | {"folds": number})
+                return [said] if said else []
+        return []
+
+    found = first("")
+    if asked["validation"] and instead.unvalidated and not found:
+        found += first(instead.unvalidated, validation=0.0)
+    for text, protocol in instead.protocols.items():
+        if protocol != asked["protocol"]:
+            found += first(text, protocol=protocol)
+    return found
+
+
+def _recordings(images) -> np.ndarray | None:
+    """Number of each image's recording i32[I], equal where the samples are; None where all differ, or none is known."""
+    digests = getattr(images, "digests", ())
+    if len(set(digests)) == len(digests):
+        return None
+    return np.unique(np.array(digests), return_inverse=True)[1][np.asarray(images.utterance)]
+
+
+def _blocks_of(images, recording: np.ndarray) -> np.ndarray:
+    """Number of each image's block i32[I], equal where recordings are and the place in them is."""
+    block, utterance = np.asarray(images.block), np.asarray(images.utterance)
+    first = np.full(utterance.max() + 1, block.max())
+    np.minimum.at(first, utterance, block)
+    return np.unique(np.stack([recording, block - first[utterance]]), axis=1, return_inverse=True)[1].reshape(-1)
+
+
+def _linked(node: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Unit of each image's node i32[I], from 0: links between the nodes ``one`` and ``other`` make units."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    size = int(max(part.max() for part in (node, one, other) if len(part))) + 1
+    links = coo_matrix((np.ones(len(one)), (one, other)), shape=(size, size))
+    unit = connected_components(links, directed=False)[1][node]
+    return np.unique(unit, return_inverse=True)[1]
 
 
 def stratified_parts(images, unit, *, folds, validation, seed) -> tuple[np.ndarray, np.ndarray]:
@@ -120,9 +228,9 @@ def stratified_parts(images, unit, *, folds, validation, seed) -> tuple[np.ndarr
     for number, name in enumerate(images.classes):
         members = random.permutation(np.flatnonzero(class_of_unit == number))
         if len(members) < folds:
-            raise InputError(
+            raise TooFew(
                 f"{images.corpus}: class {name!r} has {len(members)} examples (utterances, blocks or images, "
-                f"as the protocol says), fewer than folds={folds}; use fewer folds, or leave the class out"
+                f"as the protocol says), fewer than folds={folds}"
             )
         fold = (dealt + np.arange(len(members))) % folds
         dealt += len(members)
@@ -138,9 +246,9 @@ def _share(validation, number, images, name, fold):
     if validation == 0:
         return 0
     if number < 2:
-        raise InputError(
+        raise TooFew(
             f"{images.corpus}: class {name!r} has {number} example beside the test part of fold {fold}, and "
-            f"training and validation need one each; use validation=0, more folds, or leave the class out"
+            f"training and validation need one each"
         )
     return min(max(1, math.floor(validation * number + 0.5)), number - 1)
 
@@ -174,21 +282,19 @@ def speaker_units(images) -> np.ndarray:
 
     Sessions count where labelled images have two or more different, named ones. A speaker of two sessions joins
     them, so that neither a speaker nor a session is ever in two units. Images whose speaker is unknown (only
-    unlabelled ones may be) belong to their session, else each to itself.
+    unlabelled ones may be) belong to their session, else each to itself. Recordings of equal samples join what they
+    belong to.
 
-    Raises InputError for a labelled image without a speaker.
+    Raises TooFew for a labelled image without a speaker.
     """
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     speaker, session = np.asarray(images.speaker), np.asarray(images.session)
     labelled = np.asarray(images.label) >= 0
     known = _named(images.speakers, speaker)
     nameless = np.flatnonzero(~known & labelled)
     if len(nameless):
-        raise InputError(
+        raise TooFew(
             f"{images.corpus}: {len(nameless)} labelled images have no speaker (the first is image "
-            f"{nameless[0]}), and protocol=speaker needs each one's: add the speakers, or use protocol=block"
+            f"{nameless[0]}), and protocol=speaker needs each one's"
         )
     met = _named(images.sessions, session)
     met &= len(np.unique(session[met & labelled])) > 1
@@ -196,10 +302,10 @@ def speaker_units(images) -> np.ndarray:
     nodes = people + len(images.sessions) + number  # speakers, sessions, and images that have neither
     own = nodes - number + np.arange(number)
     node = np.where(known, speaker, np.where(met, people + session, own))
-    ends = (speaker[known & met], people + session[known & met])
-    links = coo_matrix((np.ones(len(ends[0])), ends), shape=(nodes, nodes))
-    unit = connected_components(links, directed=False)[1][node]
-    return np.unique(unit, return_inverse=True)[1]
+    one, other = speaker[known & met], people + session[known & met]
+    if (recording := _recordings(images)) is not None:
+        one, other = np.append(one, node), np.append(other, nodes + recording)
+    return _linked(node, one, other)
 
 
 def _named(names, index):
@@ -251,10 +357,11 @@ def _check_speakers(images, number, *, folds, validation):
     needed = max(folds, 3 if validation else 2)
     if number < needed:
         speakers = len(np.unique(np.asarray(images.speaker)[np.asarray(images.label) >= 0]))
-        held = f"{speakers} speakers" + (f" in {number} separate sessions" if number < speakers else "")
-        raise InputError(
+        held = f"{speakers} speaker{'s' * (speakers != 1)}"
+        held += f" in {number} separate units that share no session or recording" * (number < speakers)
+        raise TooFew(
             f"{images.corpus}: {held}, but folds={folds} with validation={validation} under protocol=speaker "
-            f"need at least {needed}; use fewer folds, validation=0, or protocol=block"
+            f"need at least {needed}"
         )
 
 
@@ -263,10 +370,10 @@ def _check_training(images, counts, trains, *, fold, beside="the test part"):
     lacking = np.flatnonzero(counts[trains].sum(0) == 0)
     if len(lacking):
         holders = int((counts[:, lacking[0]] > 0).sum())
-        raise InputError(
+        raise TooFew(
             f"{images.corpus}: class {images.classes[lacking[0]]!r} has no speaker left for the training part "
             f"of fold {fold} beside {beside} (it has {holders} in all, counting those who share a session as "
-            f"one); use protocol=block, or leave the class out"
+            f"one)"
         )
 
 
@@ -304,6 +411,11 @@ def _choose_validation(images, counts, sexes, fold, f, validated, validation, ra
     all speakers validate about equally often, classes keep their shares.
     """
     rest = np.flatnonzero(fold != f)
+    if len(rest) < 2:
+        raise TooFew(
+            f"{images.corpus}: beside the test part of fold {f} one speaker (or session) is left, and training and "
+            "validation need one each"
+        )
     number = max(1, math.floor(validation * len(rest) + 0.5))
     one_sex = (sexes[rest] > 0).sum(1) == 1
     if number == 1 and one_sex.all() and (sexes[rest].sum(0) > 0).all() and len(rest) > 2:
@@ -406,6 +518,15 @@ def _check_rated(spectrograms, rated, folds):
             f"{spectrograms.corpus}: no utterance is rated, so there is nothing to split; use a corpus with ratings or "
             "with emotions to derive them from"
         )
+    if (recording := _recordings(spectrograms)) is not None:
+        people = np.unique(np.stack([recording, np.asarray(spectrograms.speaker)])[:, rated], axis=1)
+        twice = people[1, np.isin(people[0], people[0, 1:][people[0, 1:] == people[0, :-1]])]
+        if len(twice):
+            names = " and ".join(spectrograms.speakers[number] for number in twice[:2])
+            raise InputError(
+                f"{spectrograms.corpus}: speakers {names} have a recording of the same samples, and one may validate "
+                "where the other tests: remove one of the two recordings, and prepare the set again"
+            )
     nameless = np.flatnonzero(rated & ~_named(spectrograms.speakers, np.asarray(spectrograms.speaker)))
     if len(nameless):
         raise InputError(
@@ -421,7 +542,8 @@ def _check_pairs(spectrograms, units, folds):
     alone = sum(len(people) == 1 for people in units)
     most = len(units) - alone + alone // 2
     if most < folds:
-        held = f"{speakers} rated speakers" + (f" in {len(units)} separate sessions" if len(units) < speakers else "")
+        held = f"{speakers} rated speaker{'s' * (speakers != 1)}"
+        held += f" in {len(units)} separate sessions" * (len(units) < speakers)
         remedy = f"folds={most}" if most > 1 else "a corpus of more speakers or sessions"
         raise InputError(
             f"{spectrograms.corpus}: {held}, and folds={folds} each hold out two speakers or more: use {remedy}"

@@ -1,70 +1,25 @@
-"""The command line: the argument of a config file, one line of progress, and how a mistake ends.
+"""The command line: one line of progress, and how a mistake ends.
 
-The argument is as in ``corpus=emodb,scale=log,labelled=0.3``, typed by its defaults. A user's mistake, and whatever the
-system refuses, is one line on stderr and status 2, never a traceback; SIGINT and SIGTERM are one line too.
+A user's mistake, and whatever the system refuses, is one line on stderr and status 2, never a traceback; SIGINT and
+SIGTERM are one line too.
 """
 
 import contextlib
 import errno
 import os
+import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, Self
 
 from absl import app, flags, logging
 from tqdm import tqdm
 
+from sejax.engine.fields import check_config, fields_of, wanted
 from sejax.errors import InputError
-
-_TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
-
-
-def parse_arguments(
-    argument: str | None, defaults: Mapping[str, Any], *, choices: Mapping[str, tuple] | None = None
-) -> dict[str, Any]:
-    """Defaults overridden by ``name=value`` pairs; a bare ``name`` sets a bool to True.
-
-    Args:
-      argument: what stands after the colon of ``--config=FILE:ARGUMENT``; values that are lists use
-        ``+`` between entries.
-      defaults: every known name with its default, whose type the value must have.
-      choices: for some names, the values allowed.
-
-    Raises:
-      InputError: an unknown name (the known ones are listed), a value of the wrong type, or one that
-        is not among the choices.
-    """
-    values = dict(defaults)
-    for pair in filter(None, (argument or "").split(",")):
-        name, has_value, text = pair.partition("=")
-        if name not in defaults:
-            raise InputError(f"config: unknown name {name!r} in {argument!r}; known are {', '.join(sorted(defaults))}")
-        values[name] = converted(name, text if has_value else "true", defaults[name])
-    for name, allowed in (choices or {}).items():
-        if values[name] not in allowed:
-            raise InputError(f"config: {name}={values[name]!r}; choose one of {', '.join(map(str, allowed))}")
-    return values
-
-
-def converted(name: str, text: str, default: Any) -> Any:
-    """A text as a value of the type of ``default``; a list's entries are joined by ``+``.
-
-    Raises:
-      InputError: a text that is none.
-    """
-    try:
-        if isinstance(default, bool):
-            if text.lower() not in _TRUE + _FALSE:
-                raise ValueError
-            return text.lower() in _TRUE
-        if isinstance(default, tuple):
-            return tuple(type(default[0])(entry) for entry in text.split("+"))
-        return type(default)(text)
-    except ValueError:
-        kind = "list joined by +" if isinstance(default, tuple) else type(default).__name__
-        raise InputError(f"config: {name}={text!r} is not a {kind} (default: {default!r})") from None
 
 
 def progress_bar(title: str, total: int | None, unit: str, *, done: int = 0) -> tqdm:
@@ -141,30 +96,96 @@ def _unraisable(what) -> None:
 
 
 def _parse(arguments: Sequence[str]) -> list[str]:
-    """Parses flags; of what a config file refuses only the message is kept, not ml_collections' traceback."""
+    """Parses flags, the config among them, and checks the config's values; whatever is wrong is an InputError."""
+    file = _config_file(arguments)
     try:
-        return flags.FLAGS(arguments)
+        rest = flags.FLAGS(arguments)
     except flags.Error as error:
-        _, refused, message = str(error).rpartition(f"{InputError.__module__}.{InputError.__name__}: ")
-        raise InputError(message.strip() if refused else f"{error}; --helpshort lists the flags") from None
+        raise InputError(_refusal(str(error), file)) from None
+    except Exception as error:  # what the config file's code raises, or an override of a field that it has not
+        raise InputError(_raised(error, file)) from None
+    if (config := _config()) is not None:
+        if not fields_of(config):
+            raise InputError(
+                f"--config={file}: its get_config returns what make_config of sejax.engine.fields did not make, so "
+                "that no value can be checked; make it so, as in configs/transfer.py"
+            )
+        check_config(config)
+    return rest
 
 
-def run_command(main: Callable[[Sequence[str]], None]) -> NoReturn:
+def _config():
+    """What --config holds: a ConfigDict; None where the script has no such flag, or it is not given."""
+    return flags.FLAGS["config"].value if "config" in flags.FLAGS else None
+
+
+def _config_file(arguments: Sequence[str]) -> str:
+    """The file that --config names, "" where there is no such flag. Raises InputError where it is no file."""
+    file = ""
+    for word, following in zip(arguments[1:], [*arguments[2:], ""], strict=False):
+        name, given, value = word.partition("=")
+        if "config" in flags.FLAGS and name in ("--config", "-config"):
+            file = (value if given else following).partition(":")[0]
+            if not Path(file).is_file():
+                raise InputError(f"--config={file}: there is no such file; give one, as in configs/transfer.py")
+    return file
+
+
+# What Python and absl say of a flag's value, and what to say instead.
+_PLAINER = {
+    r"invalid literal for int\(\).*": "give a whole number",
+    r"could not convert string to float.*": "give a number",
+    r"\('Non-boolean.*": "give true or false",
+}
+
+
+def _refusal(message: str, file: str) -> str:
+    """One line for what absl says, which may hold ml_collections' traceback of what a config file raised."""
+    if missing := re.match(r"flag --(\w+)=None: ", message):
+        returned = ", or its get_config returned nothing" if missing[1] == "config" else ""
+        return f"--{missing[1]} is missing{returned}; give --{missing[1]}=..., --helpshort lists the flags"
+    if override := re.match(r"flag --config\.([\w.]+)=(.*?): ", message):
+        return f"config: {override[1]}={override[2]}; give {wanted(_config(), override[1])}"
+    if "Traceback (most" in message:
+        refused, own = message.strip().splitlines()[-1], f"{InputError.__module__}.{InputError.__name__}: "
+        return refused.removeprefix(own) if own in refused else f"--config={file}: {refused}; mend the file"
+    for theirs, plainer in _PLAINER.items():
+        message = re.sub(theirs, plainer, message)
+    return f"{' '.join(message.split())}; --helpshort lists the flags"
+
+
+def _raised(error: Exception, file: str) -> str:
+    """One line for what loading a config, or setting one of its fields, raised."""
+    message = " ".join(str(error).replace("\\n", " ").replace("\\'", "'").split())
+    if isinstance(error, AttributeError) and (unknown := re.match(r"\W*(\w+)'", message)):
+        meant = re.search(r'Did you mean "(\w+)"', message)
+        hint = f"did you mean {meant[1]}?" if meant else "give one that it has"
+        return f"config: {file} has no field {unknown[1]!r}; {hint}"
+    return f"--config={file}: {type(error).__name__}: {message[:500]}; mend the file"
+
+
+def run_command(main: Callable[[Sequence[str]], None], *, takes: str = "") -> NoReturn:
     """Parses absl flags, runs ``main(argv)`` and ends with one line on stderr where it does not get to its end.
 
     Status 2: an InputError, or an OSError (a full disk, a folder that may not be written). Status 128 and the signal's
     number: SIGINT or SIGTERM, but 0 where ``main`` says that the work is saved. Libraries that log through absl are
     heard from warnings on; ``--verbosity=0`` shows everything.
+
+    Args:
+      takes: what further arguments without a flag are, as in "audio files"; "": there are none.
     """
 
     def quiet_main(argv):
         if not any(argument.lstrip("-").startswith(("verbosity", "v=")) for argument in sys.argv[1:]):
             logging.set_verbosity(logging.WARNING)
+        if len(argv) > 1 and not takes:
+            raise InputError(f"{argv[1]!r} belongs to no flag; flags are written --name=value")
         main(argv)
 
     status: Any = 2
     sys.unraisablehook = _unraisable
     try:
+        logging.set_verbosity(logging.ERROR)  # until flags are parsed
         with signals_handled(_interrupt):
             app.run(quiet_main, flags_parser=_parse)
     except SystemExit as end:

@@ -19,6 +19,7 @@ from sejax.core.rng import member_key, root_key
 from sejax.engine.checkpoint import Checkpoints, folder_of_members
 from sejax.engine.command import Interrupted, progress_bar, signals_handled
 from sejax.engine.ensemble import over_members, place, take_members
+from sejax.engine.fields import Field
 from sejax.engine.segment import Carry, Segment, active_members, finished, make_segment
 from sejax.errors import InputError
 
@@ -270,26 +271,23 @@ def trained_states(
     return dict.fromkeys(subtrees, {}) | unflatten_dict(stacked, sep="/")
 
 
-def run_section(*, convolutions: bool, save_seconds: float = 20.0) -> dict[str, Any]:
-    """The section ``run`` of a config: how the engine drives it, and none of what is learned.
-
-    Args:
-      convolutions: whether convolutions are trained. Then members train one after the other: vmapped, their
-        convolutions become grouped ones, which are slow.
-      save_seconds: about how long a segment takes; a kill loses no more than that.
-    """
-    return {
-        # "auto": scan, but loop for convolutions on a CPU (their gradients are slow inside XLA loops).
-        "backend": "auto",
-        "convolutions": convolutions,
-        "ensemble": "map" if convolutions else "vmap",
-        "members_at_once": 1 if convolutions else 0,
-        "input": "auto",  # "resident" on the device, or "tfdata"; auto: tfdata with the loop backend
-        "save_seconds": save_seconds,
-        "keep": 2,  # the latest, and the one before it, should the latest be damaged
-        "tensorboard": True,
-        "compilation_cache": "~/.cache/sejax/xla",
-    }
+# The section ``run`` of a config: how the engine drives it, and none of what is learned.
+RUN = {
+    # "auto": scan, but loop for convolutions on a CPU (their gradients are slow inside XLA loops).
+    "run.backend": Field("auto", choices=("auto", "scan", "loop")),
+    "run.convolutions": Field(False),  # whether any are trained
+    "run.ensemble": Field("vmap", choices=("vmap", "map")),
+    "run.members_at_once": Field(0, least=0),  # 0: all
+    # "resident" on the device, or "tfdata"; auto: tfdata with the loop backend
+    "run.input": Field("auto", choices=("auto", "resident", "tfdata")),
+    "run.save_seconds": Field(20.0, least=0),  # about how long a segment takes; a kill loses no more than that
+    "run.keep": Field(2, least=1),  # the latest, and the one before it, should the latest be damaged
+    "run.tensorboard": Field(True),
+    "run.compilation_cache": Field("~/.cache/sejax/xla", empty=True),  # "": none
+}
+# Where convolutions are trained members train one after the other: vmapped, their convolutions become grouped ones,
+# which are slow.
+CONVOLUTIONS = {"convolutions": True, "ensemble": "map", "members_at_once": 1}
 
 
 def run_settings(config) -> RunSettings:

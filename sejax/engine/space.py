@@ -16,10 +16,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sejax.engine.command import converted
+from sejax.engine.fields import converted
 from sejax.errors import InputError
 
 FIXED = ("experiment", "run")  # what a sweep may not change: the experiment, and how the engine drives it
+LONGEST = 100_000  # whole numbers of a range
 DIGITS = 4  # significant ones of a real number: what a command line should hold
 
 _BOUND = re.compile(r"(?P<number>-?\d+)|(?P<field>[A-Za-z_][\w.]*?)(?:(?P<sign>[/*])(?P<by>\d+))?")
@@ -194,8 +195,8 @@ def _domain(name: str, text: str, value: Any) -> Domain:
 
 def _choices(name: str, text: str, value: Any) -> tuple:
     try:
-        found = tuple(converted(name, choice.strip(), value) for choice in text.split("|"))
-    except InputError:
+        found = tuple(converted(choice.strip(), value) for choice in text.split("|"))
+    except ValueError:
         raise InputError(
             f"space: {name}={text}: not all of these are like {value!r}, which the config holds; write A|B|C, "
             "whole numbers LOW..HIGH:STEP, or real ones LOW~HIGH"
@@ -262,7 +263,7 @@ def _ordered(domains: Mapping[str, Domain]) -> tuple[str, ...]:
 
 
 def _check_range(space: Space, name: str) -> None:
-    """Refuses a range that holds nothing for some values of the fields that it refers to."""
+    """Refuses a range that holds nothing, or too much, for some values of the fields that it refers to."""
     needed, found = {name}, []
     for field in reversed(space.order):
         if field in needed:
@@ -271,6 +272,13 @@ def _check_range(space: Space, name: str) -> None:
     if not isinstance(space.domains[name], Range):
         return
     for values in space.all(tuple(field for field in found if field != name)):
-        if not space.domains[name].at(space.given | values):
+        possible = space.domains[name].at(space.given | values)
+        if len(possible) > LONGEST:
+            raise InputError(
+                f"space: {name}={space.texts[name]} has {len(possible):,} values, more than {LONGEST:,}; give a step, "
+                "as in 0..1000000:1000"
+            )
+        if not possible:
             where = ", ".join(f"{field}={value}" for field, value in (space.given | values).items())
-            raise InputError(f"space: {name}={space.texts[name]} is empty" + (f" where {where}" if where else ""))
+            where = f" where {where}" if where else ""
+            raise InputError(f"space: {name}={space.texts[name]} is empty{where}; give LOW..HIGH with LOW up to HIGH")

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-from ml_collections import ConfigDict
 
 from sejax.core.files import damaged, read_json, write_json, write_text
 from sejax.engine.command import Interrupted, signals_handled
@@ -25,6 +24,7 @@ from sejax.engine.workdir import claim, environment, only_run, release
 from sejax.errors import InputError
 
 SEARCHES = ("random", "grid")
+MOST_TRIALS = 100_000
 REPEATS = 100  # equal draws one after the other, before what is left of a finite space is listed
 
 Values = dict[str, Any]
@@ -37,7 +37,7 @@ def trial_values(space: Space, search: str, *, seed: int, count: int | None) -> 
     trials are equal.
 
     Raises:
-      InputError: another search, a grid over real numbers, or all of an infinite space.
+      InputError: another search, a grid over real numbers, all of an infinite space, or more than `MOST_TRIALS`.
     """
     if search not in SEARCHES:
         raise InputError(f"search={search!r}; choose one of {', '.join(SEARCHES)}")
@@ -48,7 +48,10 @@ def trial_values(space: Space, search: str, *, seed: int, count: int | None) -> 
             "or --search=random with a number of --trials"
         )
     found = space.all() if search == "grid" else drawn(space, seed)
-    return [{name: values[name] for name in space.domains} for values in islice(found, count)]
+    trials = [{name: values[name] for name in space.domains} for values in islice(found, count or MOST_TRIALS + 1)]
+    if len(trials) > MOST_TRIALS:
+        raise InputError(f"space: it has more than {MOST_TRIALS:,} combinations; give fewer, or a number of --trials")
+    return trials
 
 
 def drawn(space: Space, seed: int) -> Iterator[Values]:
@@ -133,18 +136,6 @@ def run_of(
         else:
             values[member_fields.get(field, field)] = (value,) if field in member_fields else value
     return Run(name, tuple(numbers), values)
-
-
-def config_with(config, values: Mapping[str, Any]) -> ConfigDict:
-    """A copy of a config that holds other values in some fields, whose names may have dots."""
-    copy = ConfigDict(config.to_dict())
-    for name, value in values.items():
-        *sections, last = name.split(".")
-        place = copy
-        for section in sections:
-            place = place[section]
-        place[last] = value
-    return copy
 
 
 FILE, TABLE, ASKED, TRIALS = "sweep.json", "sweep.csv", "asked.json", "trials"

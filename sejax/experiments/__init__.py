@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sejax.engine.fields import check_config
 from sejax.errors import InputError
 from sejax.report import Report, Results
 
@@ -94,7 +95,12 @@ class Study:
     posteriors: Callable[[ConfigDict, int], Posteriors] | None = None
 
     def assembly(self, config, data_dir: Path, stages: Mapping[str, Path] | None = None) -> Assembly:
-        """What `build` makes; ``stages`` says where each of the config's stages was trained."""
+        """What `build` makes; ``stages`` says where each of the config's stages was trained.
+
+        Raises:
+          InputError: a value that a field of the config may not hold; what `build` raises.
+        """
+        check_config(config)
         return self.build(config, Path(data_dir), **({"stages": stages} if stages else {}))
 
     def published(self, results: Results, name: Mapping[str, Any]) -> Mapping[str, float]:

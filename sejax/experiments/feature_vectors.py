@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from sejax.data.folds import TRAIN, make_folds
+from sejax.data.folds import TRAIN, Instead, make_folds
 from sejax.data.vectors.load import Vectors
 from sejax.errors import InputError
 from sejax.experiments.methods import check_choice
@@ -22,8 +22,12 @@ class Fold(NamedTuple):
     part: np.ndarray
 
 
-def target_folds(target: Vectors, *, normalisation: str, folds: int, whole: bool, seed: int) -> list[Fold]:
+def target_folds(
+    target: Vectors, *, normalisation: str, folds: int, whole: bool, seed: int, instead: Instead | None = None
+) -> list[Fold]:
     """The folds of a run: leave one group of sessions out, or of speakers where there are no sessions.
+
+    ``instead``: what an error may advise, see `sejax.data.folds.make_folds`.
 
     Raises:
       InputError: unknown normalisation, nothing to train, or a corpus that cannot be split so.
@@ -31,7 +35,8 @@ def target_folds(target: Vectors, *, normalisation: str, folds: int, whole: bool
     check_choice("normalisation", normalisation, NORMALISATIONS)
     found = []
     if normalisation == "leak_free" and folds:
-        parts = make_folds(target, protocol="speaker", folds=folds, validation=0.0, seed=seed).part
+        asked = {"protocol": "speaker", "folds": folds, "validation": 0.0, "seed": seed}
+        parts = make_folds(target, **asked, instead=instead).part
         found = [Fold(number, part) for number, part in enumerate(parts)]
     if whole or normalisation == "as_published":
         found.append(Fold(WHOLE, np.full(len(target.label), TRAIN, np.int8)))

@@ -11,6 +11,7 @@ import optax
 
 from sejax.core.experiment import Experiment, PyTree
 from sejax.core.schedules import EarlyStopping
+from sejax.engine.fields import config_with
 from sejax.errors import InputError
 
 
@@ -28,20 +29,13 @@ def compared(config, field: str, name: str, *, known: Collection[str]) -> dict[s
     entries = tuple(config[field])
     if not entries or len(set(entries)) < len(entries) or not set(entries) <= set(known):
         raise InputError(f"config: {field}={'+'.join(entries)}; give each once, of {', '.join(known)}")
-    return {entry: type(config)(config.to_dict() | {name: entry}) for entry in entries}
+    return {entry: config_with(config, {name: entry}) for entry in entries}
 
 
 def check_choice(name: str, value: str, known: Collection[str]) -> None:
     """Raises InputError for a value of the config's field that is not ``known``."""
     if value not in known:
         raise InputError(f"config: {name}={value!r}; choose one of {', '.join(known)}")
-
-
-def check_positive(config, *fields: str, wanted: str = "more than 0") -> None:
-    """Raises InputError for a field that is not above 0; ``wanted`` says what to give."""
-    for field in fields:
-        if not config[field] > 0:
-            raise InputError(f"config: {field}={config[field]}; give {wanted}")
 
 
 def first_fields(key: jax.Array, epoch_steps: jax.Array) -> dict[str, jax.Array]:

@@ -11,6 +11,7 @@ from sejax.core.experiment import Assembly
 from sejax.core.files import plain
 from sejax.core.results import FILE, read_results, summaries, write_results
 from sejax.engine.ensemble import place
+from sejax.engine.fields import check_config
 from sejax.engine.run import groups, run, run_settings
 from sejax.engine.validation import validation_part
 from sejax.engine.workdir import (
@@ -63,6 +64,7 @@ def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[st
       InputError: whatever is wrong with config, data or workdir.
       Interrupted: after a SIGTERM or SIGINT, once everything is saved.
     """
+    check_config(config)
     began = time.monotonic()
     with only_run(workdir):
         found, examples = _train_variants(config, workdir, data_dir)

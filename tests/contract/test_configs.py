@@ -6,10 +6,13 @@ import pytest
 from cases import CONFIGS, load_config
 
 from sejax.core.rng import member_key, root_key
+from sejax.engine.fields import check_config, wanted
 from sejax.engine.run import run, run_settings
 from sejax.engine.segment import make_segment
 from sejax.engine.workdir import stage_folder
+from sejax.errors import InputError
 from sejax.experiments import study
+from sejax.experiments.training import train_run
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
@@ -29,6 +32,36 @@ def test_every_config_builds_and_takes_a_step_when_run_locally(tmp_path, config_
     assert (np.asarray(carry.failed_at) == -1).all()
     assert set(assembly.about) >= {"corpus", "protocol", "classes", "paper", "data"}
     assert set(assembly.examples()) in (set(), set(assembly.about["classes"]))
+
+
+@pytest.mark.parametrize("config_name", sorted(CONFIGS))
+def test_a_wrong_value_is_refused_before_data_are_looked_for_or_a_workdir_is_made(tmp_path, config_name):
+    config = load_config(config_name, "runlocal")
+    config.seed = -1
+    variant = next(iter(study(config.experiment).variants(config).values()))
+    for work in (
+        lambda: study(config.experiment).assembly(variant, tmp_path),
+        lambda: train_run(config, tmp_path / "run", tmp_path, command=""),
+        lambda: train_run(variant, tmp_path / "run", tmp_path, command=""),
+    ):
+        with pytest.raises(InputError, match="config: seed=-1; give a whole number from 0"):
+            work()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("config_name", sorted(CONFIGS))
+def test_every_field_of_a_config_is_declared_and_its_default_allowed(config_name):
+    for argument in (None, "runlocal"):
+        config = load_config(config_name, argument)
+        check_config(config)
+        undeclared = {name for name in flat(config.to_dict()) if "like the one" in wanted(config, name)}
+        assert undeclared == {"experiment"}
+
+
+def flat(values, above=""):
+    """Names of fields, with their sections."""
+    for name, value in values.items():
+        yield from flat(value, f"{above}{name}.") if isinstance(value, dict) else [above + name]
 
 
 def _trained_stages(config, data_dir, workdir):

@@ -10,7 +10,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from toy_images import crossed_images, toy_images
 
-from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION, make_folds, near_copies_in_training, pair_folds
+from sejax.data.folds import (
+    LEFT_OUT,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Instead,
+    make_folds,
+    near_copies_in_training,
+    pair_folds,
+)
 from sejax.data.labels import labelled_subset
 from sejax.errors import InputError
 
@@ -253,17 +262,22 @@ ERRORS = {
         {},
         "toy: class 'fear' has no image",
     ),
+    "one class": (crossed_images(6, 1), {}, "toy: 'a' is the only class.*with more$"),
     "labelled images without a speaker": (
         replace(crossed_images(6, 2), speakers=("", *"bcdef")),
         {},
-        "toy: 12 labelled images have no speaker.*protocol=block",
+        "toy: 12 labelled images have no speaker.*needs each one's",
     ),
-    "fewer speakers than folds": (crossed_images(4, 2), {}, "toy: 4 speakers.*folds=5.*at least 5.*fewer folds"),
-    "two speakers, one to validate": (crossed_images(2, 2), dict(folds=2), "2 speakers.*at least 3.*validation=0"),
+    "fewer speakers than folds": (crossed_images(4, 2), {}, "toy: 4 speakers.*folds=5.*at least 5; use folds=4$"),
+    "two speakers, one to validate": (
+        crossed_images(2, 2),
+        dict(folds=2),
+        "2 speakers.*at least 3; use a corpus with more speakers",
+    ),
     "fewer sessions than folds": (
         crossed_images(6, 2, sessions=[0, 0, 0, 1, 1, 1]),
         dict(folds=3),
-        "6 speakers in 2 separate sessions",
+        "6 speakers in 2 separate units that share no session",
     ),
     "a class of one speaker": (
         toy_images([(s, c) for s in range(6) for c in range(2)] + [(3, 2)] * 4),
@@ -283,7 +297,7 @@ ERRORS = {
     "nothing to train on beside validation": (
         toy_images([(s, 0) for s in range(9)] + [(1, 1)] * 2),
         dict(protocol="block", folds=2),
-        "class 'b' has 1 example beside the test part of fold 0.*validation=0",
+        "class 'b' has 1 example beside the test part of fold 0",
     ),
 }
 
@@ -294,6 +308,108 @@ def test_what_cannot_be_split_is_a_clear_error(case):
     with pytest.raises(InputError, match=message) as error:
         make_folds(images, **options)
     assert "\n" not in str(error.value)
+
+
+ALL = Instead(
+    unvalidated="validation=0", protocols={"protocol=utterance": "utterance", "protocol=block": "block"}
+)
+
+
+def spoken(speakers, classes=2, repeats=6, digests=()):
+    """`repeats` utterances of every class by every speaker, a block of one image each."""
+    images = crossed_images(speakers, classes, repeats)
+    rows = slice(None, None, 3)
+    own = {name: getattr(images, name)[rows] for name in ("label", "block", "speaker", "session")}
+    images = replace(images, **own)
+    images.utterance, images.digests = np.arange(len(images.label)), digests
+    return images
+
+
+@pytest.mark.parametrize("validation", [0.0, 0.1])
+@pytest.mark.parametrize("folds", [2, 3, 5, 50])
+@pytest.mark.parametrize("speakers", [1, 2, 3])
+def test_what_an_error_advises_works(speakers, folds, validation):
+    images = spoken(speakers)
+    try:
+        make_folds(images, protocol="speaker", folds=folds, validation=validation, instead=ALL)
+    except InputError as error:
+        advice = str(error).rpartition("; use ")[2]
+    else:
+        assert speakers >= max(folds, 3 if validation else 2)
+        return
+    assert [one.partition(",")[0] for one in advice.split(" or ")][-2:] == ["protocol=utterance", "protocol=block"]
+    for one in advice.split(" or "):
+        given = dict(pair.split("=") for pair in one.split(","))
+        asked = {"protocol": "speaker", "folds": folds, "validation": validation} | given
+        made = make_folds(
+            images, protocol=asked["protocol"], folds=int(asked["folds"]), validation=float(asked["validation"])
+        )
+        assert made.train.any(1).all() and made.test.any(1).all()
+    # Two speakers can be kept apart where nothing validates, one cannot.
+    apart = {1: "protocol=", 2: "validation=0" if validation else "folds=2", 3: "folds="}
+    assert advice.startswith(apart[speakers])
+
+
+def doubled(images, *pairs):
+    """The same images; the second utterance of each pair has the samples of the first."""
+    digests = [f"{number:04x}" for number in range(len(images.label))]
+    for one, other in pairs:
+        digests[other] = digests[one]
+    images.digests = tuple(digests)
+    return images
+
+
+@pytest.mark.parametrize("protocol", ["utterance", "block"])
+@pytest.mark.parametrize("validation", [0.0, 0.2])
+def test_equal_recordings_are_in_one_part(protocol, validation):
+    # Of one speaker, of two, one of them unlabelled, of two classes.
+    pairs = [(0, 1), (2, 14), (3, 27), (4, 40), (5, 8)]
+    images = doubled(spoken(4), *pairs)
+    images.label[27] = -1
+    asked = {"protocol": protocol, "folds": 3, "validation": validation}
+    parted = set()
+    for seed in range(5):
+        found = make_folds(images, **asked, seed=seed)
+        for one, other in pairs:
+            split = found.part[:, one] != found.part[:, other]
+            assert not split[found.part[:, other] != LEFT_OUT].any()
+        images.digests = ()
+        without = make_folds(images, **asked, seed=seed).part
+        parted |= {pair for pair in pairs if (without[:, pair[0]] != without[:, pair[1]]).any()}
+        doubled(images, *pairs)
+    assert parted == set(pairs)  # which they are not by chance
+
+
+def test_blocks_at_one_place_of_equal_recordings_are_in_one_part():
+    images = crossed_images(4, 2, repeats=6)  # two utterances of three blocks to each speaker and class
+    images.utterance = images.block // 3
+    images.digests = tuple("aabcdefghijklmno")
+    images.digests = images.digests[: images.utterance.max() + 1]
+    found = make_folds(images, protocol="block", folds=3).part
+    for block in range(3):
+        assert (found[:, images.block == block] == found[:, images.block == block + 3]).all()
+    assert any((found[:, images.block == block] != found[:, images.block == 0]).any() for block in (1, 2))
+
+
+def test_speakers_of_equal_recordings_are_in_one_part():
+    images = doubled(spoken(6), (0, 70), (20, 33))  # of the first and the last speaker, of the second and the third
+    for folds, validation in ((2, 0.0), (4, 0.0), (3, 0.1)):
+        for part in make_folds(images, protocol="speaker", folds=folds, validation=validation).part:
+            for one, other in ((0, 5), (1, 2)):
+                assert set(part[images.speaker == one]) == set(part[images.speaker == other])
+    with pytest.raises(InputError, match="6 speakers in 4 separate units .* at least 5; use folds=4$"):
+        make_folds(images, protocol="speaker", folds=5, validation=0)
+
+
+def test_rated_speakers_of_equal_recordings_are_refused():
+    made = replace(speech(8), utterance=np.arange(24), digests=tuple(f"{n % 23}" for n in range(24)))
+    rated = np.ones(24, bool)
+    with pytest.raises(InputError, match="speakers p0 and p7 have a recording of the same samples"):
+        pair_folds(made, rated, folds=3, seed=0)
+    rated[23] = False
+    check(made, rated, pair_folds(made, rated, folds=3, seed=0))
+    made = replace(made, digests=tuple(f"{max(n, 1)}" for n in range(24)))  # both of the first speaker
+    check(made, rated, pair_folds(made, rated, folds=3, seed=0))
 
 
 def speech(speakers, *, sex=None, session=None, of_each=3):

@@ -99,7 +99,7 @@ def test_real_numbers_are_uniform_or_uniform_in_their_logarithm(config):
         ("whole=0..1", "whole numbers where the config has True"),
         ("dropout=0.5~0.1", "is empty"),
         ("dropout=log:0~0.1", "LOW above 0"),
-        ("batch_size=9..3", "batch_size=9..3 is empty$"),
+        ("batch_size=9..3", "batch_size=9..3 is empty; give LOW"),
         ("side=9..width/16", "side=9..width/16 is empty where width=64"),
         ("width=16|64,side=2..width/16", "is empty where width=16"),
         ("side=2..width/0", "no bound"),

@@ -13,9 +13,10 @@ from toy import toy_assembly
 
 from sejax.core.files import read_json
 from sejax.engine import sweep as driver
+from sejax.engine.fields import config_with
 from sejax.engine.run import Interrupted, RunSettings, run
 from sejax.engine.space import parse_space
-from sejax.engine.sweep import ASKED, FILE, TABLE, Sweep, config_with, run_sweep
+from sejax.engine.sweep import ASKED, FILE, TABLE, Sweep, run_sweep
 from sejax.engine.validation import validation_part
 from sejax.errors import InputError
 

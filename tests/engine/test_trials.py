@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
+from sejax.engine.fields import config_with
 from sejax.engine.space import parse_space
-from sejax.engine.sweep import config_with, plan, trial_values
+from sejax.engine.sweep import plan, trial_values
 from sejax.errors import InputError
 
 CONFIG = ConfigDict(

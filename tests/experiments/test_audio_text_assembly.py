@@ -35,21 +35,6 @@ def test_each_way_of_fusing_is_given_once(fusions):
         variants(config)
 
 
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"batch_size": 0}, "batch_size=0"),
-        ({"frequent": -1.0}, "frequent=-1"),
-        ({"longest": 0.0}, "longest=0.0"),
-        ({"keep": "first"}, "best, last"),
-        ({"criterion": "loss"}, "uar, accuracy"),
-    ],
-)
-def test_numbers_that_no_training_has_are_refused(changes, told):
-    with pytest.raises(InputError, match=told):
-        assemble(make_config(**changes), toy_dialogue.spoken())
-
-
 def test_vectors_of_another_size_are_refused():
     vectors = WordVectors(np.zeros((14, 5), np.float32), np.ones(14, bool))
     with pytest.raises(InputError, match="embedding=6, and vectors=file.bin has 5; use 5"):

@@ -109,7 +109,6 @@ def test_examples_are_test_utterances_of_every_class_in_one_piece(spoken):
     [
         ({"validation": 0.0}, "keep=last"),
         ({"validation": 0.0, "keep": "last", "patience": 3}, "patience=0"),
-        ({"protocol": "image"}, "protocol='image'"),
         ({"only_folds": 6}, "only_folds=6"),
     ],
 )
@@ -117,10 +116,3 @@ def test_what_cannot_be_split_is_refused(spoken, changes, told):
     speech, types, ids, _ = spoken
     with pytest.raises(InputError, match=told):
         split(make_config(**changes), speech, ids, len(types))
-
-
-def test_learning_rates_are_above_zero(spoken):
-    speech, types, ids, pieces = spoken
-    config = make_config(learning_rates=(0.0,))
-    with pytest.raises(InputError, match=r"learning_rates=0\.0"):
-        make_members(config, split(config, speech, ids, len(types)), pieces, np.zeros((5, 4), np.int32))

@@ -98,7 +98,7 @@ def test_another_corpus_is_split_30_to_70_within_each_class(target):
     np.testing.assert_array_equal(split.test_scaling, changed.test_scaling)
     np.testing.assert_array_equal(split.test_scaling, fit_z_norm(test.features[split.part == VALIDATION]))
     np.testing.assert_array_equal(split.real_scaling, fit_z_norm(target.features))
-    with pytest.raises(InputError, match="development=1.0"):
+    with pytest.raises(InputError, match="a development part of 100%"):
         cross_splits(target, test, normalisation="leak_free", development=1.0, seed=0)
 
 

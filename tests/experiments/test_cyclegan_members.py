@@ -108,16 +108,20 @@ def test_sessions_are_kept_apart_where_there_are_any():
         ({"folds": 0, "whole": False}, COUNTS, "folds=5, or whole=True"),
         ({"folds": 0}, (12, 1, 9, 9), "'happy' has 1 training vectors in fold -1"),
         ({"folds": 0}, (12, 9, 9), "'sad' has 0 training vectors in fold -1"),
-        ({"lambdas": (-1.0,)}, COUNTS, "lambdas=-1.0"),
-        ({"lambdas": (2.0, 2.0)}, COUNTS, "lambdas=2.0\\+2.0"),
-        ({"batch_size": 0}, COUNTS, "batch_size=0"),
-        ({"stage": "other"}, COUNTS, "stage='other'"),
         ({"target": ("unlabelled",)}, COUNTS, "source=unlabelled is among the targets"),
     ],
 )
 def test_a_run_that_cannot_be_says_why(changes, counts, named):
     with pytest.raises(InputError, match=named):
         assemble(make_config(**changes), make_vectors(30, corpus="unlabelled"), [make_vectors(counts)])
+
+
+def test_a_source_that_holds_recordings_of_the_target_is_refused():
+    source, target = make_vectors(30, corpus="unlabelled"), make_vectors(COUNTS)
+    source = replace(source, digests=tuple(f"s{row}" for row in range(29)) + ("t3",))
+    target = replace(target, digests=tuple(f"t{row}" for row in range(len(target.label))))
+    with pytest.raises(InputError, match="u29 of unlabelled and u3 of .* have the same samples"):
+        assemble(make_config(), source, [target])
 
 
 def test_members_are_weights_by_folds_by_seeds_with_their_arrays():

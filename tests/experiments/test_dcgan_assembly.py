@@ -68,13 +68,6 @@ def test_models_that_are_none_or_named_twice_are_refused(models):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"share": 1.5}, "share=1.5"),
-        ({"share": -0.1}, "share=-0.1"),
-        ({"eval_crops": 0}, "eval_crops=0"),
-        ({"batch_size": -4}, "batch_size=-4"),
-        ({"patience": 0}, "patience=0"),
-        ({"updates": "none"}, "updates='none'"),
-        ({"criterion": "loss"}, "criterion='loss'"),
         ({"width": 20}, "128 x 20"),
         ({"rating_scale": (1.0, 3.0)}, "scale"),
         ({"others": ("plain", "plain")}, r"unlabelled=plain\+plain"),
@@ -91,6 +84,13 @@ def test_sets_that_were_prepared_differently_are_refused():
     other = replace(other, settings=other.settings | {"hop": 128})
     with pytest.raises(InputError, match="plain and rated were prepared with different settings"):
         assemble(config_of(), toy_speech.rated(), [other])
+
+
+def test_speech_of_one_valence_is_refused():
+    speech = toy_speech.rated()
+    alike = replace(speech, valence=np.full_like(speech.valence, 3.2))
+    with pytest.raises(InputError, match="rated: every rated utterance has valence 3 of 1 to 5"):
+        assemble(config_of(), alike, [])
 
 
 def test_speech_without_ratings_is_refused():

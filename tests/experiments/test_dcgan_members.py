@@ -96,8 +96,6 @@ def test_utterances_without_ratings_are_in_no_part():
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"learning_rates": ()}, r"learning_rates=\(\)"),
-        ({"learning_rates": (1e-3, 0.0)}, "all above 0"),
         ({"folds": 6}, "folds=6"),
         ({"balance": 1.5}, "balance=1.5"),
     ],

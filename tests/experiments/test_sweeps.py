@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from sejax.engine.fields import config_with
 from sejax.engine.space import parse_space
-from sejax.engine.sweep import config_with, plan, trial_values
+from sejax.engine.sweep import plan, trial_values
 from sejax.errors import InputError
 from sejax.experiments import study
 from sejax.experiments.training import one_variant

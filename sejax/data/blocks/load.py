@@ -59,7 +59,7 @@ class BlockSettings:
         if len(set(self.fmax)) != len(self.fmax):
             raise InputError(f"settings: fmax={self.fmax} names a frequency twice; name each once")
         check_settings(
-            ("bands", self.bands, self.bands >= 1, "", "at least 1"),
+            ("bands", self.bands, 1 <= self.bands <= 4096, "", "1 to 4096"),
             ("window_length", window, 0 < window <= block, " s", f"above 0 and up to the block's {block} s"),
             (
                 *("window_hop", self.window_hop, 1 / RATE <= self.window_hop <= window, " s"),

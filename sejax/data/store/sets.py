@@ -5,9 +5,9 @@ A set is a folder DATA_DIR/<corpus>/<features>-<hash>: settings.json (what the s
 """
 
 import csv
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -19,6 +19,7 @@ from sejax.errors import InputError
 RATE = 16000  # Hz
 SCALES = ("log", "mel")
 REMEDY = "delete the folder and prepare the set again"
+SHOWN = 5  # groups of equal recordings that are named
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -33,6 +34,7 @@ class ExampleSet:
       utterance_ids, classes, speakers, sessions: the names; sex: of each speaker, "male", "female" or "".
       corpus: its name; settings: what the set depends on beside the corpus; counts: what the preparation printed.
       folder: where the set lies.
+      digests: of each utterance's samples, equal where they are; () in sets of versions that kept none.
     """
 
     label: np.ndarray
@@ -50,6 +52,7 @@ class ExampleSet:
     settings: dict
     counts: dict
     folder: str
+    digests: tuple[str, ...] = ()
 
     # Of each kind: its name in the plural, the field of its large array, and its name for launch/prepare.py --features.
     KIND: ClassVar[str]
@@ -95,7 +98,7 @@ class ExampleSet:
                 continue
             if name in index:
                 values[name] = np.array(index[name], np.int32) if field.type is np.ndarray else tuple(index[name])
-            else:
+            elif field.default is MISSING:
                 values[name] = read_npy(folder / f"{name}.npy", REMEDY, mapped=name == cls.LARGE)
         return values
 
@@ -114,12 +117,32 @@ class ExampleSet:
             *self._content(),
         ]
         folder = Path(self.folder)
+        lines += self._equal()
         lines += [f"note        {note}" for note in read_json(folder / "settings.json", REMEDY)["notes"]]
         if (folder / LEFT_OUT).is_file():
             with open(folder / LEFT_OUT, encoding="utf-8", newline="") as file:
                 inputs = sum(1 for _ in csv.reader(file)) - 1
             lines.append(f"left out    {inputs} inputs, listed in {folder / LEFT_OUT}")
         return "\n".join([*lines, f"set         {folder}"])
+
+    def _equal(self) -> list[str]:
+        """A line that names recordings of equal samples, where there are any."""
+        alike = defaultdict(list)
+        for row, digest in enumerate(self.digests):
+            alike[digest].append(row)
+        groups = [self._named(rows) for rows in alike.values() if len(rows) > 1]
+        if not groups:
+            return []
+        more = f" and {len(groups) - SHOWN} more" * (len(groups) > SHOWN)
+        return [f"equal       {', '.join(groups[:SHOWN])}{more}: the same samples; remove all but one of each"]
+
+    def _named(self, rows: list[int]) -> str:
+        """Utterances in a row, with their labels where these differ."""
+        labels = [self.classes[label] if label >= 0 else "unlabelled" for label in self.utterance_label[rows]]
+        differ = len(set(labels)) > 1
+        return " = ".join(
+            self.utterance_ids[row] + f" ({label})" * differ for row, label in zip(rows, labels, strict=True)
+        )
 
     @classmethod
     def _hint(cls, folder: Path) -> str:
@@ -217,6 +240,19 @@ def find_utterances(
         missing=f"no prepared {called} of {corpus}{given} under {data_dir}; make them",
         several=f"of {called} of {corpus}",
     )
+
+
+def check_apart(first: ExampleSet, second: ExampleSet) -> None:
+    """Raises InputError where two sets hold a recording of the same samples: one would be trained on, one tested."""
+    both = sorted(set(first.digests) & set(second.digests))
+    if both:
+        names = " and ".join(
+            f"{one.utterance_ids[one.digests.index(both[0])]} of {one.corpus}" for one in (first, second)
+        )
+        raise InputError(
+            f"{names} have the same samples ({len(both)} such recordings), and one corpus is trained on apart from the "
+            "other: give other corpora, or remove these from one of them"
+        )
 
 
 def check_settings(*rules: tuple[str, Any, bool, str, str]) -> None:

@@ -139,7 +139,7 @@ def _again(folder: Path) -> str:
 class UtteranceRow:
     """What every preparation notes of an utterance; each kind of set adds what it needs.
 
-    Who said it, with which emotion ("" = unlabelled), and its duration in seconds.
+    Who said it, with which emotion ("" = unlabelled), its duration in seconds, and a digest of its samples.
     """
 
     id: str
@@ -148,12 +148,17 @@ class UtteranceRow:
     session: str
     emotion: str
     seconds: float
+    digest: str = field(default="", kw_only=True)  # "" in journals of earlier versions
 
     @classmethod
     def of(cls, utterance: Utterance, **more) -> Self:
         """The row of an utterance; `more`: what the class adds."""
-        known = {field.name: getattr(utterance, field.name) for field in fields(UtteranceRow)}
-        return cls(**known | {"seconds": len(utterance.waveform) / utterance.rate} | more)
+        computed = {
+            "seconds": len(utterance.waveform) / utterance.rate,
+            "digest": hashlib.sha256(np.ascontiguousarray(utterance.waveform, "<i2").data).hexdigest()[:16],
+        }
+        names = [field.name for field in fields(UtteranceRow) if field.name not in computed]
+        return cls(**{name: getattr(utterance, name) for name in names} | computed | more)
 
 
 @dataclass(frozen=True)
@@ -380,6 +385,7 @@ def _who_said_what(corpus: Corpus, rows: list) -> tuple[dict, np.ndarray]:
         "utterance_ids": [row.id for row in rows],
         "utterance_label": [class_index(corpus.classes, row.emotion) for row in rows],
         "utterance_speaker": [speakers[row.speaker] for row in rows],
+        "digests": [row.digest for row in rows] if all(row.digest for row in rows) else [],
     }
     return index, np.array([sessions[row.session] for row in rows], np.int32)
 

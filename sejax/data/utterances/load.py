@@ -42,7 +42,7 @@ class UtteranceSettings:
         window, hop, mode = self.window_length, self.window_hop, self.voice_activity
         check_settings(
             ("scale", self.scale, self.scale in SCALES, "", f"one of {', '.join(SCALES)}"),
-            ("bands", self.bands, self.bands >= 1, "", "at least 1"),
+            ("bands", self.bands, 1 <= self.bands <= 4096, "", "1 to 4096"),
             ("fmax", self.fmax, 0 < self.fmax <= RATE / 2, " Hz", f"a frequency above 0 and up to {RATE // 2}"),
             ("window_length", window, 0.001 <= window <= 0.256, " s", "0.001 to 0.256 s"),
             (

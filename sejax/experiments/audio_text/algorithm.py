@@ -27,9 +27,6 @@ from sejax.experiments.audio_text.networks import Network
 from sejax.experiments.classification import evaluated, scores, test_confusions
 from sejax.experiments.methods import first_fields, stop_early, where_trained
 
-KEEP = ("best", "last")
-CRITERIA = ("uar", "accuracy")
-
 
 class Settings(NamedTuple):
     """The method's numbers (Lima and Bak, Table 1), for all members of a run.

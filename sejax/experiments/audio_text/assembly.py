@@ -19,23 +19,16 @@ from sejax.data.store.sets import RATE
 from sejax.data.streams import read_batch, stream_utterances
 from sejax.data.text import word_types
 from sejax.data.waveforms.load import Waveforms, find_waveforms
-from sejax.data.word_vectors import WordVectors, read_word_vectors
+from sejax.data.word_vectors import WordVectors, read_word_vectors, recognised
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study, Transcribed
-from sejax.experiments.audio_text.algorithm import CRITERIA, KEEP, Method, Settings, planned_source
+from sejax.experiments.audio_text.algorithm import Method, Settings, planned_source
 from sejax.experiments.audio_text.explanation import explain
 from sejax.experiments.audio_text.members import Split, choose_examples, make_members, split
 from sejax.experiments.audio_text.networks import EMBEDDING, Network
 from sejax.experiments.audio_text.report import REPORT
 from sejax.experiments.audio_text.results import Summary, about, batches_in_words, described_piece, pieces_of
-from sejax.experiments.methods import (
-    check_choice,
-    check_positive,
-    compared,
-    dtype_of,
-    experiment_of,
-    settings_of,
-)
+from sejax.experiments.methods import compared, dtype_of, experiment_of, settings_of
 from sejax.models.audio_text import FUSIONS, AudioText
 
 _SIZES = ("kernels", "channels", "strides", "widths")
@@ -56,6 +49,8 @@ def build(config, data_dir: Path) -> Assembly:
     Raises:
       InputError: no such prepared set, word vectors that cannot be read, folds that cannot be had.
     """
+    if config.vectors:
+        recognised(Path(config.vectors))  # before anything is read
     speech = find_waveforms(data_dir, config.corpus)
     vectors = None
     if config.vectors:
@@ -111,22 +106,14 @@ def assemble(config, speech: Waveforms, vectors: WordVectors | None = None) -> A
 
 
 def check(config, vectors: WordVectors | None) -> None:
-    """Raises InputError for numbers that no training has, and for word vectors of another size."""
+    """Raises InputError for word vectors of another size."""
     if vectors is not None and vectors.values.shape[1] != config.embedding:
         size = vectors.values.shape[1]
         raise InputError(f"config: embedding={config.embedding}, and vectors={config.vectors} has {size}; use {size}")
-    if config.longest * RATE < 1:
-        raise InputError(f"config: longest={config.longest}; give the seconds of a batch's longest row")
-    counts = ("batch_size", "shapes", "most_words", "epochs", "seeds", "examples", "hidden", "pool")
-    check_positive(config, *counts, wanted="1 or more")
-    if config.frequent < 0:
-        raise InputError(f"config: frequent={config.frequent}; give a count (8000, the paper's), or 0 to drop none")
 
 
 def method_settings(config) -> Settings:
     """The method's numbers of a config."""
-    check_choice("keep", config.keep, KEEP)
-    check_choice("criterion", config.criterion, CRITERIA)
     return settings_of(Settings, config, tuned=config.tuned or not config.vectors)
 
 

@@ -5,13 +5,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sejax.data.buckets import Pieces
-from sejax.data.folds import LEFT_OUT, TEST, TRAIN, make_folds
+from sejax.data.folds import LEFT_OUT, TEST, TRAIN, Instead, make_folds
 from sejax.data.text import Vocabulary, drop_probability, vocabulary
 from sejax.data.waveforms.load import Waveforms
 from sejax.errors import InputError
-from sejax.experiments.methods import check_choice, rate_members
+from sejax.experiments.methods import rate_members
 
-PROTOCOLS = ("speaker", "utterance")
+INSTEAD = Instead(
+    unvalidated="validation=0,keep=last,patience=0", protocols={"protocol=utterance": "utterance"}
+)
 
 
 class Split(NamedTuple):
@@ -31,7 +33,6 @@ def split(config, speech: Waveforms, ids: list[np.ndarray], types: int) -> Split
     Raises:
       InputError: folds that the corpus does not allow, no validation part where the best epoch is to be kept.
     """
-    check_choice("protocol", config.protocol, PROTOCOLS)
     if not config.validation and (config.keep == "best" or config.patience):
         raise InputError(
             "config: validation=0 leaves nothing to choose the best epoch by; use keep=last and patience=0, or "
@@ -39,9 +40,8 @@ def split(config, speech: Waveforms, ids: list[np.ndarray], types: int) -> Split
         )
     if not 0 <= config.only_folds <= config.folds:
         raise InputError(f"config: only_folds={config.only_folds}; give 1 to folds={config.folds}, or 0 for all")
-    folds = make_folds(
-        speech, protocol=config.protocol, folds=config.folds, validation=config.validation, seed=config.seed
-    )
+    asked = {name: config[name] for name in ("protocol", "folds", "validation", "seed")}
+    folds = make_folds(speech, **asked, instead=INSTEAD)
     part = np.where(speech.label >= 0, folds.part, LEFT_OUT).astype(np.int8)[: config.only_folds or None]
     known = tuple(vocabulary(ids, rows == TRAIN, types=types, minimum=config.minimum) for rows in part)
     return Split(part, known)
@@ -55,19 +55,13 @@ def make_members(
 
     Args:
       examples: i32[F, E], which of the example utterances each fold explains.
-
-    Raises:
-      InputError: learning rates that are not above 0.
     """
-    rates = tuple(config.learning_rates)
-    if not rates or min(rates) <= 0:
-        raise InputError(f"config: learning_rates={'+'.join(map(str, rates))}; give some, all above 0")
     folds = []
     for part, words, example in zip(split.part, split.vocabularies, examples, strict=True):
         drop = drop_probability(words.counts, t=config.frequent) if config.frequent else np.zeros(len(words.counts))
         own = {"part": part[pieces.utterance], "lookup": words.lookup, "drop": drop.astype(np.float32)}
         folds.append(own | {"example": example})
-    return rate_members({"fusion": config.fusion}, folds, seeds=config.seeds, rates=rates)
+    return rate_members({"fusion": config.fusion}, folds, seeds=config.seeds, rates=tuple(config.learning_rates))
 
 
 def choose_examples(

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from sejax.core.experiment import Assembly
 from sejax.data.folds import TEST, VALIDATION
 from sejax.data.labels import FOUR
+from sejax.data.store.sets import check_apart
 from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.data.vectors.synthetic import SyntheticVectors
 from sejax.data.vectors.synthetic import load as load_synthetic
@@ -42,8 +43,8 @@ from sejax.experiments.augmentation.members import (
 )
 from sejax.experiments.augmentation.report import REPORT
 from sejax.experiments.classification import confusion_metrics, whole_source
-from sejax.experiments.feature_vectors import NORMALISATIONS, Scaling
-from sejax.experiments.methods import check_choice, check_positive, compared, experiment_of, settings_of
+from sejax.experiments.feature_vectors import Scaling
+from sejax.experiments.methods import compared, experiment_of, settings_of
 
 
 def summarise(history: Sequence[Mapping[str, float]], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -72,6 +73,8 @@ def variants(config) -> dict[str, ConfigDict]:
       InputError: an unknown training, one that is there twice, or synthetic vectors wanted and none given.
     """
     found = compared(config, "trainings", "training", known=TRAININGS)
+    if (config.evaluation == "cross") != bool(config.test):
+        raise InputError(f"config: evaluation={config.evaluation} with test={config.test!r}; give test=CORPUS alone")
     if not config.synthetic and any("syn" in name for name in found):
         raise InputError(
             "config: trainings with syn need synthetic=DIR, made by launch/synthesise.py; give it, or other trainings"
@@ -85,9 +88,10 @@ def build(config, data_dir: Path) -> Assembly:
     Raises:
       InputError: no such prepared or synthetic set, or one that does not fit.
     """
+    synthetic = load_synthetic(config.synthetic) if config.synthetic else None
     real = [find_vectors(data_dir, name, features=config.features) for name in config.real]
     test = find_vectors(data_dir, config.test, features=config.features) if config.test else None
-    return assemble(config, real, test, load_synthetic(config.synthetic) if config.synthetic else None)
+    return assemble(config, real, test, synthetic)
 
 
 def assemble(config, sets: list[Vectors], other: Vectors | None, synthetic: SyntheticVectors | None) -> Assembly:
@@ -135,10 +139,10 @@ def assemble(config, sets: list[Vectors], other: Vectors | None, synthetic: Synt
 
 
 def _check(config, sets: list[Vectors], other: Vectors | None, synthetic: SyntheticVectors | None) -> None:
-    check_choice("normalisation", config.normalisation, NORMALISATIONS)
     if other is not None and other.corpus in config.real:
         raise InputError(f"config: test={other.corpus} is trained on too; leave test empty for tests within a corpus")
-    check_positive(config, "folds", "repeats", "rows")
+    for one in sets if other is not None else []:
+        check_apart(one, other)
     for one in [*sets, *([other] if other else []), *([synthetic] if synthetic else [])]:
         if one.names != sets[0].names:
             raise InputError(f"{one.folder} has other features than {sets[0].folder}; prepare both alike")

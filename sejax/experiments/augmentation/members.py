@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sejax.core import metrics
-from sejax.data.folds import TEST, TRAIN, VALIDATION
+from sejax.data.folds import TEST, TRAIN, VALIDATION, Instead
 from sejax.data.vectors.load import Vectors
 from sejax.data.vectors.synthetic import SyntheticVectors
 from sejax.errors import InputError
@@ -40,7 +40,8 @@ def within_splits(real: Vectors, *, normalisation: str, folds: int, seed: int) -
     Raises:
       InputError: unknown normalisation, or a corpus that cannot be split so.
     """
-    found = target_folds(real, normalisation="leak_free", folds=folds, whole=False, seed=seed)
+    asked = {"normalisation": "leak_free", "folds": folds, "whole": False, "seed": seed}
+    found = target_folds(real, **asked, instead=Instead(others=("another corpus for the test, as in test=nemo",)))
     whole = fit_z_norm(real.features)
     splits = []
     for fold in found:
@@ -54,10 +55,8 @@ def cross_splits(real: Vectors, test: Vectors, *, normalisation: str, developmen
     """One fold: all real vectors train; of another corpus a share of each class is for development, the rest tests.
 
     Raises:
-      InputError: a share that is no share, or a class too small for one.
+      InputError: a class too small for such a share.
     """
-    if not 0 < development < 1:
-        raise InputError(f"config: development={development}; give a share of the test corpus between 0 and 1")
     part = np.full(len(test.label), TEST, np.int8)
     random = np.random.default_rng(seed)
     for number, name in enumerate(test.classes):

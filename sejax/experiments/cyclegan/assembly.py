@@ -10,10 +10,12 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from sejax.core.experiment import Assembly, Source
-from sejax.data.folds import TRAIN
+from sejax.data.folds import TRAIN, Instead
 from sejax.data.labels import FOUR
+from sejax.data.store.sets import check_apart
 from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.engine.ensemble import stack_members
+from sejax.engine.fields import config_with
 from sejax.engine.run import run_settings, trained_states
 from sejax.errors import InputError
 from sejax.experiments import Study
@@ -25,10 +27,9 @@ from sejax.experiments.cyclegan.report import REPORT
 from sejax.experiments.cyclegan.results import figure_columns, summarise, summarise_pretraining
 from sejax.experiments.cyclegan.stage import Schedule, gather_source, pair_source
 from sejax.experiments.feature_vectors import Fold, Scaling, target_folds
-from sejax.experiments.methods import check_choice, check_positive, experiment_of, settings_of
+from sejax.experiments.methods import experiment_of, settings_of
 
 PRETRAINING = "pretraining"
-STAGES = (PRETRAINING, "gan")
 EVALUATION_BATCH = 256
 _NETWORK_FIELDS = (
     *("dropout", "classifier_dropout", "slope"),
@@ -40,9 +41,7 @@ def stages(config) -> dict[str, ConfigDict]:
     """What is trained before a config: the generators' first stage, unless it has no epochs."""
     if config.stage != "gan" or not config.pretraining.epochs:
         return {}
-    first = ConfigDict(config.to_dict())
-    first.stage = PRETRAINING
-    return {PRETRAINING: first}
+    return {PRETRAINING: config_with(config, {"stage": PRETRAINING})}
 
 
 def build(config, data_dir: Path, stages: Mapping[str, Path] | None = None) -> Assembly:
@@ -61,9 +60,8 @@ def assemble(config, source: Vectors, sets: list[Vectors], pretrained: Path | No
     _check(config, source, sets)
     target = emotional(sets)
     vectors = np.asarray(source.features, np.float32)
-    folds = target_folds(
-        target, normalisation=config.normalisation, folds=config.folds, whole=config.whole, seed=config.seed
-    )
+    asked = {name: config[name] for name in ("normalisation", "folds", "whole", "seed")}
+    folds = target_folds(target, **asked, instead=Instead(others=("folds=0,whole=True",)))
     sample = min(config.sample, len(vectors))
     names, members = make_members(config, folds, vectors, target, sample=sample)
     rows = sample_rows(len(vectors), sample, config.seed)
@@ -90,18 +88,15 @@ def assemble(config, source: Vectors, sets: list[Vectors], pretrained: Path | No
 
 
 def _check(config, source: Vectors, sets: list[Vectors]) -> None:
-    check_choice("stage", config.stage, STAGES)
     if source.corpus in config.target:
         raise InputError(
             f"config: source={source.corpus} is among the targets {'+'.join(config.target)}; its vectors would teach "
             "generators their own test part: give another corpus as source"
         )
     for one in sets:
+        check_apart(source, one)
         if one.names != source.names:
             raise InputError(f"config: {one.corpus} and {source.corpus} have other features; prepare both alike")
-    check_positive(config, "epochs", "row_epochs", "batch_size", "seeds", "generator_updates", "learning_rate")
-    if not config.lambdas or min(config.lambdas) < 0 or len(set(config.lambdas)) < len(config.lambdas):
-        raise InputError(f"config: lambdas={'+'.join(map(str, config.lambdas))}; give each weight once, 0 or more")
 
 
 def make_members(config, folds: list[Fold], source: np.ndarray, target: Vectors, *, sample: int):

@@ -25,9 +25,6 @@ from sejax.experiments.dcgan.networks import TRAINED_BY, Networks
 from sejax.experiments.dcgan.results import accepted, confusion, named, rating_scores
 from sejax.experiments.methods import first_fields, stop_early
 
-UPDATES = ("alternating", "joint")
-CRITERIA = ("uar", "accuracy")
-
 
 class Settings(NamedTuple):
     """The method's numbers; defaults are the paper's where it states them.

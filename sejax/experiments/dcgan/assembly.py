@@ -14,26 +14,19 @@ from sejax.core.rng import root_key
 from sejax.data.crops import crop_data, joined_crops, oversampled
 from sejax.data.folds import TEST, TRAIN, VALIDATION, pair_folds
 from sejax.data.ratings import DIMENSIONS, POINTS, Ratings, fuzzy, ratings_of
+from sejax.data.store.sets import check_apart
 from sejax.data.utterances.load import UtteranceSpectrograms, find_utterance_spectrograms
 from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study
 from sejax.experiments.classification import valid_source, whole_batches, whole_source
-from sejax.experiments.dcgan.algorithm import CRITERIA, UPDATES, Method, Settings
+from sejax.experiments.dcgan.algorithm import Method, Settings
 from sejax.experiments.dcgan.batches import crop_source, evaluation_gather, stream_batches
 from sejax.experiments.dcgan.gallery import Wall
 from sejax.experiments.dcgan.networks import MODELS, Networks, make_networks
 from sejax.experiments.dcgan.report import POINT_NAMES, REPORT
 from sejax.experiments.dcgan.results import summarise
-from sejax.experiments.methods import (
-    check_choice,
-    check_positive,
-    compared,
-    dtype_of,
-    experiment_of,
-    rate_members,
-    settings_of,
-)
+from sejax.experiments.methods import compared, dtype_of, experiment_of, rate_members, settings_of
 
 
 def make_members(
@@ -42,11 +35,9 @@ def make_members(
     """Names of the members, and their arrays: part i8[M, U], rows i32[M, L], count, draw i32[M], learning_rate f32[M].
 
     Raises:
-      InputError: folds that the corpus does not allow, learning rates that are not above 0.
+      InputError: folds that the corpus does not allow.
     """
     parts = pair_folds(speech, rated_by(ratings), folds=config.folds, seed=config.seed, swap=config.swap)
-    if not config.learning_rates or min(config.learning_rates) <= 0:
-        raise InputError(f"config: learning_rates={tuple(config.learning_rates)}; give some, all above 0")
     tables = [training_rows(part, ratings, balance=config.balance) for part in parts]
     length = max(map(len, tables))
     folds = [
@@ -111,6 +102,7 @@ def assemble(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSp
     """As `build`, from prepared sets at hand: labelled speech, and corpora of unlabelled speech."""
     check(config, speech, others)
     ratings = ratings_of(speech, scale=tuple(config.rating_scale))
+    check_points(speech, ratings)
     names, members = make_members(config, speech, ratings)
     networks = trained_networks(config)
     unlabelled = round(config.share * config.batch_size) if others else 0  # crops in a batch
@@ -142,7 +134,7 @@ def assemble(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSp
 
 
 def check(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSpectrograms]) -> None:
-    """Raises InputError for sets that do not go together, and for numbers that no training has."""
+    """Raises InputError for sets that do not go together."""
     known = {speech.corpus}
     for other in others:
         if other.corpus in known:
@@ -152,17 +144,22 @@ def check(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSpect
                 "are held out"
             )
         known.add(other.corpus)
+        check_apart(speech, other)
         if other.settings != speech.settings:
             raise InputError(
                 f"{other.corpus} and {speech.corpus} were prepared with different settings, {other.settings} and "
                 f"{speech.settings}; prepare both alike"
             )
-    if not 0.0 <= config.share <= 1.0:
-        raise InputError(f"config: share={config.share}; give the share of unlabelled crops, 0 to 1")
-    counts = ("batch_size", "eval_crops", "filters", "epochs", "patience", "seeds")
-    check_positive(config, *counts, wanted="1 or more")
-    check_choice("updates", config.updates, UPDATES)
-    check_choice("criterion", config.criterion, CRITERIA)
+
+
+def check_points(speech: UtteranceSpectrograms, ratings: Ratings) -> None:
+    """Raises InputError where all utterances have one valence, to the nearest point: there is nothing to tell apart."""
+    points = np.floor(ratings.values[rated_by(ratings), 0] + 0.5)
+    if len(points) and (points == points[0]).all():
+        raise InputError(
+            f"{speech.corpus}: every rated utterance has valence {points[0]:g} of 1 to {POINTS}, and a model tells at "
+            "least two points apart; give a corpus of more emotions, or rated otherwise"
+        )
 
 
 def valid_batches(config, part: np.ndarray) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from sejax.core.experiment import Assembly, PyTree
 from sejax.corpora.published import PUBLISHED
 from sejax.data.blocks.load import find_blocks
 from sejax.data.blocks.trunk_features import trunk_features
-from sejax.data.folds import TEST, TRAIN, VALIDATION, make_folds, near_copies_in_training
+from sejax.data.folds import TEST, TRAIN, Instead, make_folds, near_copies_in_training
 from sejax.data.labels import labelled_subset
 from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
@@ -33,6 +33,7 @@ from sejax.experiments.pseudo_labelling.report import REPORT
 from sejax.models import LAST_LAYER
 from sejax.models.pooling import adaptive_average_pool
 
+INSTEAD = Instead(protocols={"protocol=block": "block"})
 COUNTS = ("labelled", "unlabelled", "confident", "confident_correct", "unlabelled_correct", "epochs", "best_epoch")
 
 
@@ -75,8 +76,6 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
     inputs, pretrained_params = make_inputs(config, spectrograms, variables)
     network = trained_network(config, len(spectrograms.classes))
     settings = settings_of(Settings, config, num_classes=len(spectrograms.classes))
-    if not (members["part"] == VALIDATION).any():
-        raise InputError(f"config: validation={config.validation} leaves nothing to stop training by; give over 0")
     stream = None
     if streamed(config):  # spectrograms are read as they are needed
         stream = partial(stream_batches, spectrogram=spectrograms.spectrogram, label=spectrograms.label)
@@ -108,9 +107,10 @@ def make_members(config, spectrograms) -> tuple[tuple[dict[str, int], ...], dict
     Folds are split once; seeds draw other labelled subsets and other initial heads. Seeds come first, so
     that more seeds leave the earlier members as they were.
     """
-    folds = make_folds(
-        spectrograms, protocol=config.protocol, folds=config.folds, validation=config.validation, seed=config.seed
-    )
+    if config.only_folds > config.folds:
+        raise InputError(f"config: only_folds={config.only_folds}; give 1 to folds={config.folds}, or 0 for all")
+    asked = {name: config[name] for name in ("protocol", "folds", "validation", "seed")}
+    folds = make_folds(spectrograms, **asked, instead=INSTEAD)
     # Near-copies of a block share its label or lack of one, unless images are split at random as in the paper.
     unit = None if config.protocol == "image" else spectrograms.block
     names, parts, labelled = [], [], []

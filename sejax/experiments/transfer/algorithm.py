@@ -85,7 +85,6 @@ def image_network(model: nn.Module, num_classes: int, *, hidden: int, image: Ima
     return Network(init, apply, trains)
 
 
-LOSSES = ("logits", "clipped")
 _CLIP = 1e-7  # Keras's epsilon: no loss above -log(1e-7) = 16.1
 
 

@@ -29,8 +29,8 @@ from sejax.experiments.images import (
     image_settings,
     load_weights,
 )
-from sejax.experiments.methods import check_choice, compared, dtype_of, experiment_of, settings_of
-from sejax.experiments.transfer.algorithm import LOSSES, Method, Network, Settings, head_network, image_network
+from sejax.experiments.methods import compared, dtype_of, experiment_of, settings_of
+from sejax.experiments.transfer.algorithm import Method, Network, Settings, head_network, image_network
 from sejax.experiments.transfer.report import REPORT
 from sejax.experiments.transfer.split import balanced_split, class_mapping, only
 
@@ -95,7 +95,6 @@ def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
     rows = np.flatnonzero((members["part"] >= 0).any(0))  # what no member uses is neither read nor kept
     members = members | {"part": members["part"][:, rows]}
     inputs, pretrained = make_inputs(config, chunks, rows, variables)
-    check_choice("loss", config.loss, LOSSES)
     settings = settings_of(Settings, config)
     own = {"inputs": inputs, "label": chunks.label[rows].astype(np.int32), "utterance": chunks.utterance[rows]}
     lengths, parts = image_parts(
@@ -126,8 +125,6 @@ def make_members(config, chunks: Spectrograms) -> tuple[tuple[dict[str, Any], ..
     """
     split = partial(balanced_split, chunks, images=tuple(config.images), protocol=config.protocol, seed=config.seed)
     parts = [split(draw=draw) for draw in range(config.seeds)]
-    if not all(rate > 0 for rate in config.rates):
-        raise InputError(f"config: rates={'+'.join(map(str, config.rates))}; give learning rates above 0")
     pairs = tuple(product(range(config.seeds), config.rates))
     draws, rates = zip(*pairs, strict=True)
     return tuple({"model": config.model, "learning_rate": rate, "seed": draw} for draw, rate in pairs), {

@@ -10,11 +10,12 @@ from dataclasses import replace
 import numpy as np
 
 from sejax.data.blocks.load import Spectrograms
-from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION, make_folds
+from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION, Instead, make_folds
 from sejax.data.labels import relabel
 from sejax.errors import InputError
 
 PROTOCOLS = {"utterance": "utterance", "chunk": "image", "speaker": "speaker"}  # ours: that of sejax.data.folds
+INSTEAD = Instead(folds=False, protocols={"protocol=utterance": "utterance", "protocol=chunk": "image"})
 PARTS = {TRAIN: "training", VALIDATION: "validation", TEST: "test"}
 FOLDS = 5  # 1800, 600 and 600 images are three, one and one fifth
 
@@ -77,7 +78,8 @@ def balanced_split(chunks: Spectrograms, *, images: Sequence[int], protocol: str
     labelled = np.flatnonzero(chunks.label >= 0)
     pool = replace(chunks, **{name: getattr(chunks, name)[labelled] for name in _COLUMNS})
     fold, again = draw % FOLDS, draw // FOLDS
-    folds = make_folds(pool, protocol=PROTOCOLS[protocol], folds=FOLDS, validation=0.25, seed=seed + again)
+    asked = {"folds": FOLDS, "validation": 0.25, "seed": seed + again}
+    folds = make_folds(pool, protocol=PROTOCOLS[protocol], **asked, instead=INSTEAD)
     random = np.random.default_rng((seed, draw))
     part = np.full(len(chunks.label), LEFT_OUT, np.int8)
     for (kind, name), number in zip(PARTS.items(), images, strict=True):
