@@ -11,6 +11,7 @@ no generator (real vectors with noise, mixup) and a linear support vector machin
 
 from ml_collections import ConfigDict
 
+from sejax.audio.level import LEVELS
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import RUN
 
@@ -27,6 +28,7 @@ FIELDS = {
         ("real", "syn", *NAMES), choices=("real", "syn", *NAMES, *NAMES.values()), distinct=True
     ),
     "lambdas": Field((0.0, 2.0), least=0, distinct=True),  # generators by the weight of their classification loss
+    "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
     "features": Field("emobase2010", choices=("emobase2010", "is10")),
     "normalisation": Field("leak_free", choices=("leak_free", "as_published")),
     "folds": Field(5, least=2, most=1000),

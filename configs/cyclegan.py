@@ -12,6 +12,7 @@ stand in docs/cyclegan.md.
 
 from ml_collections import ConfigDict
 
+from sejax.audio.level import LEVELS
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import RUN
 
@@ -19,6 +20,7 @@ FIELDS = {
     "seed": Field(0, least=0, most=2000),
     "source": Field("unlabelled", name=True),  # the corpus whose vectors are transferred
     "target": Field(("emodb",), name=True, distinct=True),  # corpora with emotions; several are trained on together
+    "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
     "features": Field("emobase2010", choices=("emobase2010", "is10")),
     "normalisation": Field("leak_free", choices=("leak_free", "as_published")),
     "folds": Field(5, least=0, most=900),  # leave one group of sessions (or speakers) out, 5 times

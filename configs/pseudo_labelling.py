@@ -9,12 +9,14 @@ Time, machine and figures of every configuration stand in docs/pseudo_labelling.
 
 from ml_collections import ConfigDict
 
+from sejax.audio.level import LEVELS
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
 
 FIELDS = {
     "seed": Field(0, least=0),
     "corpus": Field("emodb", name=True),
+    "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
     "scale": Field("log", choices=("log", "mel")),
     "voice_activity": Field("0", choices=("0", "1", "2", "3", "none")),
     "labelled": Field(1.0, above=0, most=1),

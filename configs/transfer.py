@@ -9,6 +9,7 @@ Time, machine and figures of every configuration stand in docs/transfer.md.
 
 from ml_collections import ConfigDict
 
+from sejax.audio.level import LEVELS
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
 from sejax.models import names
@@ -42,6 +43,7 @@ FIELDS = {
     # what gets the highest colour: each image's own maximum, or "absolute", 20 dB
     "image.reference": Field("max", choices=("max", "absolute"), argument="reference"),
     "image.level": Field(20.0),
+    "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
     "scale": Field("log", choices=("log", "mel")),
     "voice_activity": Field("3", choices=("0", "1", "2", "3", "none")),
     "dtype": Field("float32", choices=("float32", "bfloat16")),

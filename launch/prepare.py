@@ -19,6 +19,7 @@ import functools
 from absl import flags, logging
 
 from sejax import corpora
+from sejax.audio.level import LEVELS
 from sejax.audio.opensmile import FEATURE_SETS
 from sejax.engine.command import run_command
 from sejax.errors import InputError
@@ -41,6 +42,13 @@ BEAM_RUNNER = flags.DEFINE_string(
     "beam_runner", None, "emobase2010, is10: extract in an Apache Beam pipeline under this runner (DirectRunner, say)"
 )
 BEAM_OPTION = flags.DEFINE_multi_string("beam_option", [], "an option of the Beam pipeline, as in --beam_option=--x=y")
+LEVEL = flags.DEFINE_enum(
+    "level",
+    "none",
+    LEVELS,
+    "what recordings are brought to before all else, their mean removed: the largest sample at full scale (peak), root"
+    " mean square at -26 dBFS (rms), gated loudness at -26 LUFS (loudness); none leaves them as they are",
+)
 SCALE = flags.DEFINE_string("scale", "log", "log (linear frequency axis) or mel, both in dB")
 VOICE_ACTIVITY = flags.DEFINE_string(
     "voice_activity",
@@ -119,8 +127,10 @@ def _vectors():
     if BEAM_RUNNER.value:
         from sejax.data.vectors.extraction import through_beam
 
-        through = through_beam(FEATURES.value, runner=BEAM_RUNNER.value, options=BEAM_OPTION.value)
-    return Vectors, functools.partial(prepare_vectors, features=FEATURES.value, workers=WORKERS.value, through=through)
+        how = {"level": LEVEL.value, "runner": BEAM_RUNNER.value, "options": BEAM_OPTION.value}
+        through = through_beam(FEATURES.value, **how)
+    given = {"features": FEATURES.value, "level": LEVEL.value, "workers": WORKERS.value}
+    return Vectors, functools.partial(prepare_vectors, through=through, **given)
 
 
 def _waveforms():
@@ -130,7 +140,7 @@ def _waveforms():
 
     _refuse_flags_of_spectrograms()
     _refuse_flags_of_vectors()
-    return Waveforms, prepare_waveforms
+    return Waveforms, functools.partial(prepare_waveforms, level=LEVEL.value)
 
 
 def _spectrograms():
@@ -192,7 +202,7 @@ def _settings() -> dict:
         except ValueError:
             found = ",".join(FMAX.value)
             raise InputError(f"--fmax={found}; use frequencies in Hz, as in 7000,7500,8000") from None
-    return {"scale": SCALE.value} | given
+    return {"scale": SCALE.value, "level": LEVEL.value} | given
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sejax.audio.level import levelled
 from sejax.errors import InputError
 
 FEATURE_SETS = ("emobase2010", "is10")
@@ -49,14 +50,15 @@ class Extractor:
 
     Attributes:
       features: "emobase2010" or "is10".
+      level: what waveforms are brought to first, of `sejax.audio.level.LEVELS`.
       names: the features' names in openSMILE's order, tuple of 1582.
       configuration: path of openSMILE's configuration file; it goes with this object.
     """
 
-    def __init__(self, features: str):
+    def __init__(self, features: str, level: str = "none"):
         """Raises InputError for an unknown set, or a package that is not as expected or cannot be loaded."""
         check_features(features)
-        self.features = features
+        self.features, self.level = features, level
         self._library = _library()
         self._folder = tempfile.TemporaryDirectory(prefix="sejax-opensmile-")
         self.configuration = installed_is10()
@@ -84,6 +86,7 @@ class Extractor:
         """
         if waveform.dtype != np.int16 or waveform.ndim != 1:
             raise InputError(f"opensmile: {waveform.dtype}{list(waveform.shape)}; give int16 [T], as corpora.read does")
+        waveform = levelled(waveform, rate, self.level)
         lasts = f"{len(waveform) / rate:.3f} s"
         if not len(waveform) or waveform.min() == waveform.max():
             raise NoFeatures(f"silent: {lasts} of one value", "leave it out")

@@ -213,6 +213,8 @@ _REMEDIES = {
     errno.EACCES: "give yourself the permission, or name another folder",
     errno.EPERM: "give yourself the permission, or name another folder",
     errno.EROFS: "name a folder that can be written",
+    errno.EEXIST: "name another folder, since a file is there",
+    errno.ENOTDIR: "name another folder, since a file is there",
 }
 
 

@@ -19,6 +19,7 @@ from sejax.errors import InputError
 CONFIG, LOCK = "config.json", "lock"
 # Of no influence on results: these may differ between a run and its continuation.
 FREE = ("run.save_seconds", "run.keep", "run.tensorboard", "run.compilation_cache", "data_dir")
+ADDED = {"level": "none"}  # fields that configs of earlier versions have not, and what they meant
 PACKAGES = ("sejax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -103,7 +104,7 @@ def read_claim(workdir: Path) -> dict[str, Any]:
     found = read_json(path, remedy)
     if not all(isinstance(found.get(name), dict) for name in ("config", "environment")):
         raise damaged(path, "it has no config or environment", remedy)
-    return found
+    return found | {"config": ADDED | found["config"]}
 
 
 def _bits(environment: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from sejax.audio.level import levelled
 from sejax.audio.opensmile import FEATURE_SETS, Extractor, version
 from sejax.core.results import REPEATS, name_of, read_results
 from sejax.data.blocks.load import BlockSettings as FeatureSettings
@@ -74,6 +75,7 @@ class Predictor:
       rated: the D rated dimensions with the names of their points; {} where a run classifies.
       settings: how spectrograms are made (and drawn, where networks see something else).
       transcribed: whether they read transcripts too.
+      level: what recordings are brought to first, as those of the training were.
 
     Raises:
       InputError: no finished run, one that classifies nothing, no trained member of these names, or members that do
@@ -112,6 +114,7 @@ class Predictor:
             self.settings, self._inputs = FeatureSettings(), lambda *given, text: Inputs(*pieces(*given, text=text))
         else:
             self.settings, self._inputs = _audio_to_inputs(results["data"]["settings"], crops)
+        self.level = results["data"]["settings"].get("level", "none")
 
     def __call__(self, waveform: np.ndarray, rate: int, text: str = "") -> Prediction:
         """Posteriors of an int16 waveform [T] at 16 kHz, and of its transcript where transcripts are read.
@@ -122,6 +125,7 @@ class Predictor:
         """
         if text and not self.transcribed:
             raise InputError("the run was trained on sound alone and reads no transcript; leave the text out")
+        waveform = levelled(waveform, rate, self.level)
         inputs = self._inputs(waveform, rate, **({"text": text} if self.transcribed else {}))
         count, each = jax.tree.leaves(inputs.values)[0].shape[:2]
         padded = jax.tree.map(_filled_up, inputs.values)

@@ -1,6 +1,5 @@
 """Recordings of equal samples under two ids: said when a set is prepared, and known to it."""
 
-import json
 import shutil
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ import soundfile
 import toy_speech
 import toy_vectors
 
+from sejax.core.files import read_json, write_json
 from sejax.data.store.sets import check_apart
 from sejax.data.vectors.load import emotional, join
 from sejax.data.waveforms.load import Waveforms
@@ -40,9 +40,9 @@ def test_equal_samples_have_equal_digests_and_are_named(folder):
 
 def test_a_set_of_a_version_without_digests_is_read_and_says_nothing(folder, tmp_path):
     older = shutil.copytree(folder, tmp_path / folder.name)
-    index = json.loads((older / "index.json").read_text())
+    index = read_json(older / "index.json", "")
     del index["digests"]
-    (older / "index.json").write_text(json.dumps(index))
+    write_json(older / "index.json", index)
     found = Waveforms.load(older)
     assert found.digests == () and "equal" not in found.describe()
 

@@ -40,7 +40,7 @@ def ended(body):
             "raise OSError(errno.ENOSPC, 'No space left on device', 'runs/a/results.json')",
             *(2, "error: runs/a/results.json: No space left on device; make room on the disk, and the same command "),
         ),
-        ("open('/proc/self/mem/x')", 2, "error: /proc/self/mem/x: Not a directory\n"),
+        ("open('/proc/self/mem/x')", 2, "error: /proc/self/mem/x: Not a directory; name another folder, since a file "),
         ("os.rename('nowhere', 'elsewhere')", 2, "error: nowhere -> elsewhere: No such file or directory\n"),
         (
             "raise PermissionError(errno.EACCES, 'Permission denied', 'data')",

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sejax.data.store.sets import RATE, SCALES, ExampleSet, check_settings, find_set
+from sejax.data.store.sets import RATE, SCALES, ExampleSet, check_settings, find_set, level_rule, with_level
 from sejax.errors import InputError
 
 _NAMED = 10  # utterances without a block that are named; utterances.csv has them all
@@ -27,6 +27,7 @@ class BlockSettings:
       fmax: Hz; every block gives one image for each.
       bands: frequency bands of an image.
       window_length, window_hop: seconds, of the Fourier transform inside a block.
+      level: what recordings are brought to before all else, of `sejax.audio.level.LEVELS`; "none": left as they are.
     """
 
     scale: str = "log"
@@ -38,6 +39,7 @@ class BlockSettings:
     bands: int = 64
     window_length: float = 0.025
     window_hop: float = 0.0125
+    level: str = "none"
 
     def __post_init__(self):
         object.__setattr__(self, "fmax", tuple(float(fmax) for fmax in self.fmax))
@@ -65,6 +67,7 @@ class BlockSettings:
                 *("window_hop", self.window_hop, 1 / RATE <= self.window_hop <= window, " s"),
                 f"at least one sample and up to the window's {window} s",
             ),
+            level_rule(self.level),
         )
 
     @classmethod
@@ -83,7 +86,7 @@ class BlockSettings:
 
     def as_dict(self) -> dict:
         """Plain values, ready for JSON."""
-        return asdict(self) | {"fmax": list(self.fmax)}
+        return with_level(asdict(self) | {"fmax": list(self.fmax)}, self.level)
 
     @property
     def block_samples(self) -> int:
@@ -166,7 +169,13 @@ class Spectrograms(ExampleSet):
 
 
 def find_blocks(
-    data_dir: str | Path, corpus: str, *, scale: str, voice_activity: str, features: str = "spectrograms"
+    data_dir: str | Path,
+    corpus: str,
+    *,
+    scale: str,
+    voice_activity: str,
+    features: str = "spectrograms",
+    level: str = "none",
 ) -> Spectrograms:
     """The finished set of a corpus with these settings.
 
@@ -176,13 +185,15 @@ def find_blocks(
       scale: "log" or "mel".
       voice_activity: "0" to "3", or "none".
       features: "spectrograms" (blocks of 1 s) or "chunks" (of 30 ms), see `FEATURES`.
+      level: what recordings were brought to.
 
     Raises:
       InputError: no such set (the command that makes it is named), or several that differ in settings
         not named here.
     """
-    asked = f"corpus={corpus}, features={features}, scale={scale}, voice_activity={voice_activity}"
+    asked = f"corpus={corpus}, features={features}, scale={scale}, voice_activity={voice_activity}, level={level}"
     given = "" if features == "spectrograms" else f"--features={features} "
+    given += "" if level == "none" else f"--level={level} "
     return find_set(
         Spectrograms,
         data_dir,
@@ -192,6 +203,7 @@ def find_blocks(
             "scale": scale,
             "voice_activity": None if voice_activity == "none" else int(voice_activity),
             "block_length": FEATURES[features]().block_length,
+            "level": level,
         },
         flags=f"{given}--scale={scale} --voice_activity={voice_activity}",
         missing=f"no prepared set for {asked} under {data_dir}; make it",

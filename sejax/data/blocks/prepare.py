@@ -73,6 +73,7 @@ def _write(
         row=BlocksRow,
         length=lambda row: row.blocks * images_of_block,
         seconds_each=(settings.block_length - settings.block_overlap) / images_of_block,
+        level=settings.level,
         report=report,
     )
     if not any(row.blocks for row in rows):

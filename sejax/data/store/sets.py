@@ -13,11 +13,13 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
+from sejax.audio.level import LEVELS
 from sejax.core.files import damaged, digest_of_file, read_json, read_npy
 from sejax.errors import InputError
 
 RATE = 16000  # Hz
 SCALES = ("log", "mel")
+UNNAMED = {"level": "none"}  # settings that are named only where they are others, so that old sets keep their folders
 REMEDY = "delete the folder and prepare the set again"
 SHOWN = 5  # groups of equal recordings that are named
 
@@ -209,6 +211,7 @@ def find_set(
         for path in sorted(Path(data_dir, corpus).glob(f"{features}-*/settings.json"))
         if path.parent.suffix != ".unfinished"
     }
+    said = {folder: UNNAMED | settings for folder, settings in said.items()}
     fitting = [folder for folder in said if all(said[folder].get(name) == value for name, value in wanted.items())]
     if not fitting:
         raise InputError(
@@ -229,14 +232,15 @@ def find_utterances(
     Where they are not given, these are what the kind is made as, and its name.
     """
     features, called = features or kind.MADE_AS, called or kind.KIND
-    given = "".join(f" with {name}={value}" for name, value in wanted.items())
+    said = {name: value for name, value in wanted.items() if UNNAMED.get(name) != value}
+    given = "".join(f" with {name}={value}" for name, value in said.items())
     return find_set(
         kind,
         data_dir,
         corpus,
         features=features,
         wanted=wanted,
-        flags=" ".join([f"--features={features}", *(f"--{name}={value}" for name, value in wanted.items())]),
+        flags=" ".join([f"--features={features}", *(f"--{name}={value}" for name, value in said.items())]),
         missing=f"no prepared {called} of {corpus}{given} under {data_dir}; make them",
         several=f"of {called} of {corpus}",
     )
@@ -253,6 +257,17 @@ def check_apart(first: ExampleSet, second: ExampleSet) -> None:
             f"{names} have the same samples ({len(both)} such recordings), and one corpus is trained on apart from the "
             "other: give other corpora, or remove these from one of them"
         )
+
+
+def with_level(settings: Mapping[str, Any], level: str) -> dict[str, Any]:
+    """Settings of a prepared set with the level of its recordings, which is named where there is one."""
+    settings = {name: value for name, value in settings.items() if name != "level"}
+    return settings if level == UNNAMED["level"] else settings | {"level": level}
+
+
+def level_rule(level: str) -> tuple[str, Any, bool, str, str]:
+    """The rule of a level, for `check_settings`."""
+    return "level", level, level in LEVELS, "", f"one of {', '.join(LEVELS)}"
 
 
 def check_settings(*rules: tuple[str, Any, bool, str, str]) -> None:

@@ -12,13 +12,14 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from sejax import corpora
+from sejax.audio.level import levelled
 from sejax.core.files import append_digest, damaged, digest_of, digest_of_file, naming, write_json, write_npy
 from sejax.corpora import records
 from sejax.corpora.builder import LEFT_OUT, SPLIT, build, only_one
@@ -263,6 +264,7 @@ def write_array(
     row: type[UtteranceRow],
     length: Callable[[Any], int],
     seconds_each: float,
+    level: str,
     report: Callable[[float], None],
 ) -> list:
     """Write <array>.npy and the journal from where a killed preparation left them; returns a row per utterance.
@@ -278,6 +280,7 @@ def write_array(
       row: class of the utterances' rows; length: rows of the array that belong to one.
       seconds_each: seconds of audio that a row of the array stands for, for `report(seconds done)`, which
         is told of infinitely many at the end.
+      level: what recordings are brought to before all else.
     """
     source = utterances.as_data_source(split=SPLIT)
     journal = Journal(folder / JOURNAL)
@@ -291,7 +294,7 @@ def write_array(
         for size in shards:
             new: list = []
             shard = range(len(rows), len(rows) + size)
-            for values in compute(_described(source, shard, describe, new), new):
+            for values in compute(_described(source, shard, level, describe, new), new):
                 large.append(values)
                 done += len(values) * seconds_each
                 report(done)
@@ -304,12 +307,17 @@ def write_array(
     return rows
 
 
-def _described(source, shard: range, describe, rows: list) -> Iterator[np.ndarray]:
+def _described(source, shard: range, level: str, describe, rows: list) -> Iterator[np.ndarray]:
     """Read a shard's utterances one at a time: what is computed from them, after their row was appended to `rows`."""
     for index in shard:
-        row, values = describe(records.from_example(source[index]))
+        row, values = describe(at_level(records.from_example(source[index]), level))
         rows.append(row)
         yield values
+
+
+def at_level(utterance: Utterance, level: str) -> Utterance:
+    """The utterance with its recording brought to a level, as `sejax.audio.level.levelled` does it."""
+    return replace(utterance, waveform=levelled(utterance.waveform, utterance.rate, level))
 
 
 def check_rate(utterance: Utterance) -> None:

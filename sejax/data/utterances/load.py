@@ -9,7 +9,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from sejax.data.store.sets import RATE, SCALES, UtteranceSet, check_settings, find_utterances
+from sejax.data.store.sets import (
+    RATE,
+    SCALES,
+    UtteranceSet,
+    check_settings,
+    find_utterances,
+    level_rule,
+    with_level,
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,7 @@ class UtteranceSettings:
       voice_activity: mode of the detector that finds the spans of utterances without word times, 0 (keeps most) to 3
         (keeps least: what it keeps stands for words); None takes the whole of them.
       frame_ms: frame of the detector, 10, 20 or 30 ms.
+      level: what recordings are brought to before all else, of `sejax.audio.level.LEVELS`; "none": left as they are.
     """
 
     scale: str = "log"
@@ -37,6 +46,7 @@ class UtteranceSettings:
     window_hop: float = 0.016
     voice_activity: int | None = 3
     frame_ms: int = 30
+    level: str = "none"
 
     def __post_init__(self):
         window, hop, mode = self.window_length, self.window_hop, self.voice_activity
@@ -51,11 +61,12 @@ class UtteranceSettings:
             ),
             ("voice_activity", mode, mode is None or mode in range(4), "", "0, 1, 2, 3 or none"),
             ("frame_ms", self.frame_ms, self.frame_ms in (10, 20, 30), "", "10, 20 or 30"),
+            level_rule(self.level),
         )
 
     def as_dict(self) -> dict:
         """Plain values, ready for JSON."""
-        return asdict(self)
+        return with_level(asdict(self), self.level)
 
     @property
     def spectrogram(self):
@@ -125,15 +136,18 @@ class UtteranceSpectrograms(UtteranceSet):
         ]
 
 
-def find_utterance_spectrograms(data_dir: str | Path, corpus: str, *, scale: str = "log") -> UtteranceSpectrograms:
+def find_utterance_spectrograms(
+    data_dir: str | Path, corpus: str, *, scale: str = "log", level: str = "none"
+) -> UtteranceSpectrograms:
     """The finished set of whole-utterance spectrograms of a corpus.
 
     Args:
       data_dir: as given to launch/prepare.py.
       corpus: its name.
       scale: "log" or "mel".
+      level: what recordings were brought to.
 
     Raises:
       InputError: no such set (the command that makes it is named), or several that differ in other settings.
     """
-    return find_utterances(UtteranceSpectrograms, data_dir, corpus, scale=scale)
+    return find_utterances(UtteranceSpectrograms, data_dir, corpus, scale=scale, level=level)

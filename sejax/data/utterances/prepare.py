@@ -101,6 +101,7 @@ def _write(
         row=FramesRow,
         length=lambda row: row.frames,
         seconds_each=settings.window_hop,
+        level=settings.level,
         report=report,
     )
     columns = {

@@ -49,12 +49,15 @@ class Outcome:
     problem: Problem | None = None
 
 
-def extract(utterances: Iterable[Utterance], *, features: str, workers: int | None = None) -> Iterator[Outcome]:
+def extract(
+    utterances: Iterable[Utterance], *, features: str, level: str = "none", workers: int | None = None
+) -> Iterator[Outcome]:
     """Functionals of utterances, in their order.
 
     Args:
       utterances: read one at a time, a few ahead of the processes.
       features: the name of an openSMILE feature set.
+      level: what recordings are brought to first, of `sejax.audio.level.LEVELS`.
       workers: processes; None takes one for each core that this process may use, 1 none beside this one.
 
     With several workers the calling script must start its work under `if __name__ == "__main__":`, since a fresh
@@ -64,12 +67,12 @@ def extract(utterances: Iterable[Utterance], *, features: str, workers: int | No
     if workers < 1:
         raise InputError(f"workers={workers}: use at least 1 process")
     if workers == 1:
-        extractor = Extractor(features)
+        extractor = Extractor(features, level)
         for utterance in utterances:
             yield outcome(utterance, extractor)
         return
     try:
-        yield from _in_processes(utterances, features, workers)
+        yield from _in_processes(utterances, features, level, workers)
     except concurrent.futures.process.BrokenProcessPool as error:
         raise InputError(
             "a worker process died: stopped from outside (for want of memory, say), or the script that asked for it"
@@ -99,10 +102,10 @@ def _functionals(waveform: np.ndarray, rate: int, extractor: Extractor) -> np.nd
         return error.what, error.remedy
 
 
-def _in_processes(utterances: Iterable[Utterance], features: str, workers: int) -> Iterator[Outcome]:
+def _in_processes(utterances: Iterable[Utterance], features: str, level: str, workers: int) -> Iterator[Outcome]:
     """As `extract`: a window of utterances is with the processes, its oldest is handed on first."""
     pool = concurrent.futures.ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(features,)
+        workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(features, level)
     )
     window: collections.deque = collections.deque()
     held = 0
@@ -122,12 +125,12 @@ def _in_processes(utterances: Iterable[Utterance], features: str, workers: int) 
 _extractor: Extractor | None = None  # of this worker process
 
 
-def _begin(features: str) -> None:
+def _begin(features: str, level: str) -> None:
     """Get a worker process ready; it ends with the process that started it, even when that one is killed."""
     global _extractor
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent stops its workers itself
     threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
-    _extractor = Extractor(features)
+    _extractor = Extractor(features, level)
 
 
 def _end_with(parent) -> None:
@@ -139,11 +142,13 @@ def _in_worker(waveform: np.ndarray, rate: int) -> np.ndarray | tuple[str, str]:
     return _functionals(waveform, rate, _extractor)
 
 
-def through_beam(features: str, *, runner: str = "DirectRunner", options: Sequence[str] = ()):
+def through_beam(
+    features: str, *, level: str = "none", runner: str = "DirectRunner", options: Sequence[str] = ()
+):
     """The `through` of `sejax.data.vectors.prepare.prepare_vectors` that extracts in a Beam pipeline.
 
     Args:
-      features: "emobase2010" or "is10", as given to `prepare_vectors`.
+      features: "emobase2010" or "is10", and level, as given to `prepare_vectors`.
       runner: the name of a Beam runner.
       options: further options of the pipeline, as on Beam's command line: "--direct_num_workers=2", say.
 
@@ -157,7 +162,7 @@ def through_beam(features: str, *, runner: str = "DirectRunner", options: Sequen
         chosen.get_all_options()
     except SystemExit as error:  # it has shown the options on stderr
         raise InputError(f"beam: options {', '.join(options)} are refused, see above") from error
-    return functools.partial(_beam_outcomes, features=features, options=chosen)
+    return functools.partial(_beam_outcomes, features=features, level=level, options=chosen)
 
 
 def _import_beam():
@@ -170,7 +175,7 @@ def _import_beam():
     return apache_beam
 
 
-def _beam_outcomes(utterances, first: int, folder: Path, *, features: str, options) -> Iterator[Outcome]:
+def _beam_outcomes(utterances, first: int, folder: Path, *, features: str, level: str, options) -> Iterator[Outcome]:
     """Run the pipeline over what is not there yet, then read its files in order."""
     total = utterances.info.splits[SPLIT].num_examples
     files = folder.resolve() / BEAM_FOLDER
@@ -179,12 +184,12 @@ def _beam_outcomes(utterances, first: int, folder: Path, *, features: str, optio
     ranges = [(start, min(start + RANGE, total)) for start in range(begin, total, RANGE) if first < total]
     missing = [limits for limits in ranges if not _range_file(files, limits).is_file()]
     if missing:
-        _run_pipeline(missing, Path(utterances.data_dir).resolve(), files, features, options)
+        _run_pipeline(missing, Path(utterances.data_dir).resolve(), files, features, level, options)
     outcomes = itertools.chain.from_iterable(read_range(_range_file(files, limits)) for limits in ranges)
     yield from itertools.islice(outcomes, first - begin, None)
 
 
-def _run_pipeline(missing, utterances: Path, files: Path, features: str, options) -> None:
+def _run_pipeline(missing, utterances: Path, files: Path, features: str, level: str, options) -> None:
     beam = _import_beam()
     try:
         pipeline = beam.Pipeline(options=options)
@@ -192,24 +197,24 @@ def _run_pipeline(missing, utterances: Path, files: Path, features: str, options
         raise InputError(f"beam: no such runner can be used ({error})") from error
     with pipeline:
         ranges = pipeline | "Ranges" >> beam.Create(missing) | "Spread" >> beam.Reshuffle()
-        ranges | "Extract" >> extract_ranges(features, utterances=str(utterances), folder=str(files))
+        ranges | "Extract" >> extract_ranges(features, level=level, utterances=str(utterances), folder=str(files))
 
 
-def extract_ranges(features: str, *, utterances: str, folder: str):
+def extract_ranges(features: str, *, level: str = "none", utterances: str, folder: str):
     """A Beam transform: (first, last + 1) of a range of utterances -> path of the file with their outcomes.
 
     Args:
-      features: "emobase2010" or "is10".
+      features: "emobase2010" or "is10". level: what recordings are brought to first.
       utterances: folder of the utterance set's version, as `sejax.corpora.builder.build(...).data_dir`.
       folder: where the files go; it exists.
     """
-    write = functools.partial(write_range, features=features, utterances=utterances, folder=folder)
+    write = functools.partial(write_range, features=features, level=level, utterances=utterances, folder=folder)
     return _import_beam().Map(write)
 
 
-def write_range(limits: tuple[int, int], *, features: str, utterances: str, folder: str) -> str:
+def write_range(limits: tuple[int, int], *, features: str, level: str = "none", utterances: str, folder: str) -> str:
     """Extract a range of utterances, on whatever machine this runs, and write their outcomes; returns the file."""
-    source, extractor = _opened(utterances, features)
+    source, extractor = _opened(utterances, features, level)
     outcomes = [outcome(records.from_example(source[number]), extractor) for number in range(*limits)]
     values = [each.values for each in outcomes if each.problem is None]
     notes = [[asdict(each.row), each.problem and astuple(each.problem)] for each in outcomes]
@@ -235,13 +240,13 @@ def read_range(path: Path) -> Iterator[Outcome]:
 _in_thread = threading.local()  # what a worker's thread has open, so that it opens it once
 
 
-def _opened(utterances: str, features: str) -> tuple:
+def _opened(utterances: str, features: str, level: str) -> tuple:
     """The utterances, random access, and an extractor."""
-    if getattr(_in_thread, "key", None) != (utterances, features):
+    if getattr(_in_thread, "key", None) != (utterances, features, level):
         import tensorflow_datasets as tfds
 
         source = tfds.builder_from_directory(utterances).as_data_source(split=SPLIT)
-        _in_thread.opened, _in_thread.key = (source, Extractor(features)), (utterances, features)
+        _in_thread.opened, _in_thread.key = (source, Extractor(features, level)), (utterances, features, level)
     return _in_thread.opened
 
 

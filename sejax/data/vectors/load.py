@@ -47,20 +47,23 @@ class Vectors(UtteranceSet):
         ]
 
 
-def find_vectors(data_dir: str | Path, corpus: str, features: str = "emobase2010") -> Vectors:
+def find_vectors(
+    data_dir: str | Path, corpus: str, features: str = "emobase2010", *, level: str = "none"
+) -> Vectors:
     """The finished set of feature vectors of a corpus.
 
     Args:
       data_dir: as given to launch/prepare.py.
       corpus: its name.
       features: "emobase2010" or "is10".
+      level: what recordings were brought to.
 
     Raises:
       InputError: an unknown feature set, no such set of vectors (the command that makes it is named), or several (of
         other files or another openSMILE).
     """
     check_features(features)
-    return find_utterances(Vectors, data_dir, corpus, features=features, called=f"{features} vectors")
+    return find_utterances(Vectors, data_dir, corpus, features=features, called=f"{features} vectors", level=level)
 
 
 def emotional(sets: Sequence[Vectors]) -> Vectors:

@@ -17,6 +17,7 @@ from sejax.corpora import records
 from sejax.corpora.builder import LEFT_OUT, SPLIT
 from sejax.corpora.corpus import Corpus
 from sejax.corpora.problems import Problem, Problems, as_csv
+from sejax.data.store.sets import check_settings, level_rule, with_level
 from sejax.data.store.writing import (
     JOURNAL,
     Contents,
@@ -42,6 +43,7 @@ def prepare_vectors(
     data_dir: str | Path = "data",
     *,
     features: str = "emobase2010",
+    level: str = "none",
     workers: int | None = None,
     through: Extract | None = None,
     allow_partial: bool = False,
@@ -54,6 +56,7 @@ def prepare_vectors(
     Args:
       corpus, source, data_dir, allow_partial, how: as `sejax.data.store.writing.prepare_set` takes them.
       features: "emobase2010" or "is10".
+      level: what recordings are brought to first, of `sejax.audio.level.LEVELS`.
       workers: processes that extract; None: one for each core.
       through: another way to the outcomes than processes of this machine, `extraction.through_beam` for example.
 
@@ -61,20 +64,23 @@ def prepare_vectors(
     extracted is kept, so that the same call with `allow_partial` has nothing left to do.
     """
     check_features(features)
-    through = through or functools.partial(_here, features=features, workers=workers)
+    check_settings(level_rule(level))
+    through = through or functools.partial(_here, features=features, level=level, workers=workers)
     preparation = Preparation(
         features=features,
-        decides={"settings": {"features": features, "opensmile": version()}},
+        decides={"settings": with_level({"features": features, "opensmile": version()}, level)},
         write=functools.partial(_write, features=features, through=through, allow_partial=allow_partial),
     )
     return prepare_set(preparation, corpus, source, data_dir, allow_partial=allow_partial, **how)
 
 
-def _here(utterances, first: int, folder: Path, *, features: str, workers: int | None) -> Iterator[Outcome]:
+def _here(
+    utterances, first: int, folder: Path, *, features: str, level: str, workers: int | None
+) -> Iterator[Outcome]:
     """Outcomes from processes of this machine."""
     source = utterances.as_data_source(split=SPLIT)
     remaining = (records.from_example(source[number]) for number in range(first, len(source)))
-    return extract(remaining, features=features, workers=workers)
+    return extract(remaining, features=features, level=level, workers=workers)
 
 
 def _write(

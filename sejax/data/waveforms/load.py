@@ -66,17 +66,18 @@ class Waveforms(UtteranceSet):
         ]
 
 
-def find_waveforms(data_dir: str | Path, corpus: str) -> Waveforms:
+def find_waveforms(data_dir: str | Path, corpus: str, *, level: str = "none") -> Waveforms:
     """The finished set of waveforms with transcripts of a corpus.
 
     Args:
       data_dir: as given to launch/prepare.py.
       corpus: its name.
+      level: what recordings were brought to.
 
     Raises:
       InputError: no such set (the command that makes it is named), or several (of other files).
     """
-    return find_utterances(Waveforms, data_dir, corpus)
+    return find_utterances(Waveforms, data_dir, corpus, level=level)
 
 
 def statistics(samples: np.ndarray) -> tuple[float, float]:

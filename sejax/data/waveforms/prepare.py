@@ -1,5 +1,6 @@
 """Original files -> utterances -> waveforms with transcripts and word times, resumable and in bounded memory."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sejax.corpora.corpus import Corpus, Utterance
-from sejax.data.store.sets import RATE
+from sejax.data.store.sets import RATE, check_settings, level_rule, with_level
 from sejax.data.store.writing import (
     Contents,
     Preparation,
@@ -39,16 +40,24 @@ class SamplesRow(UtteranceRow):
     deviation: float
 
 
-def prepare_waveforms(corpus: str, source: str | Path = "", data_dir: str | Path = "data", **how) -> Path:
+def prepare_waveforms(
+    corpus: str, source: str | Path = "", data_dir: str | Path = "data", *, level: str = "none", **how
+) -> Path:
     """Prepare a corpus; returns the folder of its set, DATA_DIR/<corpus>/waveforms-<hash>.
 
-    The arguments are those of `sejax.data.store.writing.prepare_set`.
+    The arguments are those of `sejax.data.store.writing.prepare_set`, and what recordings are brought to, of
+    `sejax.audio.level.LEVELS`.
     """
-    preparation = Preparation(features="waveforms", decides={"settings": SETTINGS}, write=_write)
+    check_settings(level_rule(level))
+    preparation = Preparation(
+        features="waveforms",
+        decides={"settings": with_level(SETTINGS, level)},
+        write=functools.partial(_write, level=level),
+    )
     return prepare_set(preparation, corpus, source, data_dir, **how)
 
 
-def _write(corpus: Corpus, utterances, folder: Path, report: Callable[[float], None]) -> Contents:
+def _write(corpus: Corpus, utterances, folder: Path, report: Callable[[float], None], *, level: str) -> Contents:
     """Write waveform.npy."""
     rows = write_array(
         utterances,
@@ -60,6 +69,7 @@ def _write(corpus: Corpus, utterances, folder: Path, report: Callable[[float], N
         row=SamplesRow,
         length=lambda row: row.samples,
         seconds_each=1 / RATE,
+        level=level,
         report=report,
     )
     columns = {

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -89,8 +90,8 @@ def build(config, data_dir: Path) -> Assembly:
       InputError: no such prepared or synthetic set, or one that does not fit.
     """
     synthetic = load_synthetic(config.synthetic) if config.synthetic else None
-    real = [find_vectors(data_dir, name, features=config.features) for name in config.real]
-    test = find_vectors(data_dir, config.test, features=config.features) if config.test else None
+    find = partial(find_vectors, data_dir, features=config.features, level=config.level)
+    real, test = [find(name) for name in config.real], find(config.test) if config.test else None
     return assemble(config, real, test, synthetic)
 
 

@@ -50,9 +50,9 @@ def build(config, data_dir: Path, stages: Mapping[str, Path] | None = None) -> A
     Raises:
       InputError: no such prepared set, a config that cannot be, a corpus that cannot be split.
     """
-    source = find_vectors(data_dir, config.source, features=config.features)
-    sets = [find_vectors(data_dir, name, features=config.features) for name in config.target]
-    return assemble(config, source, sets, (stages or {}).get(PRETRAINING))
+    find = partial(find_vectors, data_dir, features=config.features, level=config.level)
+    targets = [find(name) for name in config.target]
+    return assemble(config, find(config.source), targets, (stages or {}).get(PRETRAINING))
 
 
 def assemble(config, source: Vectors, sets: list[Vectors], pretrained: Path | None = None) -> Assembly:

@@ -111,10 +111,12 @@ def synthesise(workdir: Path, source: Vectors, folder: Path) -> list[dict[str, A
     members = [member for member in results["members"] if not member["failed"]]
     names = [{field: member[field] for field in ("fold", "seed", "lambda_cls")} for member in members]
     trained = results["data"]["features"]
-    if len(source.names) != trained or source.settings.get("features") != results["config"]["features"]:
+    here, there = ((each.get("features"), each.get("level", "none")) for each in (source.settings, results["config"]))
+    if len(source.names) != trained or here != there:
         raise InputError(
-            f"{source.folder}: {len(source.names)} features of {source.settings.get('features')}, and {workdir} was "
-            f"trained on {trained} of {results['config']['features']}; prepare the source with the same --features"
+            f"{source.folder}: {len(source.names)} features of {here[0]} at level {here[1]}, and {workdir} was trained "
+            f"on {trained} of {there[0]} at level {there[1]}; prepare the source with --features={there[0]} "
+            f"--level={there[1]}"
         )
     synthetic.write(
         folder,

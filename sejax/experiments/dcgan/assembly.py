@@ -94,7 +94,7 @@ def build(config, data_dir: Path) -> Assembly:
     Raises:
       InputError: no such prepared set, sets made in different ways, ratings or folds that cannot be had.
     """
-    find = partial(find_utterance_spectrograms, data_dir, scale=config.scale)
+    find = partial(find_utterance_spectrograms, data_dir, scale=config.scale, level=config.level)
     return assemble(config, find(config.corpus), [find(corpus) for corpus in config.unlabelled])
 
 

@@ -66,7 +66,8 @@ def build(config, data_dir: Path) -> Assembly:
     Raises:
       InputError: no such prepared set, unknown weights, a fold that cannot be made.
     """
-    spectrograms = find_blocks(data_dir, config.corpus, scale=config.scale, voice_activity=config.voice_activity)
+    how = {"scale": config.scale, "voice_activity": config.voice_activity, "level": config.level}
+    spectrograms = find_blocks(data_dir, config.corpus, **how)
     return assemble(config, spectrograms, load_weights(config.model, config.weights, seed=config.seed))
 
 

@@ -81,9 +81,8 @@ def build(config, data_dir: Path) -> Assembly:
     Raises:
       InputError: no such prepared set, weights that do not fit, parts that cannot be filled.
     """
-    chunks = find_blocks(
-        data_dir, config.corpus, scale=config.scale, voice_activity=config.voice_activity, features="chunks"
-    )
+    how = {"scale": config.scale, "voice_activity": config.voice_activity, "level": config.level}
+    chunks = find_blocks(data_dir, config.corpus, features="chunks", **how)
     return assemble(config, chunks, load_weights(config.model, config.model_weights, seed=config.seed))
 
 
