@@ -6,6 +6,7 @@ the data, where numpy's own reader does not look. Files without one, of earlier 
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import glob
 import hashlib
@@ -47,7 +48,8 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with naming(path), open(partial, "w+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # says to others that it is being written
+            with contextlib.suppress(OSError):  # some file systems have no locks
+                fcntl.flock(file, fcntl.LOCK_EX)  # says to others that it is being written
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -77,7 +79,8 @@ def _delete_abandoned(partial: Path) -> None:
 def locked(path: Path, refusal: str) -> Iterator[None]:
     """Hold a lock file while the body runs; the system releases it when the process ends, however it ends.
 
-    The file stays, and means nothing. Raises InputError(refusal) when another process holds it.
+    The file stays, and means nothing. Where the file system has no locks nothing is held. Raises InputError(refusal)
+    when another process holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as file:
@@ -85,6 +88,9 @@ def locked(path: Path, refusal: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(refusal) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
         yield
 
 

@@ -66,8 +66,9 @@ def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[st
     """
     check_config(config)
     began = time.monotonic()
+    variants = study(config.experiment).variants(config)  # refuses many a config, before there is a folder
     with only_run(workdir):
-        found, examples = _train_variants(config, workdir, data_dir)
+        found, examples = _train_variants(config, variants, workdir, data_dir)
         results = found | {
             "experiment": config.experiment,
             "config": config.to_dict(),
@@ -106,9 +107,9 @@ class Trained(NamedTuple):
     environment: dict[str, Any]
 
 
-def _train_variants(config, workdir: Path, data_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def _train_variants(config, variants, workdir: Path, data_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Trains the variants, but for those that are finished: (what the results file says, example images)."""
-    variants, examples = study(config.experiment).variants(config), {}
+    examples: dict[str, Any] = {}
     if "" in variants:
         assembly, members, stages, here = _train(config, workdir, data_dir)
         about = assembly.about | ({"stages": stages} if stages else {})

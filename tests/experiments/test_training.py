@@ -1,11 +1,13 @@
 """How a run ends: what is computed is in results.json, whatever becomes of its page."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
 from sejax.core.results import read_results
-from sejax.experiments import training
+from sejax.experiments import study, training
 from sejax.experiments.training import finished_run, train_run
 from sejax.report.html import read_examples
 
@@ -19,11 +21,12 @@ def trained(monkeypatch):
     """Training takes no time, and says what it found."""
     here = {"platform": "cpu"}
 
-    def found(config, workdir, data_dir):
+    def found(config, variants, workdir, data_dir):
         training.claim(workdir, config.to_dict(), here)
         return {"members": MEMBERS, "environment": here, "classes": list(IMAGES)}, IMAGES
 
     monkeypatch.setattr(training, "_train_variants", found)
+    monkeypatch.setattr(training, "study", lambda name: replace(study(name), variants=lambda config: {}))
 
 
 def broken(*_):

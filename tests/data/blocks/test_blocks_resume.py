@@ -107,6 +107,20 @@ def test_images_that_the_journal_counts_but_the_disk_lost_are_an_error(tmp_path,
         prepare_blocks("manifest", source, tmp_path / "data")
 
 
+@pytest.mark.parametrize(("name", "place"), [("journal.jsonl", 30), ("spectrogram.npy", 400)])
+def test_half_a_preparation_that_was_damaged_is_not_gone_on_with(tmp_path, small_groups, monkeypatch, name, place):
+    source = speech_like.corpus(tmp_path / "source", LENGTHS)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupted(patch, module, "voiced_blocks", 3)
+        prepare_blocks("manifest", source, tmp_path / "data")
+    (unfinished,) = (tmp_path / "data").glob("*/spectrograms-*.unfinished")
+    content = bytearray((unfinished / name).read_bytes())
+    content[place] ^= 1
+    (unfinished / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name}.* is damaged .* digest.*; delete {unfinished}"):
+        prepare_blocks("manifest", source, tmp_path / "data")
+
+
 def test_two_preparations_of_one_set_do_not_mix(tmp_path, monkeypatch):
     source = speech_like.corpus(tmp_path / "source", (1.5,))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
