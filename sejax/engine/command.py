@@ -111,6 +111,10 @@ def _parse(arguments: Sequence[str]) -> list[str]:
                 "that no value can be checked; make it so, as in configs/transfer.py"
             )
         check_config(config)
+    for name in {"workdir", "data_dir", "corpus"} & set(flags.FLAGS):
+        value = flags.FLAGS[name].value
+        if value == "" or value == [""]:
+            raise InputError(f"--{name}= is empty; give --{name}=NAME")
     return rest
 
 

@@ -73,4 +73,4 @@ def test_the_contract_suite_runs_over_it(project):
     # What runs in processes of its own runs every experiment's cases there: test_contract.py does so once a session.
     chosen = "foo and not process and not devices and not pmap"
     printed = run(project, "-m", "pytest", "tests/contract", "-k", chosen, "-p", "no:cacheprovider", "-n", "0")
-    assert "10 passed" in printed and "failed" not in printed
+    assert "12 passed" in printed and "failed" not in printed

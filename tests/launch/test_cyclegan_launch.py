@@ -110,7 +110,7 @@ def test_what_cannot_be_ends_without_a_traceback_and_says_why(tmp_path, gans, ma
     )
     assert not (tmp_path / "run" / "config.json").exists()
     assert "experiment: 'cyclegan' -> 'augmentation'" in refused("train", *AUGMENTATION, here, f"--workdir={gans}")
-    assert "launch/synthesise.py" in refused("predict", f"--workdir={gans}", "--wav=any.wav")
+    assert "launch/synthesise.py" in refused("predict", f"--workdir={gans}", "--wav=setup.py")
 
 
 @pytest.fixture(scope="module")
