@@ -16,7 +16,8 @@ from sejax.engine.run import CONVOLUTIONS, RUN
 FIELDS = {
     "seed": Field(0, least=0),
     "corpus": Field("emodb", name=True),
-    "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
+    # what recordings are brought to, see sejax.audio.level; the paper says nothing of it
+    "level": Field("rms", choices=LEVELS),
     "scale": Field("log", choices=("log", "mel")),
     "voice_activity": Field("0", choices=("0", "1", "2", "3", "none")),
     "labelled": Field(1.0, above=0, most=1),
@@ -47,7 +48,7 @@ FIELDS = {
     "image.colour_map": Field("jet", choices=("jet", "hot", "gray")),
     "image.dynamic_range": Field(80.0, above=0, most=1000),
     "image.reference": Field("absolute", choices=("max", "absolute")),
-    "image.level": Field(30.0),
+    "image.level": Field(22.0),  # of the brightest colour, dB; 30 where recordings are not brought to -26 dB
     "runlocal": Field(False),
     **RUN,
 }
@@ -61,6 +62,8 @@ def get_config(argument: str | None = None) -> ConfigDict:
     config = make_config("pseudo_labelling", FIELDS, argument)
     config.iterations = config.iterations or (1 if config.labelled == 1.0 else 3)
     config.layer = config.layer or ("fc7" if config.model == "alexnet" else "fire5")
+    if config.level in ("none", "peak"):
+        config.image.level = 30.0
     if config.trainable == "all":
         config.run.update(CONVOLUTIONS)
     if config.runlocal:

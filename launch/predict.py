@@ -53,6 +53,8 @@ def main(argv):
     for file, text in files:
         try:
             waveform = read(file, silence=predict.transcribed)
+            for said in predict.unlike(waveform, RATE):
+                print(f"{file}: {said} than the recordings of the training corpus", file=sys.stderr)
             prediction = predict(waveform, RATE, text)
         except (InputError, BadRecording) as error:
             failures.append(f"{file}: {error}")

@@ -44,10 +44,11 @@ BEAM_RUNNER = flags.DEFINE_string(
 BEAM_OPTION = flags.DEFINE_multi_string("beam_option", [], "an option of the Beam pipeline, as in --beam_option=--x=y")
 LEVEL = flags.DEFINE_enum(
     "level",
-    "none",
+    None,
     LEVELS,
     "what recordings are brought to before all else, their mean removed: the largest sample at full scale (peak), root"
-    " mean square at -26 dBFS (rms), gated loudness at -26 LUFS (loudness); none leaves them as they are",
+    " mean square at -26 dBFS (rms), gated loudness at -26 LUFS (loudness); none leaves them as they are (default:"
+    " spectrograms: rms; otherwise none)",
 )
 SCALE = flags.DEFINE_string("scale", "log", "log (linear frequency axis) or mel, both in dB")
 VOICE_ACTIVITY = flags.DEFINE_string(
@@ -127,9 +128,9 @@ def _vectors():
     if BEAM_RUNNER.value:
         from sejax.data.vectors.extraction import through_beam
 
-        how = {"level": LEVEL.value, "runner": BEAM_RUNNER.value, "options": BEAM_OPTION.value}
+        how = {"level": _level(), "runner": BEAM_RUNNER.value, "options": BEAM_OPTION.value}
         through = through_beam(FEATURES.value, **how)
-    given = {"features": FEATURES.value, "level": LEVEL.value, "workers": WORKERS.value}
+    given = {"features": FEATURES.value, "level": _level(), "workers": WORKERS.value}
     return Vectors, functools.partial(prepare_vectors, through=through, **given)
 
 
@@ -140,7 +141,7 @@ def _waveforms():
 
     _refuse_flags_of_spectrograms()
     _refuse_flags_of_vectors()
-    return Waveforms, functools.partial(prepare_waveforms, level=LEVEL.value)
+    return Waveforms, functools.partial(prepare_waveforms, level=_level())
 
 
 def _spectrograms():
@@ -202,7 +203,12 @@ def _settings() -> dict:
         except ValueError:
             found = ",".join(FMAX.value)
             raise InputError(f"--fmax={found}; use frequencies in Hz, as in 7000,7500,8000") from None
-    return {"scale": SCALE.value, "level": LEVEL.value} | given
+    return {"scale": SCALE.value, "level": _level()} | given
+
+
+def _level() -> str:
+    """What recordings are brought to, where nobody says it what the experiment on these features asks for."""
+    return LEVEL.value or {"spectrograms": "rms"}.get(FEATURES.value, "none")
 
 
 @contextlib.contextmanager

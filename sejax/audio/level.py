@@ -1,7 +1,10 @@
-"""The level of a recording: brought to a stated one, so that nobody learns how loud somebody recorded (host side).
+"""The level of a recording, brought to a stated one, and what else tells recordings apart (host side).
 
 Levels are relative to full scale: a sine wave from -32768 to 32767 has a peak of 0 dBFS and a root mean square of -3.
 """
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -60,3 +63,111 @@ def _loudness(samples: np.ndarray, rate: int) -> float:
     found = float(pyloudnorm.Meter(rate, block_size=block).integrated_loudness(samples))
     # A click on silence: no block passes the gate.
     return found if np.isfinite(found) else decibels(np.sqrt(np.mean(samples**2)))
+
+
+class Traits(NamedTuple):
+    """What tells one recording from another, whatever is said in it.
+
+    Attributes:
+      level: root mean square in dBFS.
+      offset: the mean's magnitude, as a share of full scale.
+      floor: dB of the quietest tenth of its frames of 30 ms, relative to the level: where background noise lies.
+      bandwidth: Hz below which all lies but what is `_INAUDIBLE` dB weaker than the strongest band of 250 Hz.
+      clipped: share of the samples at the largest or smallest value, where that stands more than once in a row.
+    """
+
+    level: float
+    offset: float
+    floor: float
+    bandwidth: float
+    clipped: float
+
+
+def traits(waveform: np.ndarray, rate: int) -> Traits:
+    """The traits of an int16 waveform [T] at a rate in Hz; of digital silence the level is -120 dBFS and the rest 0."""
+    samples = waveform.astype(np.float64) / _FULL_SCALE
+    offset = abs(float(samples.mean())) if len(samples) else 0.0
+    samples -= samples.mean() if len(samples) else 0.0
+    power = float(np.mean(samples**2)) if len(samples) else 0.0
+    if power == 0:
+        return Traits(_SILENT, offset, 0.0, 0.0, 0.0)
+    frames = _framed(samples, round(_FRAME * rate))
+    quiet = np.quantile(np.mean(frames**2, axis=1), 0.1)
+    return Traits(
+        level=10 * np.log10(power),
+        offset=offset,
+        floor=float(10 * np.log10(max(quiet / power, 1e-12))),
+        bandwidth=_bandwidth(frames, rate),
+        clipped=_clipped(waveform),
+    )
+
+
+_SILENT, _INAUDIBLE = -120.0, 60.0  # dBFS, dB
+_FRAME, _BAND = 0.03, 250  # s, Hz
+
+
+def _framed(samples: np.ndarray, length: int) -> np.ndarray:
+    """f64[N, length], the last frame filled up with zeros where T is less than one."""
+    if len(samples) < length:
+        return np.pad(samples, (0, length - len(samples)))[None]
+    return samples[: len(samples) // length * length].reshape(-1, length)
+
+
+def _bandwidth(frames: np.ndarray, rate: int) -> float:
+    spectrum = np.mean(np.abs(np.fft.rfft(frames * np.hanning(frames.shape[1]))) ** 2, axis=0)
+    frequency = np.fft.rfftfreq(frames.shape[1], 1 / rate)
+    edges = np.arange(0, rate / 2, _BAND)
+    bands = np.add.reduceat(spectrum, np.searchsorted(frequency, edges))
+    return float(edges[np.flatnonzero(bands > bands.max() * 10 ** (-_INAUDIBLE / 10))[-1]] + _BAND)
+
+
+def _clipped(waveform: np.ndarray) -> float:
+    extreme = (waveform == waveform.max()) | (waveform == waveform.min())
+    in_a_row = extreme & (np.append(extreme[1:], False) | np.append(False, extreme[:-1]))
+    return float(in_a_row.mean())
+
+
+def ranges(found: Sequence[Traits]) -> dict[str, list[float]]:
+    """Between what values of each trait all but the outermost hundredth at either end lie; {} of no recordings."""
+    if not found:
+        return {}
+    low, high = np.quantile(np.array(found), [0.01, 0.99], axis=0)
+    return {name: [float(low[row]), float(high[row])] for row, name in enumerate(Traits._fields)}
+
+
+def joined(known: Iterable[Mapping[str, Sequence[float]]]) -> dict[str, list[float]]:
+    """The ranges that hold all ranges of several corpora; {} where one of them has none."""
+    known = list(known)
+    if not all(known):
+        return {}
+    return {name: [min(k[name][0] for k in known), max(k[name][1] for k in known)] for name in Traits._fields}
+
+
+# What is said of a trait, whether it lies below or beyond the range; what does no harm is not said.
+_SAID = {
+    ("level", "below"): "quieter (root mean square {:.1f} dBFS)",
+    ("level", "beyond"): "louder (root mean square {:.1f} dBFS)",
+    ("offset", "beyond"): "further off zero (its mean is {:.4f} of full scale)",
+    ("floor", "beyond"): "noisier (its quiet parts lie at {:.1f} dB from its level)",
+    ("bandwidth", "below"): "narrower (nothing above {:.0f} Hz)",
+    ("clipped", "beyond"): "more clipped (in {:.2%} of its samples)",
+}
+
+
+def unlike(found: Traits, known: Mapping[str, Sequence[float]], *, level: str = "none") -> list[str]:
+    """What makes a recording unlike others, in words; [] where nothing does.
+
+    Args:
+      found: its traits.
+      known: `ranges` of the others.
+      level: what recordings are brought to: then their own level and offset make no difference.
+    """
+    said = []
+    for name, (low, high) in known.items():
+        if level != "none" and name in ("level", "offset"):
+            continue
+        value = getattr(found, name)
+        where = "below" if value < low else "beyond" if value > high else ""
+        if (name, where) in _SAID:
+            said.append(_SAID[name, where].format(value))
+    return said

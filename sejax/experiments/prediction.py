@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from sejax.audio.level import levelled
+from sejax.audio.level import levelled, traits, unlike
 from sejax.audio.opensmile import FEATURE_SETS, Extractor, version
 from sejax.core.results import REPEATS, name_of, read_results
 from sejax.data.blocks.load import BlockSettings as FeatureSettings
@@ -115,6 +115,7 @@ class Predictor:
         else:
             self.settings, self._inputs = _audio_to_inputs(results["data"]["settings"], crops)
         self.level = results["data"]["settings"].get("level", "none")
+        self._known = results["data"].get("recordings", {})
 
     def __call__(self, waveform: np.ndarray, rate: int, text: str = "") -> Prediction:
         """Posteriors of an int16 waveform [T] at 16 kHz, and of its transcript where transcripts are read.
@@ -133,6 +134,10 @@ class Predictor:
         found = found[:, : count * each].mean(0).reshape(count, each, *found.shape[2:]).mean(1)
         pieces = self._explained(inputs, padded, found) if self.transcribed else ()
         return Prediction(inputs.start, inputs.end, found, found.mean(0), pieces)
+
+    def unlike(self, waveform: np.ndarray, rate: int) -> list[str]:
+        """What makes a waveform int16[T] unlike the training corpus's recordings, in words; [] where nothing does."""
+        return unlike(traits(waveform, rate), self._known, level=self.level)
 
     def _explained(self, inputs: Inputs, padded, posteriors: np.ndarray) -> tuple[dict[str, Any], ...]:
         """What the members' common decision about each piece rests on, the mean over members."""

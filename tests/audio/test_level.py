@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sejax.audio.degradations import gain
-from sejax.audio.level import LEVELS, levelled
+from sejax.audio.degradations import gain, narrow_band, white, with_noise
+from sejax.audio.level import LEVELS, Traits, joined, levelled, ranges, traits, unlike
 from sejax.errors import InputError
 
 RATE = 16000
@@ -82,3 +82,49 @@ def test_recordings_shorter_than_a_block_of_the_gate_and_clicks_have_a_level(lev
 def test_an_unknown_level_is_named():
     with pytest.raises(InputError, match="level='loud'; use one of none, peak, rms, loudness"):
         levelled(np.ones(9, np.int16), RATE, "loud")
+
+
+def test_the_traits_of_a_made_recording_are_those_it_was_made_with():
+    time = np.arange(2 * RATE) / RATE
+    wave = 0.25 * np.sin(2 * np.pi * 1000 * time) * np.where(time < 1.5, 1.0, 0.01) + 0.01
+    found = traits(np.round(wave * 32768).astype(np.int16), RATE)
+    power = 0.25**2 / 2 * (0.75 + 0.25 * 0.01**2)
+    assert found.level == pytest.approx(10 * np.log10(power), abs=0.05)
+    assert found.offset == pytest.approx(0.01, abs=1e-4)
+    assert found.floor == pytest.approx(10 * np.log10(0.25**2 / 2 * 0.01**2 / power), abs=0.2)
+    assert 1000 < found.bandwidth <= 1750
+    assert found.clipped == 0
+
+
+def test_clipping_is_found_at_whatever_level_it_happened():
+    time = np.arange(RATE) / RATE
+    wave = np.round(30000 * np.sin(2 * np.pi * 100 * time)).astype(np.int16)
+    flat = gain(gain(wave, 6.0), -12.0)
+    assert traits(wave, RATE).clipped < 0.02
+    assert traits(flat, RATE).clipped == pytest.approx(2 * np.arccos(32768 / 60000) / np.pi, abs=0.02)
+
+
+@pytest.mark.parametrize("samples", [[], [0] * 700, [9] * 700, [1], [1, -1]])
+def test_silence_and_a_few_samples_have_traits_too(samples):
+    found = traits(np.array(samples, np.int16), RATE)
+    assert np.isfinite(found).all()
+    assert found.level == -120 or len(samples) == 2
+
+
+def test_what_is_unlike_the_recordings_of_a_corpus_is_said_and_nothing_else(speech):
+    noise = white(len(speech), np.random.default_rng(0))
+    others = [with_noise(gain(speech, decibels), noise, snr) for decibels in (0.0, -3.0) for snr in (40.0, 90.0)]
+    known = ranges([traits(x, RATE) for x in others])
+    noisy, narrow = with_noise(speech, noise, 0.0), narrow_band(speech, RATE)
+    assert unlike(traits(gain(speech, -1.5), RATE), known) == []
+    for changed, word in ((gain(speech, -20.0), "quieter"), (noisy, "noisier"), (narrow, "narrower")):
+        said = unlike(traits(changed, RATE), known)
+        assert any(line.startswith(word) for line in said), said
+    assert unlike(traits(gain(speech, -20.0), RATE), known, level="rms") == []
+    assert unlike(traits(speech, RATE), {}) == []
+
+
+def test_ranges_of_several_corpora_hold_all_of_them():
+    one, other = ({name: [low, low + 1.0] for name in Traits._fields} for low in (0.0, 5.0))
+    assert joined([one, other])["level"] == [0.0, 6.0]
+    assert joined([one, {}]) == {} and ranges([]) == {}

@@ -132,7 +132,8 @@ def random_variables(name: str, seed: int = 0):
 
 
 def _pseudo_labelling_config(trainable: str) -> ConfigDict:
-    config = load_config("pseudo_labelling", f"runlocal,corpus=tones,weights=random,trainable={trainable},labelled=0.5")
+    argument = f"runlocal,corpus=tones,level=none,weights=random,trainable={trainable},labelled=0.5"
+    config = load_config("pseudo_labelling", argument)
     config.iterations, config.epochs, config.only_folds, config.batch_size = 2, 2, 2, 8
     config.layer = "fire3"  # two fire modules are enough to compile
     config.image.size = (32, 32)
@@ -336,7 +337,9 @@ CONFIGS = {
         tones.write_prepared_set, corpus="emodb", settings=tones.BlockSettings.chunks(), names={"boredom": "fear"}
     ),
     "pseudo_labelling": functools.partial(
-        tones.write_prepared_set, corpus="emodb", settings=tones.BlockSettings(voice_activity=0, fmax=(8000.0,))
+        tones.write_prepared_set,
+        corpus="emodb",
+        settings=tones.BlockSettings(voice_activity=0, fmax=(8000.0,), level="rms"),
     ),
     "cyclegan": toy_vectors.write_both,
     "augmentation": toy_vectors.write_both,

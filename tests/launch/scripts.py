@@ -23,7 +23,7 @@ _COPIES = multiprocessing.get_context("forkserver")
 _COPIES.set_forkserver_preload(["sejax.experiments.training", "ml_collections.config_flags", "matplotlib.figure"])
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = "configs/pseudo_labelling.py:corpus=tones,voice_activity=none,weights=random,labelled=0.5,folds=3"
+CONFIG = "configs/pseudo_labelling.py:corpus=tones,level=none,voice_activity=none,weights=random,labelled=0.5,folds=3"
 TRAIN = (f"--config={CONFIG}", "--config.epochs=4", "--config.image.size=(64,64)", "--config.run.save_seconds=0.0")
 NETWORKS = "models=squeezenet1_1+squeezenet1_0,weights=random,rates=1.0,size=32,images=36+12+12,epochs=3"
 TRANSFER = (

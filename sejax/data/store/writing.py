@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from sejax import corpora
-from sejax.audio.level import levelled
+from sejax.audio.level import Traits, levelled, ranges, traits
 from sejax.core.files import append_digest, damaged, digest_of, digest_of_file, naming, write_json, write_npy
 from sejax.corpora import records
 from sejax.corpora.builder import LEFT_OUT, SPLIT, build, only_one
@@ -140,7 +140,8 @@ def _again(folder: Path) -> str:
 class UtteranceRow:
     """What every preparation notes of an utterance; each kind of set adds what it needs.
 
-    Who said it, with which emotion ("" = unlabelled), its duration in seconds, and a digest of its samples.
+    Who said it, with which emotion ("" = unlabelled), its duration in seconds, a digest of its samples, and its traits
+    (`sejax.audio.level.Traits`).
     """
 
     id: str
@@ -150,6 +151,7 @@ class UtteranceRow:
     emotion: str
     seconds: float
     digest: str = field(default="", kw_only=True)  # "" in journals of earlier versions
+    traits: list[float] = field(default_factory=list, kw_only=True)  # [] there
 
     @classmethod
     def of(cls, utterance: Utterance, **more) -> Self:
@@ -310,8 +312,9 @@ def write_array(
 def _described(source, shard: range, level: str, describe, rows: list) -> Iterator[np.ndarray]:
     """Read a shard's utterances one at a time: what is computed from them, after their row was appended to `rows`."""
     for index in shard:
-        row, values = describe(at_level(records.from_example(source[index]), level))
-        rows.append(row)
+        utterance = records.from_example(source[index])
+        row, values = describe(at_level(utterance, level))
+        rows.append(replace(row, traits=list(traits(utterance.waveform, utterance.rate))))
         yield values
 
 
@@ -407,6 +410,7 @@ def _counts(corpus: Corpus, rows: list) -> dict:
         "labels": {name: labels[name] for name in corpus.classes},
         "unlabelled": labels[""],
         "seconds": sum(row.seconds for row in rows),
+        "recordings": ranges([Traits(*row.traits) for row in rows if row.traits]),
     }
 
 

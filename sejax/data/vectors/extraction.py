@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sejax.audio.level import traits
 from sejax.audio.opensmile import SIZE, Extractor, NoFeatures
 from sejax.corpora import records
 from sejax.corpora.builder import SPLIT
@@ -88,7 +89,7 @@ def outcome(utterance: Utterance, extractor: Extractor) -> Outcome:
 
 def _outcome(utterance: Utterance, result: np.ndarray | tuple[str, str]) -> Outcome:
     """What `_functionals` gave, with the utterance's row."""
-    row = UtteranceRow.of(utterance)
+    row = UtteranceRow.of(utterance, traits=list(traits(utterance.waveform, utterance.rate)))
     if isinstance(result, tuple):
         return Outcome(row, problem=Problem(utterance.path or utterance.id, *result))
     return Outcome(row, result)

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from sejax.audio.level import joined
 from sejax.audio.opensmile import check_features
 from sejax.data.labels import FOUR, four_classes, relabel
 from sejax.data.store.sets import UtteranceSet, find_utterances
@@ -133,7 +134,7 @@ def join(sets: Sequence[Vectors]) -> Vectors:
         sessions=sessions,
         sex=tuple(sex[name] for name in speakers),
         corpus="+".join(corpora),
-        counts={},
+        counts={"recordings": joined(each.counts.get("recordings", {}) for each in sets)},
         folder="",
     )
 

@@ -102,6 +102,7 @@ def about(
             "shapes": [list(shape) for shape in shapes(pieces, buckets, *epoch)],
             "padding": padding(pieces, buckets, *epoch),
             "settings": speech.settings,
+            "recordings": speech.counts.get("recordings", {}),
         },
     }
 

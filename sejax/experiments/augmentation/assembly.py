@@ -199,6 +199,7 @@ def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Sched
             "features": len(real.names),
             "schedules": {config.training: str(plan)},
             "settings": real.settings,
+            "recordings": real.counts.get("recordings", {}),
         },
     }
     if config.training == config.trainings[0]:  # the same for every training

@@ -173,6 +173,7 @@ def about(config, source: Vectors, target: Vectors, folds: list[Fold]) -> dict[s
             "folds": [fold.number for fold in folds],
             "features": len(target.names),
             "settings": source.settings,
+            "recordings": source.counts.get("recordings", {}),
         },
     }
 

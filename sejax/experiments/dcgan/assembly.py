@@ -241,6 +241,7 @@ def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part)
             },
             "parts": {name: (folds == kind).sum(1).tolist() for name, kind in PARTS.items()},  # utterances, by fold
             "settings": speech.settings,
+            "recordings": speech.counts.get("recordings", {}),
         },
     }
 

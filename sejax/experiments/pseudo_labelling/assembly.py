@@ -212,6 +212,7 @@ def about(config, spectrograms, members) -> dict[str, Any]:
             "utterances": len(spectrograms.utterance_ids),
             "speakers": len(spectrograms.speakers),
             "settings": spectrograms.settings,
+            "recordings": spectrograms.counts.get("recordings", {}),
             "published_images": known.images if known else None,
             "test_images": [int((part == TEST).sum()) for part in members["part"][: config.folds]],
             "near_copies_in_training": round(float(near_copies.mean()), 3),

@@ -214,6 +214,7 @@ def about(config, chunks: Spectrograms, mapping, part) -> dict[str, Any]:
             "weights": {config.model: describe_weights(config.model_weights)},
             "image_size": {config.model: _image(config).size[0]},
             "settings": chunks.settings,
+            "recordings": chunks.counts.get("recordings", {}),
         },
     }
 
