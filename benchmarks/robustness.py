@@ -40,7 +40,7 @@ def conditions(talkers, gains_only):
         found |= {f"white noise, {ratio} dB": partial(_white, ratio=ratio) for ratio in RATIOS}
         found |= {f"babble, {ratio} dB": partial(_babble, ratio=ratio, talkers=talkers) for ratio in RATIOS}
         found["sampled at 8 kHz"] = lambda waveform, random: degradations.narrow_band(waveform, RATE)
-        found["MP3, 32 kbit/s"] = lambda waveform, random: degradations.mp3(waveform, RATE)
+        found["MP3, 32 kbit/s"] = lambda waveform, random: degradations.mp3(waveform)
     return found
 
 

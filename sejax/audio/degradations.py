@@ -56,18 +56,22 @@ def narrow_band(waveform: np.ndarray, rate: int, *, through: int = 8000) -> np.n
     return _int16(np.resize(np.append(soxr.resample(there, through, rate), np.zeros(len(waveform))), len(waveform)))
 
 
-def mp3(waveform: np.ndarray, rate: int) -> np.ndarray:
-    """The waveform after MP3 at LAME's constant bit rate for one channel of `rate` Hz: 32 kbit/s at 16 kHz."""
+def mp3(waveform: np.ndarray) -> np.ndarray:
+    """The waveform, at 16 kHz, after MP3 at a constant 32 kbit/s."""
     import soundfile
 
     file = io.BytesIO()
-    kind = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT"}
-    with soundfile.SoundFile(file, "w", samplerate=rate, channels=1, **kind) as written:
+    # Of constant bit rates libsndfile 1.2.2 takes 32 kbit/s here; without a compression level the rate varies.
+    kind = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT", "compression_level": 0.86}
+    with soundfile.SoundFile(file, "w", samplerate=16000, channels=1, **kind) as written:
         written.write(waveform)
     file.seek(0)
     # As floats: as integers libsndfile wraps what decodes beyond full scale.
-    decoded, _ = soundfile.read(file, dtype="float64")
+    decoded = soundfile.read(file, dtype="float64")[0][_MP3_DELAY:]
     return _int16(np.resize(np.append(decoded, np.zeros(len(waveform))), len(waveform)) * 32768)
+
+
+_MP3_DELAY = 1105  # samples, LAME's and the decoder's; at this rate no tag tells readers to leave them out
 
 
 def _int16(samples: np.ndarray) -> np.ndarray:

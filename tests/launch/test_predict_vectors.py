@@ -8,6 +8,8 @@ import soundfile
 import toy_vectors
 from scripts import launch
 
+from sejax.audio.degradations import gain
+from sejax.audio.level import ranges, traits
 from sejax.audio.opensmile import Extractor
 from sejax.core.results import read_results, write_results
 from sejax.engine.run import trained_states
@@ -92,6 +94,24 @@ def test_another_opensmile_than_that_of_training_is_refused(trained, tmp_path):
     write_results(copy, changed)
     with pytest.raises(InputError, match=r"pip install opensmile==1\.0\.0"):
         Predictor(copy)
+
+
+def test_a_recording_is_brought_to_the_trainings_level_and_told_from_its_recordings(trained, tmp_path):
+    copy = shutil.copytree(trained, tmp_path / "run")
+    changed, loud = read_results(copy), voice("joy", speaker=4)
+    changed["data"]["recordings"] = ranges([traits(voice(emotion, speaker=8), RATE) for emotion in PITCH])
+    write_results(copy, changed)
+    predict = Predictor(copy, only={"fold": ("0",)})
+    assert predict.unlike(loud, RATE) == []
+    assert [said.split()[0] for said in predict.unlike(gain(loud, -30.0), RATE)] == ["quieter"]
+    soundfile.write(tmp_path / "quiet.wav", gain(loud, -30.0), RATE)
+    done = launch("predict", f"--workdir={copy}", f"--output={tmp_path}", "--fold=0", str(tmp_path / "quiet.wav"))
+    assert "quiet.wav: quieter (root mean square -" in done.stderr
+    changed["data"]["settings"]["level"] = "rms"
+    write_results(copy, changed)
+    predict = Predictor(copy, only={"fold": ("0",)})
+    posteriors = [predict(gain(loud, decibels), RATE).utterance for decibels in (0.0, 6.0)]
+    np.testing.assert_allclose(*posteriors, atol=1e-3)
 
 
 def test_where_nothing_was_validated_the_first_variant_predicts_and_not_the_one_that_tests_best():
