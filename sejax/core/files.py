@@ -1,8 +1,9 @@
-"""Files that appear whole or not at all, and values as the JSON that is written into them."""
+"""Files that appear whole or not at all, values as the JSON that is written into them, and names as text."""
 
 import dataclasses
 import math
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,17 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+_NO_UTF_8 = re.compile("[\udc80-\udcff]")
+
+
+def printable(name: object) -> str:
+    r"""A file name, or a message with one, as text: a byte that is no UTF-8 becomes four characters such as `\xe9`.
+
+    Python keeps such a byte as half a surrogate pair, which can be neither printed nor written.
+    """
+    return _NO_UTF_8.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", str(name))
 
 
 def plain(value: Any, where: str = "results") -> Any:

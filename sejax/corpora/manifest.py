@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sejax.corpora.corpus import NOT_RATED, About, Corpus, Recording
 from sejax.corpora.csv_rows import Form, Row, read_rows
+from sejax.corpora.names import on_disk
 from sejax.corpora.problems import BadRecording, Problem, Problems
 from sejax.corpora.published import PUBLISHED
 from sejax.corpora.waveform import Header, inspect, refuse_too_long
@@ -40,7 +41,7 @@ def recording(cells: dict[str, str], folder: Path, note: Note) -> Recording:
     dimensions = {name: _number(cells, name, NOT_RATED, note) for name in ("valence", "activation", "dominance")}
     return Recording(
         id=cells.get("id") or _default_id(cells),
-        path=str(folder / cells["path"]),
+        path=str(on_disk(folder / cells["path"])),
         start=start,
         end=end,
         sex=sex,
@@ -104,22 +105,33 @@ def open_corpus(
     if not path.is_file():
         raise InputError(f"corpora/manifest: there is no file {path}; pass the CSV as --source")
     problems = Problems(name)
-    recordings = _check(read_rows(path, MANIFEST, problems), path, classes, problems)
+    header = functools.cache(_header)
+    recordings = _check(read_rows(path, MANIFEST, problems), path, classes, header, problems)
     if classes is None:
         classes = sorted({item.emotion for item in recordings} - {""})
     about = About(description=f"Utterances listed in a CSV manifest under the name {name}.")
-    corpus = Corpus.checked(problems, recordings, about, classes=tuple(classes), allow_partial=allow_partial)
+    # Sets made of compressed files when parts of them were decoded after a seek are not taken for new ones.
+    compressed = any(header(item.path).compressed for item in recordings)
+    options = {"compressed": "decoded from the beginning"} if compressed else {}
+    corpus = Corpus.checked(
+        problems, recordings, about, classes=tuple(classes), options=options, allow_partial=allow_partial
+    )
     if not corpus.recordings:
         raise InputError(f"corpora/{name}: {path} has no usable row; add rows that name audio files")
     return corpus
 
 
-def _check(rows: list[Row], path: Path, classes: Collection[str] | None, problems: Problems) -> list[Recording]:
+def _check(
+    rows: list[Row],
+    path: Path,
+    classes: Collection[str] | None,
+    header: Callable[[str], Header | Problem],
+    problems: Problems,
+) -> list[Recording]:
     """Turn rows into recordings; a row with any problem is noted and left out."""
     kept: list[Recording] = []
     ids: dict[str, int] = {}
     sexes: dict[str, tuple[str, int]] = {}
-    header = functools.cache(_header)
     for row in rows:
         before = len(problems.found)
         note = functools.partial(problems.add, row.at(path))

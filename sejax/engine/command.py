@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from absl import app, flags, logging
 from tqdm import tqdm
 
+from sejax.core.files import printable
 from sejax.errors import InputError
 
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
@@ -103,6 +104,12 @@ def run_command(main: Callable[[Sequence[str]], None]) -> NoReturn:
     try:
         app.run(quiet_main, flags_parser=_parse)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
+        sys.exit(2)
+    except UnicodeEncodeError as error:
+        around = error.object[max(error.start - 80, 0) : error.end + 80]
+        if printable(around) == around:
+            raise
+        print(f"error: {printable(around)}: a name that is no UTF-8; rename the file or folder", file=sys.stderr)
         sys.exit(2)
     sys.exit(0)

@@ -12,16 +12,16 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from sejax import corpora
-from sejax.core.files import write_text
+from sejax.core.files import printable, write_text
 from sejax.corpora import records
-from sejax.corpora.builder import LEFT_OUT, SPLIT, build, only_one
+from sejax.corpora.builder import LEFT_OUT, SPLIT, build, clipping, only_one
 from sejax.corpora.corpus import Corpus, Progress, Utterance, Word, class_index, seconds
 from sejax.data.store.sets import RATE
 from sejax.errors import InputError
@@ -203,6 +203,7 @@ def prepare_set(
             shutil.copyfile(left_out, unfinished / LEFT_OUT)
         report = _reporter(preparation.stage or preparation.features, opened, progress)
         contents = preparation.write(opened, utterances, unfinished, report)
+        opened = replace(opened, notes=(*opened.notes, *clipping(utterances)))
         _write_small_files(unfinished, opened, made_from.name, preparation.decides, contents)
         (unfinished / JOURNAL).unlink()
         (unfinished / "lock").unlink()
@@ -374,6 +375,8 @@ def _finished(folder: Path, corpus: Corpus, allow_partial: bool) -> Path:
 
 
 def _make_folder(data_dir: Path) -> None:
+    if printable(data_dir) != str(data_dir):  # ArrayRecord and TFDS write no such names
+        raise InputError(f"data_dir: {printable(data_dir)} is no UTF-8; name another --data_dir")
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
