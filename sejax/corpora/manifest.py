@@ -46,7 +46,7 @@ def recording(cells: dict[str, str], folder: Path, note: Note) -> Recording:
         end=end,
         sex=sex,
         emotion_original=cells.get("label", ""),
-        emotion=cells.get("label", "").lower(),
+        emotion=cells.get("label", ""),
         split=_choice(cells, "split", SPLITS, note),
         **{name: cells.get(name, "") for name in ("speaker", "session", "transcript")},
         **dimensions,
@@ -95,7 +95,8 @@ def open_corpus(
     """Look through a manifest. `source` is the CSV, or a folder that holds `manifest.csv`.
 
     `classes` is the class list; it is the published one for the names of the paper's corpora and otherwise the sorted
-    labels that occur. Every bad row is reported at once with its line number, unless `allow_partial`.
+    labels that occur, in small letters. A label is matched as it is written, then in small letters. Every bad row is
+    reported at once with its line number, unless `allow_partial`.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise InputError(f"corpora: --name={name!r}; use small letters, digits and _, beginning with a letter")
@@ -136,8 +137,7 @@ def _check(
         before = len(problems.found)
         note = functools.partial(problems.add, row.at(path))
         item = recording(row.cells, path.parent, note)
-        if item.emotion and classes is not None and item.emotion not in classes:
-            note(f"unknown label {item.emotion_original!r}", f"use one of the classes {', '.join(classes)}")
+        item = replace(item, emotion=_class_of(item.emotion, classes, note))
         if row.cells["path"]:
             item = _check_file(row.cells["path"], item, header(item.path), note)
         first = ids.setdefault(item.id, row.line)
@@ -150,6 +150,19 @@ def _check(
         if len(problems.found) == before:
             kept.append(item)
     return kept
+
+
+def _class_of(label: str, classes: Collection[str] | None, note: Note) -> str:
+    """The class of a label: as it is written or in small letters, whichever is among the classes."""
+    small = label.lower()
+    if not label or classes is None:
+        return small
+    if label in classes or small in classes:
+        return label if label in classes else small
+    alike = [name for name in classes if name.lower() == small]
+    but = f" ({', '.join(alike)} differs in capital letters alone)" if alike else ""
+    note(f"unknown label {label!r}{but}", f"use one of the classes {', '.join(classes)}")
+    return ""
 
 
 def _header(path: str) -> Header | Problem:
