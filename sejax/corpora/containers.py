@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 
 class Samples(NamedTuple):
-    """The bytes of samples in a file: `promised` by its header (None: it does not know) and `held`.
+    """The bytes of samples in a file: `promised` by its header, or by what `by` says (None: unknown), and `held`.
 
     place, stated: where the header keeps the number, and what it would say of the bytes that are held (b"" where that
     cannot be said).
@@ -24,6 +24,7 @@ class Samples(NamedTuple):
     held: int
     place: int = 0
     stated: bytes = b""
+    by: str = "its header"
 
 
 class _Chunks(NamedTuple):
@@ -55,11 +56,15 @@ _CHUNKS = {
 def samples_of(path: str | Path) -> Samples | None:
     """What the header of a WAV, RF64, AIFF, W64, CAF, AU or NIST SPHERE file promises; None for any other file.
 
+    Ogg files are a run of pages and state no length; of one that was cut, the last page lacks its end.
+
     Raises OSError.
     """
     with open(path, "rb") as file:
         beginning = file.read(1024)
         length = os.fstat(file.fileno()).st_size
+        if beginning[:4] == b"OggS":
+            return _last_page(file, length)
         if beginning[:7] == b"NIST_1A":
             return _sphere(beginning, length)
         if beginning[:4] in (b".snd", b"dns.") and len(beginning) >= 24:
@@ -97,6 +102,23 @@ class _Corrected(io.FileIO):
             if 0 <= place < count:
                 buffer[place : place + 1] = bytes([byte])
         return count
+
+
+_PAGE = 27 + 255 + 255 * 255  # bytes that a page of Ogg has at most: head, table of lengths, content
+
+
+def _last_page(file: BinaryIO, length: int) -> Samples:
+    """The bytes of the last page of an Ogg file (RFC 3533)."""
+    file.seek(max(length - _PAGE, 0))
+    end = file.read()
+    start = end.rfind(b"OggS")
+    if start < 0:  # what is no Ogg follows the last page
+        return Samples(None, length)
+    page = end[start:]
+    content = 27 + page[26] if len(page) > 26 else 27
+    if len(page) < content:
+        return Samples(content, len(page), by="its last page")
+    return Samples(sum(page[27:content]), len(page) - content, by="its last page")
 
 
 def _sphere(beginning: bytes, length: int) -> Samples:

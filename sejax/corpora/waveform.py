@@ -238,5 +238,5 @@ def _check_length(path: Path) -> None:
     """Compare what a header promises with the file's size: libsndfile reads truncated files without a word."""
     found = samples_of(path)
     if found is not None and found.promised is not None and found.held < found.promised:
-        what = f"truncated: its header promises {found.promised} bytes of samples and {found.held} are there"
+        what = f"truncated: {found.by} promises {found.promised} bytes of samples and {found.held} are there"
         raise BadRecording(path, what, _COPY)

@@ -45,6 +45,20 @@ def test_a_truncated_file_is_named_with_what_is_missing(tmp_path, form):
         inspect(path)
 
 
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_an_ogg_file_that_was_cut_is_named(tmp_path, subtype):
+    path = tmp_path / "a"
+    soundfile.write(path, noise(9.0), 16000, format="OGG", subtype=subtype)
+    data, last = path.read_bytes(), path.read_bytes().rindex(b"OggS")
+    for length in (len(data) - 1, last + 100, last + 27, last + 5, len(data) // 2):
+        path.write_bytes(data[:length])
+        with pytest.raises(BadRecording, match=r"truncated: its last page promises \d+ bytes of samples and \d+ are"):
+            inspect(path)
+    for whole in (data[:last], data + b"TAG" * 40, data + bytes(70000)):  # stopped at a page's end; with tags behind it
+        path.write_bytes(whole)
+        assert 6.0 < inspect(path).seconds <= 9.0
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_placeholder_for_the_size_stands_for_all_that_is_there(tmp_path, form):
     path = tmp_path / "a"
