@@ -19,8 +19,8 @@ import numpy as np
 from absl import flags
 
 from sejax.audio.spectrogram import spectrogram
-from sejax.core.files import write_text
-from sejax.corpora.waveform import RATE, BadRecording, read
+from sejax.core.files import printable, write_text
+from sejax.corpora.waveform import RATE, BadRecording, decode
 from sejax.data.ratings import expected
 from sejax.data.text import read_table
 from sejax.engine.command import run_command
@@ -52,13 +52,15 @@ def main(argv):
     failures = []
     for file, text in files:
         try:
-            waveform = read(file, silence=predict.transcribed)
+            waveform, clipped = decode(file, silence=predict.transcribed)
             for said in predict.unlike(waveform, RATE):
-                print(f"{file}: {said} than the recordings of the training corpus", file=sys.stderr)
+                print(f"{printable(file)}: {said} than the recordings of the training corpus", file=sys.stderr)
             prediction = predict(waveform, RATE, text)
-        except (InputError, BadRecording) as error:
-            failures.append(f"{file}: {error}")
+        except InputError as error:
+            failures.append(str(error) if isinstance(error, BadRecording) else f"{printable(file)}: {error}")
             continue
+        if clipped:
+            print(f"{printable(file)}: clipped: {clipped:.2%} of its samples are beyond full scale", file=sys.stderr)
         show(file, prediction, predict)
         draw(output, file, waveform, prediction, predict)
     if failures:
@@ -99,7 +101,7 @@ def described(members):
 
 def show(file: Path, prediction: Prediction, predict: Predictor) -> None:
     """One line per block and one for the utterance, posteriors in per cent; a table for each rated dimension."""
-    print(file)
+    print(printable(file))
     if not predict.rated:
         show_table("", prediction.start, prediction.end, prediction.posteriors, prediction.utterance, predict.classes)
     for row, (dimension, points) in enumerate(predict.rated.items()):
@@ -139,7 +141,7 @@ def draw(output: Path, file: Path, waveform: np.ndarray, prediction: Prediction,
     Where transcripts are read: each piece of the recording with what its decision rests on.
     """
     for number, piece in enumerate(prediction.pieces):
-        name = file.stem if len(prediction.pieces) == 1 else f"{file.stem}-{number + 1}"
+        name = printable(file.stem) + (f"-{number + 1}" if len(prediction.pieces) > 1 else "")
         keep(output / f"{name}.svg", explained(piece | {"id": name}, predict.classes))
     if prediction.pieces:
         return
@@ -152,9 +154,9 @@ def draw(output: Path, file: Path, waveform: np.ndarray, prediction: Prediction,
         prediction.posteriors[:, 0] if predict.rated else prediction.posteriors,
         predict.classes,
         prediction.utterance[0] if predict.rated else prediction.utterance,
-        title=file.name,
+        title=printable(file.name),
     )
-    keep(output / f"{file.stem}.svg", figure)
+    keep(output / f"{printable(file.stem)}.svg", figure)
 
 
 def keep(path: Path, figure: str) -> None:

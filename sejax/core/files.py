@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all and are checked when they are read; values as the JSON written into them.
+"""Files that appear whole or not at all and are checked when they are read; values as JSON; names as text.
 
 The last line of what is kept holds a digest of all that stands before it: of JSON as its last field, of arrays behind
 the data, where numpy's own reader does not look. Files without one, of earlier versions, are read unchecked.
@@ -289,6 +289,17 @@ def _digest(read: Callable[[int, int], bytes], size: int) -> str:
 
 def _reader(file: BinaryIO) -> Callable[[int, int], bytes]:
     return lambda start, stop: os.pread(file.fileno(), stop - start, start)
+
+
+_NO_UTF_8 = re.compile("[\udc80-\udcff]")
+
+
+def printable(name: object) -> str:
+    r"""A file name, or a message with one, as text: a byte that is no UTF-8 becomes four characters such as `\xe9`.
+
+    Python keeps such a byte as half a surrogate pair, which can be neither printed nor written.
+    """
+    return _NO_UTF_8.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", str(name))
 
 
 def plain(value: Any, where: str = "results") -> Any:

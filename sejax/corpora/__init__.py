@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sejax.corpora.corpus import Corpus, Rating, Recording, Utterance, Word
+from sejax.corpora.names import on_disk
 from sejax.corpora.published import PUBLISHED, Published, published
 from sejax.errors import InputError
 
@@ -52,7 +53,7 @@ def open_corpus(corpus: str, source: str | Path = "", /, **options) -> Corpus:
     for option in options:
         if option not in known:
             raise InputError(f"corpora/{corpus}: has no option {option!r}; its options are {', '.join(known)}")
-    return reader(Path(source), **options)
+    return reader(on_disk(source), **options)
 
 
 def read(corpus: str, source: str | Path = "", /, **options) -> Iterator[Utterance]:

@@ -36,6 +36,7 @@ from sejax.errors import InputError
 
 SPLIT = "train"  # TFDS's name for data without a published division
 LEFT_OUT, DIGESTS = "left_out.csv", "digests.json"
+CLIPPED = "clipped.json"  # {id: share} of the utterances with samples beyond full scale, where there are any
 
 
 def builder(corpus: Corpus, data_dir: str | Path, *, allow_partial: bool = False, progress: Progress | None = None):
@@ -82,6 +83,17 @@ def build(corpus: Corpus, data_dir: str | Path, *, allow_partial: bool = False, 
             write_digests(version / DIGESTS)
         shutil.rmtree(version.parent / "shards", ignore_errors=True)
     return utterances
+
+
+def clipping(utterances) -> tuple[str, ...]:
+    """A note on the utterances of a prepared builder that were clipped, () where none was."""
+    path = Path(utterances.data_dir) / CLIPPED
+    if not path.is_file():
+        return ()
+    clipped = read_json(path, f"delete {path.parent.parent} and prepare the corpus again")
+    worst = max(clipped, key=clipped.get)
+    where = f"the most of {worst}, {clipped[worst]:.2%}; {path} has all"
+    return (f"{len(clipped)} utterances have samples beyond full scale, which were clipped ({where})",)
 
 
 @functools.cache
@@ -138,13 +150,15 @@ def _write_split(self, tfds) -> None:
     folder = unfinished.parent / "shards"
     folder.mkdir(exist_ok=True)
     serialize = records.serializer(corpus, self.info.features)
-    shards, undecoded = write_shards(
+    shards, undecoded, clipped = write_shards(
         corpus, folder, serialize, allow_partial=self._allow_partial, progress=self._progress
     )
     if not any(shard.examples for shard in shards):
         raise InputError(f"corpora/{corpus.name}: none of {len(corpus)} recordings can be decoded; mend the files")
     if left_out := corpus.left_out + undecoded:
         write_text(unfinished / LEFT_OUT, as_csv(left_out))
+    if clipped:
+        write_json(unfinished / CLIPPED, clipped, indent=2)
     shards = [shard for shard in shards if shard.examples]
     template = self._get_filename_template(SPLIT)
     for number, shard in enumerate(shards):
@@ -195,14 +209,15 @@ def write_shards(
     *,
     allow_partial: bool = False,
     progress: Progress | None = None,
-) -> tuple[list[Shard], tuple[Problem, ...]]:
+) -> tuple[list[Shard], tuple[Problem, ...], dict[str, float]]:
     """Decode a corpus into shards under `folder`; those that an earlier run finished stay as they are.
 
     `serialize(utterance) -> bytes`. Recordings that cannot be decoded are gathered over the whole corpus and raised in
-    one InputError, or with `allow_partial` left out and returned beside the shards.
+    one InputError, or with `allow_partial` left out and returned beside the shards; the third of what is returned says
+    of which recordings samples were clipped, and the share of them.
     """
     durations = seconds(corpus.recordings)
-    shards, problems, done = [], Problems(corpus.name), 0.0
+    shards, problems, clipped, done = [], Problems(corpus.name), {}, 0.0
     for number, group in enumerate(groups(durations)):
         path = folder / f"{number:05}.array_record"
         note = path.with_suffix(".json")  # written after the file: a shard that has it is finished
@@ -214,11 +229,12 @@ def write_shards(
         if values.get("shard", "") not in ("", digest_of_file(path)):
             raise damaged(path, "its note has another digest", remedy)
         problems.found += [Problem(*problem) for problem in values["left_out"]]
+        clipped |= values.get("clipped", {})
         shards.append(Shard(path, values["examples"], values["bytes"]))
         done += float(durations[group.start : group.stop].sum())
         if progress:
             progress("utterances", done, float(durations.sum()))
-    return shards, problems.settle(allow_partial=allow_partial)
+    return shards, problems.settle(allow_partial=allow_partial), clipped
 
 
 def _write(corpus: Corpus, group: range, path: Path, serialize: Callable) -> dict:
@@ -226,20 +242,23 @@ def _write(corpus: Corpus, group: range, path: Path, serialize: Callable) -> dic
 
     unfinished = path.with_suffix(".unfinished")
     writer = ArrayRecordWriter(str(unfinished), "group_size:1")  # one record per read: random access
-    examples, size, left_out = 0, 0, []
+    examples, size, left_out, clipped = 0, 0, [], {}
     for index in group:
         try:
-            data = serialize(corpus.decode(corpus.recordings[index]))
+            utterance = corpus.decode(corpus.recordings[index])
         except BadRecording as error:
             left_out.append(error.problem)
             continue
+        if utterance.clipped:
+            clipped[utterance.id] = utterance.clipped
+        data = serialize(utterance)
         with _refusals(unfinished):
             writer.write(data)
         examples, size = examples + 1, size + len(data)
     with _refusals(unfinished):
         writer.close()
     os.replace(unfinished, path)
-    return {"examples": examples, "bytes": size, "left_out": left_out}
+    return {"examples": examples, "bytes": size, "left_out": left_out, "clipped": clipped}
 
 
 @contextlib.contextmanager

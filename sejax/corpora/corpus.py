@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sejax.corpora.problems import Problem, Problems
-from sejax.corpora.waveform import RATE, read
+from sejax.corpora.waveform import RATE, decode
 
 NOT_RATED = float("nan")
 SEXES = {"F": "female", "M": "male"}  # the letters of most corpora
@@ -73,10 +73,14 @@ class Recording:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Utterance(Recording):
-    """A recording with its samples: `waveform` int16[T] at `rate` Hz, one channel."""
+    """A recording with its samples: `waveform` int16[T] at `rate` Hz, one channel.
+
+    `clipped` is the share of them that lay beyond full scale in the file; utterance sets do not keep it.
+    """
 
     waveform: np.ndarray
     rate: int
+    clipped: float = 0.0
 
 
 def with_waveform(recording: Recording, waveform: np.ndarray, rate: int, **changes) -> Utterance:
@@ -100,8 +104,8 @@ class About:
 
 def decode_file(recording: Recording) -> Utterance:
     """Read a recording's file: int16 at 16 kHz, one channel; raises BadRecording."""
-    waveform = read(recording.path, start=recording.start, end=recording.end)
-    return with_waveform(recording, waveform, RATE)
+    waveform, clipped = decode(recording.path, start=recording.start, end=recording.end)
+    return with_waveform(recording, waveform, RATE, clipped=clipped)
 
 
 @dataclass(frozen=True)

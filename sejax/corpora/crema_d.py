@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sejax.corpora.corpus import About, Corpus, Recording
-from sejax.corpora.folder import check_codes, check_counts, inspect_all, named, read_lines, wav_files
+from sejax.corpora.folder import by_id, check_codes, check_counts, inspect_all, named, read_lines, wav_files
 from sejax.corpora.problems import Problems
 
 EMOTIONS = {  # code in the file name: our class
@@ -59,7 +59,7 @@ def open_corpus(source: Path, *, allow_partial: bool = False) -> Corpus:
     """
     problems = Problems("crema_d")
     remedy = "names are actor, sentence, emotion, level, as in 1001_DFA_ANG_XX.wav: rename it"
-    by_name = {item.id: item for item in named(wav_files("crema_d", source, "AudioWAV"), _recording, problems, remedy)}
+    by_name = by_id(named(wav_files("crema_d", source, "AudioWAV"), _recording, problems, remedy), problems)
     there = {*by_name, SILENT}  # whoever took the silent file away has all there is to hear
     counts = Counter(name.split("_")[2] for name in there) + Counter(files=len(there))
     check_counts(source, counts, RECORDINGS, problems, remedy="get the whole repository, with Git LFS")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sejax.corpora.corpus import NOT_RATED, About, Corpus, Recording
 from sejax.corpora.csv_rows import Form, Row, read_rows
+from sejax.corpora.names import on_disk
 from sejax.corpora.problems import BadRecording, Problem, Problems
 from sejax.corpora.published import PUBLISHED
 from sejax.corpora.waveform import Header, inspect, refuse_too_long
@@ -40,12 +41,12 @@ def recording(cells: dict[str, str], folder: Path, note: Note) -> Recording:
     dimensions = {name: _number(cells, name, NOT_RATED, note) for name in ("valence", "activation", "dominance")}
     return Recording(
         id=cells.get("id") or _default_id(cells),
-        path=str(folder / cells["path"]),
+        path=str(on_disk(folder / cells["path"])),
         start=start,
         end=end,
         sex=sex,
         emotion_original=cells.get("label", ""),
-        emotion=cells.get("label", "").lower(),
+        emotion=cells.get("label", ""),
         split=_choice(cells, "split", SPLITS, note),
         **{name: cells.get(name, "") for name in ("speaker", "session", "transcript")},
         **dimensions,
@@ -94,7 +95,8 @@ def open_corpus(
     """Look through a manifest. `source` is the CSV, or a folder that holds `manifest.csv`.
 
     `classes` is the class list; it is the published one for the names of the paper's corpora and otherwise the sorted
-    labels that occur. Every bad row is reported at once with its line number, unless `allow_partial`.
+    labels that occur, in small letters. A label is matched as it is written, then in small letters. Every bad row is
+    reported at once with its line number, unless `allow_partial`.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise InputError(f"corpora: --name={name!r}; use small letters, digits and _, beginning with a letter")
@@ -104,28 +106,38 @@ def open_corpus(
     if not path.is_file():
         raise InputError(f"corpora/manifest: there is no file {path}; pass the CSV as --source")
     problems = Problems(name)
-    recordings = _check(read_rows(path, MANIFEST, problems), path, classes, problems)
+    header = functools.cache(_header)
+    recordings = _check(read_rows(path, MANIFEST, problems), path, classes, header, problems)
     if classes is None:
         classes = sorted({item.emotion for item in recordings} - {""})
     about = About(description=f"Utterances listed in a CSV manifest under the name {name}.")
-    corpus = Corpus.checked(problems, recordings, about, classes=tuple(classes), allow_partial=allow_partial)
+    # Sets made of compressed files when parts of them were decoded after a seek are not taken for new ones.
+    compressed = any(header(item.path).compressed for item in recordings)
+    options = {"compressed": "decoded from the beginning"} if compressed else {}
+    corpus = Corpus.checked(
+        problems, recordings, about, classes=tuple(classes), options=options, allow_partial=allow_partial
+    )
     if not corpus.recordings:
         raise InputError(f"corpora/{name}: {path} has no usable row; add rows that name audio files")
     return corpus
 
 
-def _check(rows: list[Row], path: Path, classes: Collection[str] | None, problems: Problems) -> list[Recording]:
+def _check(
+    rows: list[Row],
+    path: Path,
+    classes: Collection[str] | None,
+    header: Callable[[str], Header | Problem],
+    problems: Problems,
+) -> list[Recording]:
     """Turn rows into recordings; a row with any problem is noted and left out."""
     kept: list[Recording] = []
     ids: dict[str, int] = {}
     sexes: dict[str, tuple[str, int]] = {}
-    header = functools.cache(_header)
     for row in rows:
         before = len(problems.found)
         note = functools.partial(problems.add, row.at(path))
         item = recording(row.cells, path.parent, note)
-        if item.emotion and classes is not None and item.emotion not in classes:
-            note(f"unknown label {item.emotion_original!r}", f"use one of the classes {', '.join(classes)}")
+        item = replace(item, emotion=_class_of(item.emotion, classes, note))
         if row.cells["path"]:
             item = _check_file(row.cells["path"], item, header(item.path), note)
         first = ids.setdefault(item.id, row.line)
@@ -138,6 +150,19 @@ def _check(rows: list[Row], path: Path, classes: Collection[str] | None, problem
         if len(problems.found) == before:
             kept.append(item)
     return kept
+
+
+def _class_of(label: str, classes: Collection[str] | None, note: Note) -> str:
+    """The class of a label: as it is written or in small letters, whichever is among the classes."""
+    small = label.lower()
+    if not label or classes is None:
+        return small
+    if label in classes or small in classes:
+        return label if label in classes else small
+    alike = [name for name in classes if name.lower() == small]
+    but = f" ({', '.join(alike)} differs in capital letters alone)" if alike else ""
+    note(f"unknown label {label!r}{but}", f"use one of the classes {', '.join(classes)}")
+    return ""
 
 
 def _header(path: str) -> Header | Problem:

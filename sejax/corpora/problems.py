@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from sejax.core.files import printable
 from sejax.errors import InputError
 
 SHOWN = 100  # an error that lists thousands of rows helps nobody
@@ -27,7 +28,7 @@ class BadRecording(InputError):
     """An audio file that cannot be used; `problem` is what a corpus says about it."""
 
     def __init__(self, where: str | Path, what: str, remedy: str):
-        self.problem = Problem(str(where), what, remedy)
+        self.problem = Problem(printable(where), printable(what), remedy)
         super().__init__(str(self.problem))
 
 
@@ -41,7 +42,7 @@ class Problems:
 
     def add(self, where: str | Path, what: str, remedy: str) -> None:
         """Note one problem and go on."""
-        self.found.append(Problem(str(where), what, remedy))
+        self.found.append(Problem(printable(where), printable(what), remedy))
 
     def add_names(self, where: str | Path, what: str, names: Sequence[str], remedy: str) -> None:
         """Note in one problem what holds for all of `names` (missing a, b and 3 more), if there are any."""
@@ -58,6 +59,7 @@ class Problems:
 
     def note(self, text: str, count: int | None = None) -> None:
         """Say what is passed over on purpose; counts of the same text are added up, and told unless they are 0."""
+        text = printable(text)
         self._notes[text] = None if count is None else (self._notes.get(text) or 0) + count
 
     @property

@@ -5,6 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 
+from sejax.core.files import printable
 from sejax.corpora.corpus import Corpus, Rating, Recording, Utterance, Word, class_index
 
 _TEXTS = ("id", "path", "speaker", "sex", "session", "emotion_original", "emotion", "transcript", "split")
@@ -48,6 +49,7 @@ def features(classes: tuple[str, ...]):
 def to_example(utterance: Utterance, corpus: Corpus) -> dict:
     """An utterance as the dictionary that `features` encodes."""
     example = {name: getattr(utterance, name) for name in (*_TEXTS, *_NUMBERS, "waveform", "rate")}
+    example["path"] = printable(utterance.path)  # a folder's name may be no UTF-8
     example["rater_labels"] = list(utterance.rater_labels)
     example["words"] = {
         "text": [word.text for word in utterance.words],

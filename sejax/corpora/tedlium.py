@@ -120,7 +120,7 @@ def _seconds(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        return 0.0
+        raise ValueError(f"{text!r} is no time in seconds") from None
 
 
 def _words(text: str) -> str:

@@ -1,22 +1,29 @@
 """Audio files to int16 at 16 kHz, in pieces of bounded size, with a reason for every file that cannot be read."""
 
+import contextlib
 import math
-import os
-import re
-import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from sejax.corpora.containers import readable, samples_of
+from sejax.corpora.names import on_disk
 from sejax.corpora.problems import BadRecording
 
 RATE = 16000  # Hz, of every utterance that sejax stores
 LONGEST = 2 * 3600  # seconds of one utterance: TFDS holds six copies of it, which then stay within 2 GiB
 _PIECE = 30  # seconds decoded at once
-_LOUDEST = 2.0  # floating-point files lie in [-1, 1]; decoders of lossy files overshoot a little
+_LOUDEST = 2.0  # floating-point files lie in [-1, 1], and those that do not are in another unit
+_CANCELLED = 0.05  # of the channels' amplitude is left in their mean: a correlation below -0.995, which no room gives
+_AUDIBLE = 2**-13  # amplitude of channels that may cancel each other: four steps of 16 bits
 _SLOWEST = 2000  # Hz
-_LENGTH_UNKNOWN = (0, 0xFFFFFFFF)  # what programs write into a wav header when they stream to a pipe
+_FLOATING = ("FLOAT", "DOUBLE")
+# libsndfile finds every sample of these at its place. In compressed files (Vorbis, Opus and MP3 above all) what it
+# decodes after a seek differs from what it decodes on the way, and in GSM 6.10 it cannot seek at all.
+_EXACT = ("PCM_", "ALAC_", "ULAW", "ALAW", *_FLOATING)
 _COPY = "copy it again from the original distribution"
 
 
@@ -34,41 +41,57 @@ class Header:
         """Duration in seconds."""
         return self.frames / self.rate
 
+    @property
+    def compressed(self) -> bool:
+        """Whether samples depend on those decoded before them, so that a seek gives others."""
+        return not self.subtype.startswith(_EXACT)
+
+
+class Decoded(NamedTuple):
+    """A file's samples, int16[T] at 16 kHz, and the share of them that lay beyond full scale and were clipped."""
+
+    waveform: np.ndarray
+    clipped: float
+
 
 def inspect(path: str | Path) -> Header:
     """Read a file's header and check it against the file; raises BadRecording with reason and remedy.
 
-    wav, flac, ogg, mp3 and NIST SPHERE, whatever libsndfile reads, with any rate and number of channels.
+    wav, flac, ogg, mp3 and NIST SPHERE, whatever libsndfile reads, with any rate and number of channels. A header that
+    does not know the file's length, as programs write to a pipe, stands for all that is there.
     """
-    import soundfile
-
-    path = Path(path)
+    path = on_disk(path)
     beginning = _beginning(path)
     if beginning[:7] == b"NIST_1A" and b"shorten" in beginning[:1024]:
         what = "a SPHERE file compressed with shorten, which cannot be decoded here"
         raise BadRecording(path, what, "convert it to wav (with sph2pipe, say) and give it its old name")
-    try:
-        info = soundfile.info(str(path))
-    except soundfile.LibsndfileError as error:
-        reason = str(error).partition(": ")[2].strip().rstrip(".") or "unknown format"
-        raise BadRecording(
-            path, f"not audio that can be read ({reason})", f"{_COPY}, or convert it to wav (with ffmpeg, say)"
-        ) from error
-    if info.samplerate < _SLOWEST:
-        raise BadRecording(path, f"its header gives a sampling rate of {info.samplerate} Hz", _COPY)
-    _check_length(path, beginning)
-    if info.frames <= 0:
+    _check_length(path)
+    with _opened(path) as file:
+        header = Header(file.frames, file.samplerate, file.channels, file.subtype)
+    if header.rate < _SLOWEST:
+        raise BadRecording(path, f"its header gives a sampling rate of {header.rate} Hz", _COPY)
+    if header.frames <= 0:
         raise BadRecording(path, "holds no samples", _COPY)
-    return Header(info.frames, info.samplerate, info.channels, info.subtype)
+    return header
 
 
 def read(path: str | Path, *, start: float = 0.0, end: float = math.inf, silence: bool = False) -> np.ndarray:
-    """Decode a file, or its part from `start` to `end` seconds, to int16[T] at 16 kHz.
+    """Decode a file, or its part from `start` to `end` seconds, to int16[T] at 16 kHz: the waveform of `decode`."""
+    return decode(path, start=start, end=end, silence=silence).waveform
+
+
+def decode(path: str | Path, *, start: float = 0.0, end: float = math.inf, silence: bool = False) -> Decoded:
+    """Decode a file, or its part from `start` to `end` seconds, to int16 at 16 kHz.
 
     Channels are averaged, other rates are resampled with soxr (high quality); 16-bit files at 16 kHz with one channel
-    come out bit for bit. Raises BadRecording for files that are missing, empty, truncated or not finite, and for silent
-    ones unless `silence` is allowed.
+    come out bit for bit. Samples beyond full scale are clipped, which decoders of heavily limited speech give, and
+    floating-point files up to 2.0; the share of them is told. A part of a compressed file is decoded from the file's
+    beginning, as only so it is the same as in the whole.
+
+    Raises BadRecording for files that are missing, empty, truncated, not finite or beyond 2.0 (floating-point ones),
+    for channels that cancel each other, and for silent files unless `silence` is allowed.
     """
+    path = on_disk(path)
     header = inspect(path)
     first = round(start * header.rate)
     last = header.frames if math.isinf(end) else min(round(end * header.rate), header.frames)
@@ -79,12 +102,12 @@ def read(path: str | Path, *, start: float = 0.0, end: float = math.inf, silence
     refuse_too_long(path, (last - first) / header.rate)
     length = math.ceil((last - first) * RATE / header.rate)
     exact = header.subtype == "PCM_16" and header.rate == RATE and header.channels == 1
-    waveform = _decode(Path(path), header, first, last, np.empty(length, np.int16), exact=exact)
+    waveform, clipped = _decode(path, header, first, last, np.empty(length, np.int16), exact=exact)
     if not silence and waveform.min() == waveform.max():
         raise BadRecording(
             path, f"silent: each of its {len(waveform)} samples is {waveform[0]}", f"{_COPY} or leave it out"
         )
-    return waveform
+    return Decoded(waveform, clipped)
 
 
 def refuse_too_long(path: str | Path, seconds: float) -> None:
@@ -102,55 +125,104 @@ def to_int16(waveform: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
 
 
-def _decode(path: Path, header: Header, first: int, last: int, into: np.ndarray, *, exact: bool) -> np.ndarray:
+def _decode(
+    path: Path, header: Header, first: int, last: int, into: np.ndarray, *, exact: bool
+) -> tuple[np.ndarray, float]:
     """Fill `into` piece by piece: memory stays at one piece beside the result, however long the file is."""
-    import soundfile
     import soxr
 
     resample = None if header.rate == RATE else soxr.ResampleStream(header.rate, RATE, 1, dtype="float32")
-    filled, position = 0, first
-    try:
-        with soundfile.SoundFile(str(path)) as file:
-            file.seek(first)
+    filled, clipped, energy, of_mean = 0, 0, 0.0, 0.0
+    for position, piece in _pieces(path, header, first, last, dtype="int16" if exact else "float32"):
+        if not exact:
+            _check_samples(path, header, piece, position)
+            mean = piece.mean(axis=1)
+            clipped += int(np.count_nonzero(np.abs(mean) > 1.0))
+            if header.channels > 1:
+                energy += float(np.square(piece, dtype=np.float64).sum()) / header.channels
+                of_mean += float(np.square(mean, dtype=np.float64).sum())
+            if resample is not None:
+                mean = resample.resample_chunk(mean, last=position + len(piece) >= last)
+            piece = to_int16(mean)
+        piece = piece.reshape(-1)[: len(into) - filled]
+        into[filled : filled + len(piece)] = piece
+        filled += len(piece)
+    if energy > _AUDIBLE**2 * (last - first) and of_mean < _CANCELLED**2 * energy:
+        share = math.sqrt(of_mean / energy)
+        raise BadRecording(
+            path,
+            f"its {header.channels} channels cancel each other (opposite phase): {share:.2%} of their amplitude is left"
+            " in the mean",
+            "keep one of them (with sox IN OUT remix 1, say)",
+        )
+    return into[:filled], clipped / (last - first)
+
+
+def _pieces(path: Path, header: Header, first: int, last: int, *, dtype: str) -> Iterator[tuple[int, np.ndarray]]:
+    """Samples [n, channels] from `first` to `last`, and the place of the first of them in the file.
+
+    Where a seek gives other samples, what lies before `first` is decoded too, in the pieces in which the whole file is:
+    the last bits of MP3 depend on them.
+    """
+    import soundfile
+
+    position, stop = (0, header.frames) if header.compressed else (first, last)
+    with _opened(path) as file:
+        try:
+            if position:
+                file.seek(position)
             while position < last:
-                wanted = min(_PIECE * header.rate, last - position)
-                piece = file.read(wanted, dtype="int16" if exact else "float32", always_2d=True)
+                wanted = min(_PIECE * header.rate, stop - position)
+                piece = file.read(wanted, dtype=dtype, always_2d=True)
                 if len(piece) < wanted:
                     what = f"{position + len(piece)} of the {header.frames} samples in its header can be decoded"
                     raise BadRecording(path, f"truncated: {what}", _COPY)
+                before = max(first - position, 0)
+                if before < wanted:
+                    yield position + before, piece[before : last - position]
                 position += wanted
-                if not exact:
-                    piece = _check_samples(path, piece, position - wanted).mean(axis=1)
-                    if resample is not None:
-                        piece = resample.resample_chunk(piece, last=position >= last)
-                    piece = to_int16(piece)
-                piece = piece.reshape(-1)[: len(into) - filled]
-                into[filled : filled + len(piece)] = piece
-                filled += len(piece)
-    except soundfile.LibsndfileError as error:
-        raise BadRecording(path, f"decoding stops after {position} samples ({error})", _COPY) from error
-    return into[:filled]
+        except soundfile.LibsndfileError as error:
+            what = f"decoding stops after {position} samples ({_reason(error)})"
+            raise BadRecording(path, what, _COPY) from error
 
 
-def _check_samples(path: Path, piece: np.ndarray, position: int) -> np.ndarray:
+@contextlib.contextmanager
+def _opened(path: Path):
+    """The `soundfile.SoundFile` of a path whose name may be any bytes."""
+    import soundfile
+
+    with readable(path) as source, contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(soundfile.SoundFile(source))
+        except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: of names that end in .raw
+            what = f"not audio that can be read ({_reason(error)})"
+            raise BadRecording(path, what, f"{_COPY}, or convert it to wav (with ffmpeg, say)") from error
+        yield file
+
+
+def _reason(error: Exception) -> str:
+    """What libsndfile says of a file."""
+    return getattr(error, "error_string", "no header").strip().rstrip(".") or "unknown format"
+
+
+def _check_samples(path: Path, header: Header, piece: np.ndarray, position: int) -> None:
     finite = np.isfinite(piece).all(axis=1)
     if not finite.all():
         where = position + int(np.argmin(finite))
         raise BadRecording(path, f"sample {where} is not a finite number (NaN or infinity)", _COPY)
     peak = float(np.abs(piece).max(initial=0.0))
-    if peak > _LOUDEST:
+    if header.subtype in _FLOATING and peak > _LOUDEST:
         raise BadRecording(
             path, f"floating-point samples reach {peak:.6g}, outside [-1, 1]", "scale them (by 1/32768, say)"
         )
-    return piece
 
 
 def _beginning(path: Path) -> bytes:
-    if path.is_dir():
-        raise BadRecording(path, "is a folder, not an audio file", "name the file itself")
     try:
         with open(path, "rb") as file:
             beginning = file.read(4096)
+    except IsADirectoryError:
+        raise BadRecording(path, "is a folder, not an audio file", "name the file itself") from None
     except FileNotFoundError:
         raise BadRecording(path, "no such file", "check the path or unpack the corpus again") from None
     except OSError as error:
@@ -162,26 +234,9 @@ def _beginning(path: Path) -> bytes:
     return beginning
 
 
-def _check_length(path: Path, beginning: bytes) -> None:
-    """Compare what a wav or SPHERE file promises with its size: libsndfile reads truncated files without a word."""
-    size, held = _samples(path, beginning)
-    if held < size:
-        raise BadRecording(path, f"truncated: its header promises {size} bytes of samples and {held} are there", _COPY)
-
-
-def _samples(path: Path, beginning: bytes) -> tuple[int, int]:
-    """The bytes of samples that a file's header promises and those that are there; 0 and 0 if it does not say."""
-    length = path.stat().st_size
-    if beginning[:7] == b"NIST_1A":  # lines of text: `name -i value`
-        numbers = {name: int(value) for name, value in re.findall(rb"(\w+) -i (\d+)", beginning[:1024])}
-        size = numbers.get(b"sample_count", 0) * numbers.get(b"sample_n_bytes", 0) * numbers.get(b"channel_count", 1)
-        return size, length - int(beginning[8:16])
-    if beginning[:4] == b"RIFF" and beginning[8:12] == b"WAVE":
-        with open(path, "rb") as file:
-            file.seek(12)
-            while len(chunk := file.read(8)) == 8:
-                name, size = struct.unpack("<4sI", chunk)
-                if name == b"data":
-                    return 0 if size in _LENGTH_UNKNOWN else size, length - file.tell()
-                file.seek(size + size % 2, os.SEEK_CUR)
-    return 0, 0
+def _check_length(path: Path) -> None:
+    """Compare what a header promises with the file's size: libsndfile reads truncated files without a word."""
+    found = samples_of(path)
+    if found is not None and found.promised is not None and found.held < found.promised:
+        what = f"truncated: {found.by} promises {found.promised} bytes of samples and {found.held} are there"
+        raise BadRecording(path, what, _COPY)

@@ -21,6 +21,7 @@ UNKNOWN = 0.25  # vectors of words that the file lacks are uniform in +- this, a
 
 _HEAD, _CHUNK = 1 << 16, 1 << 20  # bytes: what the format is seen from, and what is read at a time
 _GZIP, _ZIP, _PICKLE = b"\x1f\x8b", b"PK\x03\x04", b"\x80"
+_MARK = b"\xef\xbb\xbf"  # the byte order mark that some editors put before UTF-8, no part of the first word
 _FORMATS = "word2vec's text or binary format, or GloVe's text"
 _COPY = "get the file again"
 
@@ -216,11 +217,13 @@ def _short(path: Path, layout: Layout, rows: int) -> InputError:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    """The file's bytes, unpacked where it is gzip; a broken archive raises InputError."""
+    """The file's bytes behind a byte order mark, unpacked where it is gzip; a broken archive raises InputError."""
     with path.open("rb") as plain:
         packed = plain.read(2) == _GZIP
     try:
         with gzip.open(path) if packed else path.open("rb") as file:
+            if file.read(len(_MARK)) != _MARK:
+                file.seek(0)
             yield file
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"word vectors: {path} is a broken gzip file ({error}); {_COPY}") from error

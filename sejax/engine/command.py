@@ -18,6 +18,7 @@ from typing import Any, NoReturn, Self
 from absl import app, flags, logging
 from tqdm import tqdm
 
+from sejax.core.files import printable
 from sejax.engine.fields import check_config, fields_of, wanted
 from sejax.errors import InputError
 
@@ -195,9 +196,14 @@ def run_command(main: Callable[[Sequence[str]], None], *, takes: str = "") -> No
     except SystemExit as end:
         status = end.code
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
+    except UnicodeEncodeError as error:
+        around = error.object[max(error.start - 80, 0) : error.end + 80]
+        if printable(around) == around:
+            raise
+        print(f"error: {printable(around)}: a name that is no UTF-8; rename the file or folder", file=sys.stderr)
     except OSError as error:
-        print(f"error: {_in_words(error)}", file=sys.stderr)
+        print(f"error: {printable(_in_words(error))}", file=sys.stderr)
         if isinstance(error, BrokenPipeError):  # nobody reads what is left in the buffer
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt as stop:

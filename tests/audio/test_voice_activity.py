@@ -4,6 +4,11 @@ import numpy as np
 import pytest
 
 from sejax.audio.voice_activity import original_position, voiced, voiced_frames
+from sejax.corpora import Utterance
+from sejax.data.blocks.load import BlockSettings
+from sejax.data.blocks.spectrograms import voiced_blocks
+from sejax.data.utterances.load import UtteranceSettings
+from sejax.data.utterances.prepare import spans_of
 from sejax.errors import InputError
 
 pytest.importorskip("webrtcvad", reason="voice activity detection needs the webrtcvad-wheels package")
@@ -36,6 +41,27 @@ def test_the_detector_of_one_waveform_does_not_hear_the_one_before(speech):
     alone = voiced_frames(speech, 16000)
     voiced_frames(np.random.default_rng(0).integers(-20000, 20000, 64000).astype(np.int16), 16000)
     np.testing.assert_array_equal(voiced_frames(speech, 16000), alone)
+
+
+def test_a_frame_is_heard_alike_however_often_it_is_asked_about():
+    """A detector that is kept adapts: the same frame of a steady tone is speech at first and then no more."""
+    import webrtcvad
+
+    frame = (8000 * np.sin(2 * np.pi * 200 * np.arange(480) / 16000)).astype(np.int16)
+    kept = webrtcvad.Vad(0)
+    decisions = [kept.is_speech(frame.tobytes(), 16000) for _ in range(20)]
+    assert decisions[0] and not decisions[-1]
+    assert all(voiced_frames(frame, 16000).tolist() == [True] for _ in range(20))
+
+
+def test_a_recording_is_cut_and_prepared_alike_however_often(speech):
+    utterance = Utterance(id="u", waveform=speech, rate=16000)
+    settings = UtteranceSettings(voice_activity=0), BlockSettings()
+    spans, first = spans_of(utterance, settings[0]), voiced_blocks(speech, 16000, settings[1])
+    for _ in range(20):
+        again = voiced_blocks(speech, 16000, settings[1])
+        np.testing.assert_array_equal(again.samples, first.samples)
+        np.testing.assert_array_equal(spans_of(utterance, settings[0]).start, spans.start)
 
 
 def test_decisions_are_those_of_the_detector_called_frame_by_frame(speech):

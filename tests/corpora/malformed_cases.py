@@ -194,6 +194,12 @@ MANIFEST = {
         "line 2: unknown label 'sad'",
         "anger, joy",
     ),
+    "a label that differs from a class in capitals alone": (
+        lambda d: manifest(d, "a0.wav,happy"),
+        {"classes": ("Happy", "Sad")},
+        "line 2: unknown label 'happy' (Happy differs in capital letters alone)",
+        "use one of the classes Happy, Sad",
+    ),
     "an id twice": (
         lambda d: manifest(d, "a0.wav,x,1", "a1.wav,x,1", header="path,label,id"),
         {},

@@ -140,6 +140,12 @@ TEDLIUM = {
         "AaronHuey_2010X.stm, line 3",
         "unpack the part",
     ),
+    "a start that is no number": (
+        lambda d: replace(d / STM, "2.00 2.90", "1.2.3 2.90"),
+        {},
+        "AaronHuey_2010X.stm, line 3: '1.2.3' is no time in seconds",
+        "unpack the part",
+    ),
     "a segment twice": (
         lambda d: append(d / STM, "AaronHuey_2010X 1 AaronHuey_2010X 2.00 2.90 <o,f0,male> thank you\n"),
         {},
@@ -252,6 +258,12 @@ CREMA_D = {
         {},
         "4 of 5 files, 0 of 1 ANG",
         "Git LFS",
+    ),
+    "two files with one id": (
+        lambda d: write_wav(d / "AudioWAV/1001_DFA_ANG_XX.WAV"),
+        {},
+        "has the same id 1001_DFA_ANG_XX as",
+        "remove one of the two",
     ),
     "an unknown actor": (lambda d: write_wav(d / "AudioWAV/1092_DFA_ANG_XX.wav"), {}, "'1092'", "1001 to 1091"),
     "an unknown sentence": (lambda d: write_wav(d / "AudioWAV/1001_ABC_ANG_XX.wav"), {}, "'ABC'", "known: IEO"),

@@ -1,5 +1,6 @@
 """Utterance sets: TFDS's own reader gives back every field, at random positions, without TensorFlow."""
 
+import json
 import subprocess
 import sys
 from dataclasses import fields
@@ -103,6 +104,17 @@ def test_a_set_made_without_some_recordings_is_not_taken_for_a_whole_one(tmp_pat
     assert "a1.wav" in (Path(made.data_dir) / module.LEFT_OUT).read_text()
     with pytest.raises(InputError, match=r"left_out\.csv lists.*--allow_partial"):
         build(corpus, tmp_path / "data")
+
+
+def test_utterances_that_were_clipped_are_counted_in_a_note(tmp_path):
+    path = manifest(tmp_path / "source", "a0.wav,x", "loud.wav,x", "louder.wav,x")
+    for name, peak in (("loud", 1.5), ("louder", 1.8)):
+        values = np.array([0.5] * 3000 + [peak] * 1000 + [-peak] * (1000 if peak > 1.6 else 0))
+        write_wav(tmp_path / "source" / f"{name}.wav", values, subtype="FLOAT")
+    made = build(corpora.open_corpus("manifest", path, name="c"), tmp_path / "data")
+    (note,) = module.clipping(made)
+    assert note.startswith("2 utterances have samples beyond full scale, which were clipped (the most of louder, 40.0")
+    assert json.loads((Path(made.data_dir) / module.CLIPPED).read_text()) == {"loud": 0.25, "louder": 0.4}
 
 
 def test_two_processes_do_not_write_one_set(corpus, tmp_path):

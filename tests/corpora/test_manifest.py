@@ -58,6 +58,20 @@ def test_parts_of_one_file_get_ids_of_their_own(tmp_path):
     np.testing.assert_array_equal(np.concatenate([first.waveform, second.waveform]), noise(2.0))
 
 
+def test_classes_may_have_capital_letters(tmp_path):
+    path = manifest(tmp_path, "a0.wav,Happy", "a1.wav,", "a2.wav,SAD")
+    corpus = corpora.open_corpus("manifest", path, classes=("Happy", "sad"))
+    assert corpus.classes == ("Happy", "sad")
+    assert [recording.emotion for recording in corpus.recordings] == ["Happy", "", "sad"]
+
+
+def test_sets_of_compressed_files_alone_are_made_again(tmp_path):
+    path = manifest(tmp_path, "a0.wav,joy")
+    assert corpora.open_corpus("manifest", path).options == {}
+    soundfile.write(tmp_path / "a0.wav", noise(), 16000, format="OGG", subtype="VORBIS")
+    assert corpora.open_corpus("manifest", path).options
+
+
 @pytest.mark.parametrize("name", sorted(set(corpora.PUBLISHED) - {"emodb"}))
 def test_the_papers_other_corpora_come_under_their_names_with_their_classes(tmp_path, name):
     classes = corpora.PUBLISHED[name].classes

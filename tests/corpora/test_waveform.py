@@ -6,7 +6,7 @@ import soundfile
 from trees import noise, write_wav
 
 from sejax.corpora import waveform as module
-from sejax.corpora.waveform import BadRecording, inspect, read, to_int16
+from sejax.corpora.waveform import BadRecording, decode, inspect, read, to_int16
 
 
 def tone(frequency, rate, seconds=2.0, amplitude=0.5):
@@ -99,9 +99,81 @@ def test_a_wav_with_chunks_before_its_samples_is_checked_for_truncation(tmp_path
         inspect(path)
 
 
-def test_a_wav_from_a_pipe_whose_header_does_not_know_its_length_is_read(tmp_path):
-    data = bytearray(write_wav(tmp_path / "a.wav", noise(1.0)).read_bytes())
-    data[4:8] = data[40:44] = b"\xff\xff\xff\xff"
-    path = tmp_path / "piped.wav"
-    path.write_bytes(data)
-    assert len(read(path)) == 16000
+LOSSY = {"vorbis": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS"), "mp3": ("MP3", "MPEG_LAYER_III")}
+
+
+def voice(seconds=3.0, rate=16000):
+    """A buzz that rises and swells, in noise: every part of it is different."""
+    time = np.arange(round(seconds * rate)) / rate
+    buzz = np.sign(np.sin(2 * np.pi * (120 + 30 * time) * time)) * np.sin(2 * np.pi * 1.3 * time)
+    return 0.6 * buzz + 0.05 * np.random.default_rng(0).normal(size=len(time))
+
+
+@pytest.mark.parametrize("codec", LOSSY)
+def test_a_part_of_a_compressed_file_is_that_part_of_the_whole(tmp_path, codec, monkeypatch):
+    path = tmp_path / "a"
+    soundfile.write(path, voice(), 16000, format=LOSSY[codec][0], subtype=LOSSY[codec][1])
+    whole = read(path)
+    for start in np.arange(0.0, 2.5, 0.13).round(2):
+        first = round(start * 16000)
+        np.testing.assert_array_equal(read(path, start=start, end=start + 0.2), whole[first : first + 3200])
+    monkeypatch.setattr(module, "_PIECE", 1)
+    np.testing.assert_allclose(read(path, start=1.3), whole[20800:], atol=1)  # rounding in MP3 follows the pieces
+
+
+@pytest.mark.parametrize("codec", ["vorbis", "mp3"])
+def test_what_decodes_beyond_full_scale_is_clipped_and_the_share_is_told(tmp_path, codec):
+    path = tmp_path / "a"
+    soundfile.write(path, voice(), 16000, format=LOSSY[codec][0], subtype=LOSSY[codec][1])
+    quiet = decode(path)
+    soundfile.write(path, 3.0 * voice(), 16000, format=LOSSY[codec][0], subtype=LOSSY[codec][1])
+    values, _ = soundfile.read(path, dtype="float32")
+    if codec == "vorbis":  # MP3's encoder limits what it gets
+        assert np.abs(values).max() > 2.0
+    found = decode(path)
+    # soundfile.read seeks to 0 first, after which MP3 is rounded in another way.
+    np.testing.assert_allclose(found.waveform, np.clip(np.rint(values * 32768.0), -32768, 32767), atol=1)
+    assert quiet.clipped == 0.0 and found.clipped == pytest.approx(np.mean(np.abs(values) > 1.0), rel=1e-3)
+    assert found.clipped > 0.01
+
+
+def test_floating_point_samples_a_little_beyond_full_scale_are_clipped_and_told(tmp_path):
+    values = np.array([0.5, 1.25, -1.5, -0.25] * 400)
+    found = decode(write_wav(tmp_path / "a.wav", values, subtype="FLOAT"))
+    assert found.waveform[:4].tolist() == [16384, 32767, -32768, -8192]
+    assert found.clipped == 0.5
+
+
+def test_channels_in_opposite_phase_are_named_as_such(tmp_path):
+    left, faint = noise(1.0).astype(np.float64) / 32768, noise(1.0, seed=1) / 32768
+    for right in (-left, -left + 0.01 * faint):
+        path = write_wav(tmp_path / "a.wav", np.stack([left, right], axis=1))
+        with pytest.raises(BadRecording, match=r"a.wav: its 2 channels cancel each other \(opposite phase\): 0\.\d"):
+            read(path, silence=True)
+    with pytest.raises(BadRecording, match="silent: each of its 16000 samples is 0"):
+        read(write_wav(tmp_path / "a.wav", np.zeros((16000, 2))))
+    for right in (0 * left, faint, -left + 0.3 * faint):
+        assert read(write_wav(tmp_path / "a.wav", np.stack([left, right], axis=1))).any()
+
+
+@pytest.mark.parametrize("form", [("WAV", "GSM610"), ("AIFF", "GSM610"), ("AU", "G721_32"), ("WAV", "NMS_ADPCM_32")])
+def test_formats_in_which_libsndfile_cannot_seek_are_decoded(tmp_path, form):
+    path = tmp_path / "a"
+    soundfile.write(path, tone(300, 8000), 8000, format=form[0], subtype=form[1])
+    values, _ = soundfile.read(path)
+    waveform = read(path)
+    assert len(waveform) == 2 * len(values)
+    assert amplitude_at(waveform[:32000], 300) == pytest.approx(0.5, abs=0.05)
+    assert amplitude_at(read(path, start=0.5, end=1.5), 300) == pytest.approx(0.5, abs=0.05)
+
+
+def test_samples_without_a_header_are_refused(tmp_path):
+    path = tmp_path / "a.raw"
+    path.write_bytes(noise().tobytes())
+    with pytest.raises(BadRecording, match=r"a\.raw: not audio that can be read \(no header\)"):
+        read(path)
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path):
+    with pytest.raises(BadRecording, match="cannot be opened"):
+        read(tmp_path / ("a" * 300))

@@ -44,6 +44,8 @@ MADE = {
     "GloVe with words that hold blanks": GLOVE + b"the name@domain.com " + b" ".join([b"0.5"] * 7) + b"\n",
     "word2vec binary, gzip": gzip.compress(BINARY),
     "GloVe, gzip": gzip.compress(GLOVE),
+    "GloVe behind a byte order mark": b"\xef\xbb\xbf" + GLOVE,
+    "word2vec text behind a byte order mark, gzip": gzip.compress(b"\xef\xbb\xbf" + TEXT),
 }
 
 

@@ -34,6 +34,21 @@ def test_z_norm_gives_mean_0_and_deviation_1():
     np.testing.assert_allclose(made.std(axis=0), 1.0, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("fit", "large"), [("z-norm", 2e-4), ("min-max", 2e-3)])
+def test_rounding_noise_is_not_taken_for_variation(fit, large):
+    random = np.random.default_rng(5)
+    rows = np.stack([random.normal(1e-10, 1e-10, 50), random.normal(size=50)], axis=1).astype(np.float32)
+    scaling, met = FITS[fit](rows), np.array([[large, 3.0], [2e-10, -30.0]], np.float32)
+    expected = (met - scaling.shift) * scaling.scale
+    assert abs(expected[0, 0]) > 1e6
+    expected[0, 0] = 0.0
+    np.testing.assert_array_equal(scaling.apply_to_others(met), expected)
+    np.testing.assert_array_equal(scaling.apply_to_others(rows), scaling.apply(rows))
+    on_device = jax.jit(lambda s, x: s.apply_to_others(x))(Scaling(*map(jnp.asarray, scaling)), met)
+    np.testing.assert_allclose(on_device, expected, rtol=1e-6)
+    assert on_device.dtype == scaling.apply_to_others(met).dtype == np.float32
+
+
 def test_moments_do_not_depend_on_the_rows_taken_at_once_and_lose_nothing():
     rows = (1e6 + np.random.default_rng(3).normal(size=(1000, 3))).astype(np.float32)
     for at_once in (7, 4096):

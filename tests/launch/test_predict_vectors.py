@@ -1,5 +1,7 @@
 """Classifiers of openSMILE functionals applied to a plain recording."""
 
+import os
+import re
 import shutil
 
 import numpy as np
@@ -57,13 +59,19 @@ def trained(tmp_path_factory, extract):
 def test_predict_classifies_a_plain_recording_as_a_whole(trained, tmp_path):
     soundfile.write(tmp_path / "loud.wav", voice("joy", speaker=4), RATE)
     soundfile.write(tmp_path / "silent.wav", np.zeros(RATE, np.int16), RATE)
-    files = [str(tmp_path / name) for name in ("loud.wav", "silent.wav")]
+    limited = tmp_path / os.fsdecode(b"l\xe4ut.wav")  # floating-point samples beyond full scale, a name in Latin-1
+    soundfile.write(tmp_path / "a.wav", voice("joy", speaker=4) / 6000, RATE, subtype="FLOAT")
+    (tmp_path / "a.wav").rename(limited)
+    files = [str(tmp_path / name) for name in ("loud.wav", "silent.wav")] + [str(limited)]
     done = launch("predict", f"--workdir={trained}", f"--output={tmp_path}", "--fold=0", *files)
     assert done.returncode == 2
     assert "mean of 1 members: training real; fold 0" in done.stderr
     assert "0.00 -   0.80 s" in done.stdout and "-> happy" in done.stdout
     assert "silent.wav: silent" in done.stderr and "Traceback" not in done.stderr
     assert (tmp_path / "loud.svg").is_file()
+    assert f"{tmp_path}/l\\xe4ut.wav\n" in done.stdout and done.stdout.count("->") == 2
+    assert re.search(r"/l\\xe4ut\.wav: clipped: \d+\.\d\d% of its samples", done.stderr)
+    assert (tmp_path / r"l\xe4ut.svg").is_file()
 
 
 def test_posteriors_are_the_mean_over_members_each_with_its_own_normalisation(trained, extract):

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import jax
 import numpy as np
 import pytest
 
@@ -46,6 +47,15 @@ def test_the_same_input_gives_the_same_bytes(state_dict, save, tmp_path):
     for name in ("a.safetensors", "b.safetensors"):
         convert(path, tmp_path / name)
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("wrapper", ["module.", "module._orig_mod."])
+def test_names_in_a_torch_wrapper_are_those_inside(state_dict, save, tmp_path, wrapper):
+    convert(save(state_dict), tmp_path / "a.safetensors")
+    convert(save({wrapper + name: array for name, array in state_dict.items()}), tmp_path / "b.safetensors")
+    plain, wrapped = (pretrained.load("squeezenet1_1", tmp_path / name) for name in ("a.safetensors", "b.safetensors"))
+    for ours, theirs in zip(*map(jax.tree.leaves, (plain, wrapped)), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])

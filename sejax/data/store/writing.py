@@ -20,9 +20,18 @@ import numpy as np
 
 from sejax import corpora
 from sejax.audio.level import Traits, levelled, ranges, traits
-from sejax.core.files import append_digest, damaged, digest_of, digest_of_file, naming, write_json, write_npy
+from sejax.core.files import (
+    append_digest,
+    damaged,
+    digest_of,
+    digest_of_file,
+    naming,
+    printable,
+    write_json,
+    write_npy,
+)
 from sejax.corpora import records
-from sejax.corpora.builder import LEFT_OUT, SPLIT, build, only_one
+from sejax.corpora.builder import LEFT_OUT, SPLIT, build, clipping, only_one
 from sejax.corpora.corpus import Corpus, Progress, Utterance, Word, class_index, seconds
 from sejax.data.store.sets import RATE
 from sejax.errors import InputError
@@ -247,6 +256,7 @@ def prepare_set(
             shutil.copyfile(left_out, unfinished / LEFT_OUT)
         report = _reporter(preparation.stage or preparation.features, opened, progress)
         contents = preparation.write(opened, utterances, unfinished, report)
+        opened = replace(opened, notes=(*opened.notes, *clipping(utterances)))
         _write_small_files(unfinished, opened, made_from.name, preparation.decides, contents)
         (unfinished / JOURNAL).unlink()
         (unfinished / "lock").unlink()
@@ -430,6 +440,8 @@ def _finished(folder: Path, corpus: Corpus, allow_partial: bool) -> Path:
 
 
 def _make_folder(data_dir: Path) -> None:
+    if printable(data_dir) != str(data_dir):  # ArrayRecord and TFDS write no such names
+        raise InputError(f"data_dir: {printable(data_dir)} is no UTF-8; name another --data_dir")
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:

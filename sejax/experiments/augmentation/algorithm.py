@@ -298,7 +298,8 @@ class Method:
 
     def evaluate(self, state: ClassifierState, batch):
         """Confusions of the test and of the development vectors in a batch."""
-        logits = self.network.apply({"params": state.params}, state.test_scaling.apply(batch["vectors"]))
+        inputs = state.test_scaling.apply_to_others(batch["vectors"])
+        logits = self.network.apply({"params": state.params}, inputs)
         part = state.part[batch["index"]]
         confusion = partial(
             Confusion.from_predictions, batch["label"], logits.argmax(-1), num_classes=self.settings.num_classes

@@ -175,7 +175,7 @@ def posteriors(config, num_classes: int) -> Posteriors:
 
     def apply(state, shared, vectors):
         del shared
-        inputs = Scaling(**state["test_scaling"]).apply(vectors)
+        inputs = Scaling(**state["test_scaling"]).apply_to_others(vectors)
         return jax.nn.softmax(network.apply({"params": state["params"]}, inputs))
 
     return Posteriors(("params", "test_scaling"), {}, apply)

@@ -99,7 +99,7 @@ def anchor(splits: list[Split], real: Vectors, test: Vectors, *, protocol: str) 
         tests = split.part == TEST
         machine = SVC(kernel="linear", C=C, class_weight="balanced")
         machine.fit(split.real_scaling.apply(real.features[split.trains]), real.label[split.trains])
-        predicted = machine.predict(split.test_scaling.apply(test.features[tests]))
+        predicted = machine.predict(split.test_scaling.apply_to_others(test.features[tests]))
         np.add.at(confusion, (test.label[tests], predicted), 1.0)
     per_fold = [float(metrics.uar(confusion)) for confusion in confusions]
     pooled = confusions.sum(axis=0)

@@ -253,3 +253,12 @@ def test_utterances_of_noted_groups_are_not_read_again(tmp_path, small_groups, m
     assert [utterance.id for utterance in seen] == ["u5", "u6"]
     assert contents(made) == contents(prepare_partial(source, tmp_path / "whole")) and "left_out.csv" in contents(made)
     assert not {"journal.jsonl", "lock"} & contents(made).keys()
+
+
+def test_the_summary_says_what_was_clipped(tmp_path):
+    path = spoken_corpus(tmp_path / "source")
+    values, _ = soundfile.read(tmp_path / "source" / "f2.wav")
+    soundfile.write(tmp_path / "source" / "f2.wav", 1.5 * values / np.abs(values).max(), 16000, subtype="FLOAT")
+    made = prepare.prepare_waveforms("manifest", path, tmp_path / "data", name="c")
+    note = "note        1 utterances have samples beyond full scale, which were clipped (the most of u2, "
+    assert note in Waveforms.load(made).describe()
