@@ -184,7 +184,7 @@ def run_command(main: Callable[[Sequence[str]], None], *, takes: str = "") -> No
         if not any(argument.lstrip("-").startswith(("verbosity", "v=")) for argument in sys.argv[1:]):
             logging.set_verbosity(logging.WARNING)
         if len(argv) > 1 and not takes:
-            raise InputError(f"{argv[1]!r} belongs to no flag; flags are written --name=value")
+            raise InputError(f"{printable(argv[1])!r} belongs to no flag; flags are written --name=value")
         main(argv)
 
     status: Any = 2

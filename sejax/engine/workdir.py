@@ -63,7 +63,7 @@ def claim(workdir: Path, config: Mapping[str, Any], here: Mapping[str, Any]) -> 
         write_json(path, wanted, indent=1)
         return False
     found = read_claim(workdir)
-    differing = [row for row in differences(found["config"], wanted["config"]) if not row.startswith(FREE)]
+    differing = [row for row in differences(found["config"], ADDED | wanted["config"]) if not row.startswith(FREE)]
     if differing:
         raise InputError(
             f"{workdir} belongs to a run of another config; it differs in {'; '.join(differing)}. "

@@ -161,7 +161,8 @@ def _pseudo_labelling_case(trainable: str, *, overfit_updates: int) -> Case:
 def _transfer_config(model: str, trainable: str) -> ConfigDict:
     """Two draws of 36, 12 and 12 tones: all of the ten speakers, six train, two validate and two test."""
     argument = f"corpus=tones,classes=anger+boredom+neutral,models={model},weights=random,trainable={trainable},seeds=2"
-    config = load_config("transfer", f"{argument},images=36+12+12,epochs=3,size=24,protocol=speaker,rates=1.0")
+    size = 48 if trainable == "head" else 24  # a frozen trunk sees every image once
+    config = load_config("transfer", f"{argument},images=36+12+12,epochs=3,size={size},protocol=speaker,rates=1.0")
     config.batch_size = 8
     return study(config.experiment).variants(config)[model]
 

@@ -1,6 +1,5 @@
 """Utterance sets: TFDS's own reader gives back every field, at random positions, without TensorFlow."""
 
-import json
 import subprocess
 import sys
 from dataclasses import fields
@@ -11,6 +10,7 @@ import pytest
 from trees import manifest, noise, write_wav
 
 from sejax import corpora
+from sejax.core.files import read_json
 from sejax.corpora import builder as module
 from sejax.corpora import records
 from sejax.corpora.builder import build, builder
@@ -114,7 +114,7 @@ def test_utterances_that_were_clipped_are_counted_in_a_note(tmp_path):
     made = build(corpora.open_corpus("manifest", path, name="c"), tmp_path / "data")
     (note,) = module.clipping(made)
     assert note.startswith("2 utterances have samples beyond full scale, which were clipped (the most of louder, 40.0")
-    assert json.loads((Path(made.data_dir) / module.CLIPPED).read_text()) == {"loud": 0.25, "louder": 0.4}
+    assert read_json(Path(made.data_dir) / module.CLIPPED, "") == {"loud": 0.25, "louder": 0.4}
 
 
 def test_two_processes_do_not_write_one_set(corpus, tmp_path):

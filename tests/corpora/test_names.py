@@ -86,7 +86,7 @@ def test_a_corpus_in_a_folder_that_is_no_utf_8_becomes_a_set(latin_1, tmp_path):
 def test_a_command_that_cannot_write_such_a_name_says_so_in_one_line():
     script = (
         "from sejax.engine.command import run_command\n"
-        "run_command(lambda argv: open('/dev/null', 'w', encoding='utf-8').write(argv[1]))"
+        "run_command(lambda argv: open('/dev/null', 'w', encoding='utf-8').write(argv[1]), takes='files')"
     )
     command = [sys.executable, "-c", script, b"m\xfcde"]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})

@@ -168,6 +168,7 @@ class UtteranceRow:
         computed = {
             "seconds": len(utterance.waveform) / utterance.rate,
             "digest": hashlib.sha256(np.ascontiguousarray(utterance.waveform, "<i2").data).hexdigest()[:16],
+            "traits": [],
         }
         names = [field.name for field in fields(UtteranceRow) if field.name not in computed]
         return cls(**{name: getattr(utterance, name) for name in names} | computed | more)

@@ -25,7 +25,7 @@ from sejax.data.store import writing
 builder.LEAST = 2.0
 """,
     places="""
-    "decode": (corpus, "read"),
+    "decode": (corpus, "decode"),
     "shard": (builder, "write_text"),
     "link": (builder.os, "link"),
     "block": (prepare, "voiced_blocks"),
@@ -58,10 +58,10 @@ def small_groups(monkeypatch):
 def test_utterances_of_finished_shards_are_not_decoded_again(tmp_path, small_groups, monkeypatch):
     source = speech_like.corpus(tmp_path / "source", LENGTHS)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        interrupted(patch, corpora.corpus, "read", 5)
+        interrupted(patch, corpora.corpus, "decode", 5)
         prepare_blocks("manifest", source, tmp_path / "data")
     with monkeypatch.context() as patch:
-        seen = interrupted(patch, corpora.corpus, "read", 99)
+        seen = interrupted(patch, corpora.corpus, "decode", 99)
         prepare_blocks("manifest", source, tmp_path / "data")
     # Groups of at least 2 s: 1.5 + 2.2 | 1.3 + 3.0 | 1.1 + 2.6 | 1.9; the third was interrupted in its middle.
     assert [Path(path).stem for path in seen] == ["f4", "f5", "f6"]

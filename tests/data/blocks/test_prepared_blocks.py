@@ -226,6 +226,7 @@ def test_the_command_takes_every_setting_and_prints_the_summary(source, tmp_path
         "bands": 64,
         "window_length": 0.02,
         "window_hop": 0.01,
+        "level": "rms",
     }
     assert prepared.classes == ("anger", "joy", "fear")
     assert done.stdout.strip() == Spectrograms.load(made).describe()
