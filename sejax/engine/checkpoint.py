@@ -153,6 +153,7 @@ class Checkpoints:
 
     def _read(self, step: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """The arrays of a step and what was said about it; InputError where they are not what was saved."""
+        self.wait()  # this very process may be writing it
         checked = check_digests(self.folder / str(step) / DIGESTS, REMEDY)
         try:
             items = self.manager.restore(
