@@ -3,7 +3,7 @@
 Levels are relative to full scale: a sine wave from -32768 to 32767 has a peak of 0 dBFS and a root mean square of -3.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ LEVELS = ("none", "peak", "rms", "loudness")
 SPEECH = -26.0  # dBFS or LUFS; ITU-T P.56 and its kin take -26 dB below overload for speech
 _FULL_SCALE = 32768
 _GATE = 0.4  # s, of one block of the loudness' gate
+_PIECE = 1 << 20  # samples at once, so that memory does not grow with a recording of hours (loudness' does)
 
 
 def levelled(waveform: np.ndarray, rate: int, level: str) -> np.ndarray:
@@ -36,21 +37,33 @@ def levelled(waveform: np.ndarray, rate: int, level: str) -> np.ndarray:
         return waveform
     if level not in LEVELS:
         raise InputError(f"level={level!r}; use one of {', '.join(LEVELS)}")
-    samples = waveform.astype(np.float64)
-    samples -= samples.mean() if len(samples) else 0.0
-    peak = np.abs(samples).max(initial=0.0)
+    made, mean, peak, power = np.zeros_like(waveform), *_moments(waveform)
     if peak < 0.5:  # nothing but a constant
-        return np.zeros_like(waveform)
-    samples /= peak  # which makes the loudness' absolute gate one relative to the peak
-    if level != "peak":
-        measured = _loudness(samples, rate) if level == "loudness" else decibels(np.sqrt(np.mean(samples**2)))
-        samples *= 10 ** ((SPEECH - measured) / 20)
-    return np.round(samples * _FULL_SCALE).clip(-_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
+        return made
+    gain = _FULL_SCALE / peak
+    if level == "rms":
+        gain = _FULL_SCALE * 10 ** (SPEECH / 20) / np.sqrt(power)
+    elif level == "loudness":  # of the recording at full scale: the absolute gate is one relative to the peak then
+        gain *= 10 ** ((SPEECH - _loudness((waveform - mean) / peak, rate)) / 20)
+    for start in range(0, len(waveform), _PIECE):
+        piece = np.round((waveform[start : start + _PIECE] - mean) * gain)
+        made[start : start + _PIECE] = piece.clip(-_FULL_SCALE, _FULL_SCALE - 1)
+    return made
 
 
 def decibels(amplitude: float) -> float:
     """An amplitude relative to full scale in dB."""
     return 20 * float(np.log10(amplitude))
+
+
+def _moments(waveform: np.ndarray) -> tuple[float, float, float]:
+    """Mean of int16[T], and the largest distance and the mean square distance from it; zeros where T is 0."""
+    if not len(waveform):
+        return 0.0, 0.0, 0.0
+    mean = float(waveform.mean(dtype=np.float64))
+    pieces = (waveform[start : start + _PIECE] - mean for start in range(0, len(waveform), _PIECE))
+    power = sum(float(np.sum(piece**2)) for piece in pieces) / len(waveform)
+    return mean, max(waveform.max() - mean, mean - waveform.min()), power
 
 
 def _loudness(samples: np.ndarray, rate: int) -> float:
@@ -85,19 +98,21 @@ class Traits(NamedTuple):
 
 def traits(waveform: np.ndarray, rate: int) -> Traits:
     """The traits of an int16 waveform [T] at a rate in Hz; of digital silence the level is -120 dBFS and the rest 0."""
-    samples = waveform.astype(np.float64) / _FULL_SCALE
-    offset = abs(float(samples.mean())) if len(samples) else 0.0
-    samples -= samples.mean() if len(samples) else 0.0
-    power = float(np.mean(samples**2)) if len(samples) else 0.0
+    mean, _, power = _moments(waveform)
+    offset = abs(mean) / _FULL_SCALE
     if power == 0:
         return Traits(_SILENT, offset, 0.0, 0.0, 0.0)
-    frames = _framed(samples, round(_FRAME * rate))
-    quiet = np.quantile(np.mean(frames**2, axis=1), 0.1)
+    length = round(_FRAME * rate)
+    powers, spectrum = [], np.zeros(length // 2 + 1)
+    for frames in _framed(waveform, mean, length):
+        powers.append(np.mean(frames**2, axis=1))
+        spectrum += np.sum(np.abs(np.fft.rfft(frames * np.hanning(length))) ** 2, axis=0)
+    quiet = np.quantile(np.concatenate(powers), 0.1)
     return Traits(
-        level=10 * np.log10(power),
+        level=float(10 * np.log10(power / _FULL_SCALE**2)),
         offset=offset,
         floor=float(10 * np.log10(max(quiet / power, 1e-12))),
-        bandwidth=_bandwidth(frames, rate),
+        bandwidth=_bandwidth(spectrum, rate, length),
         clipped=_clipped(waveform),
     )
 
@@ -106,25 +121,31 @@ _SILENT, _INAUDIBLE = -120.0, 60.0  # dBFS, dB
 _FRAME, _BAND = 0.03, 250  # s, Hz
 
 
-def _framed(samples: np.ndarray, length: int) -> np.ndarray:
-    """f64[N, length], the last frame filled up with zeros where T is less than one."""
-    if len(samples) < length:
-        return np.pad(samples, (0, length - len(samples)))[None]
-    return samples[: len(samples) // length * length].reshape(-1, length)
+def _framed(waveform: np.ndarray, mean: float, length: int) -> Iterator[np.ndarray]:
+    """Whole frames f64[N, length] without the mean, some at a time; one filled up with zeros where there is none."""
+    if len(waveform) < length:
+        yield np.pad(waveform - mean, (0, length - len(waveform)))[None]
+    whole, step = len(waveform) // length * length, _PIECE // length * length
+    for start in range(0, whole, step):
+        yield (waveform[start : min(start + step, whole)] - mean).reshape(-1, length)
 
 
-def _bandwidth(frames: np.ndarray, rate: int) -> float:
-    spectrum = np.mean(np.abs(np.fft.rfft(frames * np.hanning(frames.shape[1]))) ** 2, axis=0)
-    frequency = np.fft.rfftfreq(frames.shape[1], 1 / rate)
+def _bandwidth(spectrum: np.ndarray, rate: int, length: int) -> float:
+    frequency = np.fft.rfftfreq(length, 1 / rate)
     edges = np.arange(0, rate / 2, _BAND)
     bands = np.add.reduceat(spectrum, np.searchsorted(frequency, edges))
     return float(edges[np.flatnonzero(bands > bands.max() * 10 ** (-_INAUDIBLE / 10))[-1]] + _BAND)
 
 
 def _clipped(waveform: np.ndarray) -> float:
-    extreme = (waveform == waveform.max()) | (waveform == waveform.min())
-    in_a_row = extreme & (np.append(extreme[1:], False) | np.append(False, extreme[:-1]))
-    return float(in_a_row.mean())
+    high, low, count = waveform.max(), waveform.min(), 0
+    for start in range(0, len(waveform), _PIECE):
+        first = max(start - 1, 0)  # with the neighbours of the piece
+        part = waveform[first : start + _PIECE + 1]
+        extreme = (part == high) | (part == low)
+        in_a_row = extreme & (np.append(extreme[1:], False) | np.append(False, extreme[:-1]))
+        count += int(in_a_row[start - first :][:_PIECE].sum())
+    return count / len(waveform)
 
 
 def ranges(found: Sequence[Traits]) -> dict[str, list[float]]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sejax.audio import level as module
 from sejax.audio.degradations import gain, narrow_band, white, with_noise
 from sejax.audio.level import LEVELS, Traits, joined, levelled, ranges, traits, unlike
 from sejax.errors import InputError
@@ -109,6 +110,16 @@ def test_silence_and_a_few_samples_have_traits_too(samples):
     found = traits(np.array(samples, np.int16), RATE)
     assert np.isfinite(found).all()
     assert found.level == -120 or len(samples) == 2
+
+
+@pytest.mark.parametrize("level", ["peak", "rms"])
+def test_long_recordings_are_read_in_pieces_to_the_same_result(speech, level, monkeypatch):
+    flat = gain(gain(speech, 12.0), -6.0)
+    whole = levelled(speech, RATE, level), traits(flat, RATE)
+    monkeypatch.setattr(module, "_PIECE", 7000)
+    np.testing.assert_array_equal(levelled(speech, RATE, level), whole[0])
+    np.testing.assert_allclose(traits(flat, RATE), whole[1], rtol=1e-9)
+    assert whole[1].clipped > 0.01
 
 
 def test_what_is_unlike_the_recordings_of_a_corpus_is_said_and_nothing_else(speech):
