@@ -55,6 +55,13 @@ def test_fields_that_came_or_went_are_differences_too(tmp_path):
         claim(tmp_path, without, HERE)
 
 
+def test_a_field_that_earlier_versions_had_not_means_there_what_they_did(tmp_path):
+    claim(tmp_path, CONFIG, HERE)
+    assert claim(tmp_path, CONFIG | {"level": "none"}, HERE) is True
+    with pytest.raises(InputError, match="level: 'none' -> 'rms'"):
+        claim(tmp_path, CONFIG | {"level": "rms"}, HERE)
+
+
 @pytest.mark.parametrize(
     "free", [{"run__save_seconds": 1.0}, {"run__keep": 3}, {"run__tensorboard": False}, {"run__compilation_cache": ""}]
 )
