@@ -26,7 +26,7 @@ builder.LEAST = 2.0
 """,
     places="""
     "decode": (corpus, "decode"),
-    "shard": (builder, "write_text"),
+    "shard": (builder, "write_json"),
     "link": (builder.os, "link"),
     "block": (prepare, "voiced_blocks"),
     "append": (writing.GrowingArray, "append"),
