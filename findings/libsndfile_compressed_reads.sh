@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # libsndfile gives other samples of compressed files after a seek, and wraps loud ones around as 16-bit integers.
 #
-# Versions: soundfile 0.14.0 with the libsndfile 1.2.2 of its wheel (libvorbis 1.3.7), numpy 2, Linux x86_64.
+# Versions: soundfile 0.14.0 with the libsndfile 1.2.2 of its wheel (libvorbis 1.3.7), numpy 2.3.5, Linux x86_64.
 #
 # Behaviour: (1) a seek and then a read gives samples of Vorbis, Opus and MP3 that are not those of the same place in a
 # read from the beginning, at some of the places; FLAC is exact. (2) Vorbis and Opus read as 16-bit integers wrap around
@@ -10,14 +10,16 @@
 #
 # What comes of it: sejax.corpora.waveform decodes compressed files as floating point from their beginning.
 #
-# Fails (exit status 1) where any of the lines below is another one. PYTHON names the interpreter (3.10 or later).
+# Output seen: the lines of `expected` below.
+#
+# Fails (exit status 1) where any of them is another one. PYTHON names the interpreter (3.10 or later).
 set -euo pipefail
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 "${PYTHON:-python3}" -m venv environment
-environment/bin/pip install --quiet --disable-pip-version-check soundfile==0.14.0 'numpy<3'
+environment/bin/pip install --quiet --disable-pip-version-check soundfile==0.14.0 numpy==2.3.5
 
 cat > expected <<'TEXT'
 libsndfile 1.2.2
