@@ -25,6 +25,8 @@ FIELDS = {
     "seed": Field(0, least=0),
     "corpus": Field("iemocap", name=True),
     "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
+    # dB, between which every training waveform gets a gain of its own at every update; 0+0: stays as it is
+    "random_gain": Field((0.0, 0.0), least=-60, most=60, length=2, ordered=True),
     "classes": Field("four", choices=("four", "all")),
     "fusions": Field(FUSIONS, choices=FUSIONS, distinct=True),
     # sessions are held out where a corpus has them; utterance: at random

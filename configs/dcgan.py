@@ -49,7 +49,7 @@ FIELDS = {
     "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
     "scale": Field("log", choices=("log", "mel")),
     "dynamic_range": Field(80.0, above=0, most=1000),  # dB below an utterance's maximum
-    "rating_scale": Field((1.0, 5.0), length=2),  # lowest and highest rating of the corpus
+    "rating_scale": Field((1.0, 5.0), length=2, distinct=True, ordered=True),  # lowest and highest rating of the corpus
     "samples": Field(8, least=1, most=1000),
     "snapshots": Field(8, least=1, most=1000),
     "dtype": Field("float32", choices=("float32", "bfloat16")),

@@ -18,6 +18,8 @@ FIELDS = {
     "corpus": Field("emodb", name=True),
     # what recordings are brought to, see sejax.audio.level; the paper says nothing of it
     "level": Field("rms", choices=LEVELS),
+    # dB, between which every training image gets a gain of its own at every update; 0+0: stays as it is
+    "random_gain": Field((0.0, 0.0), least=-60, most=60, length=2, ordered=True),
     "scale": Field("log", choices=("log", "mel")),
     "voice_activity": Field("0", choices=("0", "1", "2", "3", "none")),
     "labelled": Field(1.0, above=0, most=1),

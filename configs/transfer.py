@@ -44,6 +44,8 @@ FIELDS = {
     "image.reference": Field("max", choices=("max", "absolute"), argument="reference"),
     "image.level": Field(20.0),
     "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
+    # dB, between which every training image gets a gain of its own at every update; 0+0: stays as it is
+    "random_gain": Field((0.0, 0.0), least=-60, most=60, length=2, ordered=True),
     "scale": Field("log", choices=("log", "mel")),
     "voice_activity": Field("3", choices=("0", "1", "2", "3", "none")),
     "dtype": Field("float32", choices=("float32", "bfloat16")),

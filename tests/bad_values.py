@@ -32,6 +32,7 @@ CONFIG = {
     "pseudo_labelling": (
         *("corpus=", "corpus=../emodb", "corpus=a/b", "corpus=EMODB", "scale=linear", "voice_activity=4"),
         *("labelled=0", "labelled=-0.1", "labelled=1.5", "labelled=nan", "labelled=most", "protocol=session"),
+        *("random_gain=-30", "random_gain=0+-30", "random_gain=-90+0", "random_gain=nan+0", "random_gain=a+b"),
         *("trainable=none", "model=vgg", "weights=", "folds=1", "folds=0", "folds=-3", "folds=2.5", "folds=nan"),
         *("only_folds=-1", "seeds=0", "seeds=1000000000", "iterations=-1", "epochs=0", "epochs=True"),
         *("epochs=1e3", "epochs=99999999999", "runlocal=maybe", "seed=-1", "batch_size=0", "grid=6", "grid=0+4"),
@@ -51,6 +52,7 @@ CONFIG = {
         *("trainable=some", "protocol=block", "images=1800+600", "images=0+600+600", "images=1800+600+x", "epochs=-1"),
         *("size=5", "size=-224", "size=1000000", "loss=hinge", "reference=mean", "scale=bark", "voice_activity=5"),
         *("dtype=float16", ".rho=1", ".rho=-0.1", ".rho=nan", ".epsilon=0", ".epsilon=-1", ".decay=-1", ".hidden=0"),
+        *("random_gain=-6+0", ".random_gain=(0.0,-6.0)", ".random_gain=6.0"),
         *(".batch_size=0", ".batch_size=1000000000", ".rates=()", ".images=(1,2,3,4)", ".hidden=1.5"),
     ),
     "cyclegan": (

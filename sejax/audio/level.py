@@ -12,7 +12,7 @@ from sejax.errors import InputError
 
 LEVELS = ("none", "peak", "rms", "loudness")
 SPEECH = -26.0  # dBFS or LUFS; ITU-T P.56 and its kin take -26 dB below overload for speech
-_FULL_SCALE = 32768
+FULL_SCALE = 32768  # of int16 samples
 _GATE = 0.4  # s, of one block of the loudness' gate
 _PIECE = 1 << 20  # samples at once, so that memory does not grow with a recording of hours (loudness' does)
 
@@ -40,14 +40,14 @@ def levelled(waveform: np.ndarray, rate: int, level: str) -> np.ndarray:
     made, mean, peak, power = np.zeros_like(waveform), *_moments(waveform)
     if peak < 0.5:  # nothing but a constant
         return made
-    gain = _FULL_SCALE / peak
+    gain = FULL_SCALE / peak
     if level == "rms":
-        gain = _FULL_SCALE * 10 ** (SPEECH / 20) / np.sqrt(power)
+        gain = FULL_SCALE * 10 ** (SPEECH / 20) / np.sqrt(power)
     elif level == "loudness":  # of the recording at full scale: the absolute gate is one relative to the peak then
         gain *= 10 ** ((SPEECH - _loudness((waveform - mean) / peak, rate)) / 20)
     for start in range(0, len(waveform), _PIECE):
         piece = np.round((waveform[start : start + _PIECE] - mean) * gain)
-        made[start : start + _PIECE] = piece.clip(-_FULL_SCALE, _FULL_SCALE - 1)
+        made[start : start + _PIECE] = piece.clip(-FULL_SCALE, FULL_SCALE - 1)
     return made
 
 
@@ -99,7 +99,7 @@ class Traits(NamedTuple):
 def traits(waveform: np.ndarray, rate: int) -> Traits:
     """The traits of an int16 waveform [T] at a rate in Hz; of digital silence the level is -120 dBFS and the rest 0."""
     mean, _, power = _moments(waveform)
-    offset = abs(mean) / _FULL_SCALE
+    offset = abs(mean) / FULL_SCALE
     if power == 0:
         return Traits(_SILENT, offset, 0.0, 0.0, 0.0)
     length = round(_FRAME * rate)
@@ -109,7 +109,7 @@ def traits(waveform: np.ndarray, rate: int) -> Traits:
         spectrum += np.sum(np.abs(np.fft.rfft(frames * np.hanning(length))) ** 2, axis=0)
     quiet = np.quantile(np.concatenate(powers), 0.1)
     return Traits(
-        level=float(10 * np.log10(power / _FULL_SCALE**2)),
+        level=float(10 * np.log10(power / FULL_SCALE**2)),
         offset=offset,
         floor=float(10 * np.log10(max(quiet / power, 1e-12))),
         bandwidth=_bandwidth(spectrum, rate, length),

@@ -43,7 +43,7 @@ class Field:
       choices: the only values allowed.
       name: a text is the name of a corpus, and so of a folder. empty: it may be "".
       of: the type of a list's entries where the default is an empty list.
-      length: how many entries a list has, 0: any number. distinct: no entry twice.
+      length: how many entries a list has, 0: any number. distinct: no entry twice. ordered: none before a smaller one.
       argument: what the field is called behind the colon of ``--config=FILE:``, where that is not its name.
     """
 
@@ -61,6 +61,7 @@ class Field:
     of: type | None = None
     length: int = 0
     distinct: bool = False
+    ordered: bool = False
     argument: str = ""
 
     @property
@@ -82,7 +83,9 @@ class Field:
         if not isinstance(value, tuple | list):
             return False
         number = len(value) == (self.length or len(value)) and (len(value) > 0 or not self.default)
-        return number and all(map(self._allows_one, value)) and (not self.distinct or len(set(value)) == len(value))
+        if not number or not all(map(self._allows_one, value)):
+            return False
+        return (not self.distinct or len(set(value)) == len(value)) and (not self.ordered or sorted(value) == [*value])
 
     def _allows_one(self, value: Any) -> bool:
         if not _is(value, self.kind) or (self.choices and value not in self.choices):
@@ -117,7 +120,8 @@ class Field:
         if not self.default:
             number = "none, or entries"
         once = ", none twice" if self.distinct else ""
-        return f"{number} joined by +{once}: each {self._wanted_one()}"
+        smallest = ", the smallest first" if self.ordered else ""
+        return f"{number} joined by +{once}{smallest}: each {self._wanted_one()}"
 
     def _wanted_one(self) -> str:
         if self.choices:

@@ -73,6 +73,11 @@ def gather(data, plan: Plan):
     }
 
 
+def gather_views(data, plan: Plan):
+    """As `gather`, with the inputs of all views, [V, B, ...]: `sejax.audio.augmentation.random_views` chooses."""
+    return gather(data, plan) | {"inputs": data["views"][:, plan.index]}
+
+
 def _in_turn(rows: str, counts: str, batch_size: int) -> Callable[[State, jax.Array], Plan]:
     """Plans of a state's rows i32[L], ``batch_size`` at a time, and of which of them count, bool[L]."""
 
@@ -83,7 +88,9 @@ def _in_turn(rows: str, counts: str, batch_size: int) -> Callable[[State, jax.Ar
     return plan_at
 
 
-def train_source(batch_size: int, *, stream_batches=None) -> Source:
+def train_source(
+    batch_size: int, *, stream_batches=None, gather: Callable[[PyTree, Plan], Batch] = gather
+) -> Source:
     """Batches of the state's "order" i32[L] with "order_valid" bool[L] (`sejax.core.rng.permutation_order`)."""
     return Source(_in_turn("order", "order_valid", batch_size), gather, stream=stream_batches)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from sejax import models, pretrained
+from sejax.audio.augmentation import random_views, spectrograms_at_random_gain, unchanged, view_gains
 from sejax.audio.image import ImageSettings, render
 from sejax.core.experiment import PyTree
 from sejax.core.rng import root_key
 from sejax.data.folds import TRAIN, VALIDATION
 from sejax.errors import InputError
-from sejax.experiments.classification import train_source, valid_source, whole_batches, whole_source
+from sejax.experiments.classification import (
+    gather,
+    gather_views,
+    train_source,
+    valid_source,
+    whole_batches,
+    whole_source,
+)
+from sejax.experiments.methods import gain_limits
 
 
 def load_weights(model: str, weights: str, *, seed: int) -> PyTree:
@@ -86,13 +96,39 @@ def example_images(settings: ImageSettings, spectrograms) -> dict[str, np.ndarra
     }
 
 
+def augmentation(config) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """What a config's training does to a batch: ``(key, inputs) -> inputs``, see `sejax.audio.augmentation`.
+
+    Raises:
+      InputError: gains that images do not show.
+    """
+    limits = gain_limits(config)
+    if not limits:
+        return unchanged
+    if config.image.reference == "max":
+        raise InputError(
+            f"config: random_gain={limits[0]}+{limits[1]} with image.reference=max: each image's own maximum gets the "
+            "highest colour, so that a gain changes no image; leave random_gain out, or use image.reference=absolute"
+        )
+    return partial(spectrograms_at_random_gain, limits=limits) if config.trainable == "all" else random_views
+
+
+def views(config, features: Callable[[float], np.ndarray]) -> dict[str, np.ndarray]:
+    """{"views": f32[V, ...]} of a frozen network's ``features`` at each gain in dB; {} where none are asked for."""
+    limits = gain_limits(config)
+    if not limits or config.trainable == "all":
+        return {}
+    return {"views": np.stack([features(gain) for gain in view_gains(limits)])}
+
+
 def image_parts(
     data: dict[str, Any], part: np.ndarray, *, batch_size: int, evaluated_at_once: int, stream: Callable | None
 ) -> tuple[dict[str, int], dict[str, Any]]:
     """What members train and are judged on, of parts i8[M, I].
 
     Args:
-      data: inputs [I, ...], label and utterance of the images, utterance_label, and what is pretrained.
+      data: inputs [I, ...], label and utterance of the images, utterance_label, what is pretrained, and perhaps views
+        [V, I, ...] of the inputs to train on.
       batch_size: images to an update. evaluated_at_once: images to a batch of an evaluation, at most.
       stream: reads plans' images from the disk, see `sejax.data.streams`.
 
@@ -104,7 +140,9 @@ def image_parts(
     images, at_once = part.shape[1], min(evaluated_at_once, validates)
     lengths = {"order_length": whole_batches(trains, batch_size), "valid_length": whole_batches(validates, at_once)}
     return lengths, {
-        "train": train_source(batch_size, stream_batches=stream),
+        "train": train_source(
+            batch_size, stream_batches=stream, gather=gather_views if "views" in data else gather
+        ),
         "valid": valid_source(lengths["valid_length"], at_once),
         "whole": whole_source(images, min(evaluated_at_once, images)),
         "data": {

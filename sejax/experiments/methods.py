@@ -49,6 +49,12 @@ def settings_of(kind: type, config, **given):
     return kind(**{name: config[name] for name in kind._fields if name not in given}, **given)
 
 
+def gain_limits(config) -> tuple[float, float] | None:
+    """Between what gains in dB examples are trained on; None where they stay as they are."""
+    low, high = config.random_gain
+    return None if low == high == 0 else (low, high)
+
+
 def dtype_of(config) -> Any:
     """What a network computes in: None for float32, which it takes by itself."""
     return None if config.dtype == "float32" else jnp.dtype(config.dtype)

@@ -132,7 +132,7 @@ def random_variables(name: str, seed: int = 0):
 
 
 def _pseudo_labelling_config(trainable: str) -> ConfigDict:
-    argument = f"runlocal,corpus=tones,level=none,weights=random,trainable={trainable},labelled=0.5"
+    argument = f"runlocal,corpus=tones,level=none,random_gain=-6+6,weights=random,trainable={trainable},labelled=0.5"
     config = load_config("pseudo_labelling", argument)
     config.iterations, config.epochs, config.only_folds, config.batch_size = 2, 2, 2, 8
     config.layer = "fire3"  # two fire modules are enough to compile
@@ -279,6 +279,7 @@ def _dcgan() -> Assembly:
 def _audio_text_config() -> ConfigDict:
     """Batches of two shapes; two folds of six updates to an epoch."""
     config = load_config("audio_text", "runlocal,corpus=spoken,fusions=att_d_1,only_folds=2,l2=1e-4,dropout=0.05")
+    config.random_gain = (-3.0, 3.0)
     config.fusions, config.folds, config.epochs, config.learning_rates = ("att_d_1",), 5, 3, (5e-3,)
     return study(config.experiment).variants(config)["att_d_1"]
 

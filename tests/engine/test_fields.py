@@ -21,6 +21,7 @@ FIELDS = {
     "grid": Field((6, 4), least=1, length=2),
     "runlocal": Field(False),
     "note": Field(""),
+    "limits": Field((0.0, 0.0), length=2, ordered=True),
     "image.level": Field(30.0),
     "image.size": Field(224, least=16, most=4096, argument="size"),
 }
@@ -74,6 +75,7 @@ def test_an_unknown_name_is_an_error_that_lists_the_known():
         ("labelled=nan", "labelled=nan; give a finite number above 0"),
         ("runlocal=maybe", "runlocal=maybe; give true or false"),
         ("grid=6+wide", r"grid=6\+wide; give 2 entries joined by \+: each a whole number from 1 on"),
+        ("limits=3+-3", r"limits=3.0\+-3.0; give 2 entries joined by \+, the smallest first: each a finite number"),
         ("size=8", "size=8; give a whole number from 16 and up to 4,096"),
         ("scale=bark", "scale=bark; give one of log, mel"),
         ("width=17", "width=17; give a whole number from 16 on, a multiple of 16, or 0"),
@@ -100,6 +102,7 @@ def test_a_config_holds_the_values_alone_in_their_sections():
         *(("folds", value) for value in (0, 1, True, 2**31)),
         *(("rates", value) for value in ((), (0.0,), (0.1, 0.1), (0.1, float("nan")), ("a",), (True,))),
         *(("grid", value) for value in ((6,), (6, 4, 2), (6, 0), (6, 4.0), (6, "4"))),
+        *(("limits", value) for value in ((1.0, 0.0), (0.0,))),
         *(("corpus", value) for value in ("", "..", "a/b", "A b")),
         *(("others", value) for value in (("",), ("ami", "ami"), (1,))),
         *(("scale", value) for value in ("", "bark")),
@@ -129,7 +132,8 @@ def test_a_value_of_another_type_is_refused_where_the_config_lets_it_in():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("folds", 2), ("rates", (1,)), ("rates", [np.float32(0.5)]), ("width", 0), ("width", 32), ("note", "")],
+    [("folds", 2), ("rates", (1,)), ("rates", [np.float32(0.5)]), ("width", 0), ("width", 32), ("note", "")]
+    + [("limits", (2.0, 2.0))],
 )
 def test_what_a_field_allows_passes(name, value):
     check_config(config_with(made(), {name: value}))

@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from sejax.audio.augmentation import random_views, unchanged
 from sejax.core.experiment import Assembly
-from sejax.core.rng import member_key, root_key
+from sejax.core.rng import member_key, root_key, stream
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.engine.segment import make_segment
-from sejax.experiments.classification import train_source, valid_source, whole_source
+from sejax.experiments.classification import gather, gather_views, train_source, valid_source, whole_source
 from sejax.experiments.methods import experiment_of
 from sejax.experiments.pseudo_labelling.algorithm import Method, Settings
 from sejax.experiments.pseudo_labelling.assembly import summarise
@@ -28,7 +29,7 @@ def features():
     return (centres[label] + 0.8 * random.normal(size=(IMAGES, SIZE))).astype(np.float32), label.astype(np.int32)
 
 
-def assembly(inputs, label, *, iterations=2, epochs=6, dropout=0.0, **settings) -> Assembly:
+def assembly(inputs, label, *, views=None, iterations=2, epochs=6, dropout=0.0, **settings) -> Assembly:
     """Two members: every third image tests, every tenth of the rest validates, half of the rest is labelled."""
     part = np.where(np.arange(IMAGES) // CLASSES % 3 == 0, TEST, TRAIN).astype(np.int8)
     part[np.flatnonzero(part == TRAIN)[::10]] = VALIDATION
@@ -36,9 +37,10 @@ def assembly(inputs, label, *, iterations=2, epochs=6, dropout=0.0, **settings) 
     labelled = np.stack([(part == TRAIN) & (random.random(IMAGES) < UNLABELLED_SHARE) for _ in range(2)])
     method = Settings(num_classes=CLASSES, batch_size=8, epochs=epochs, threshold=0.8, **settings)
     network = linear_head(CLASSES, dropout_rate=dropout, gain=GAIN)
+    augment = unchanged if views is None else random_views
     return Assembly(
-        experiment=experiment_of(Method(network, method, order_length=56, valid_length=8)),
-        train=train_source(8),
+        experiment=experiment_of(Method(network, method, order_length=56, valid_length=8, augment=augment)),
+        train=train_source(8, gather=gather if views is None else gather_views),
         valid=valid_source(8, 4),
         whole=whole_source(IMAGES, 40),
         data={
@@ -47,7 +49,8 @@ def assembly(inputs, label, *, iterations=2, epochs=6, dropout=0.0, **settings) 
             "utterance": jnp.arange(IMAGES, dtype=jnp.int32) // 2,
             "utterance_label": jnp.asarray(label[::2]),
             "pretrained": {},
-        },
+        }
+        | ({} if views is None else {"views": jnp.asarray(views)}),
         members={"part": jnp.stack([part, part]), "labelled": jnp.asarray(labelled)},
         names=({"fold": 0, "seed": 0}, {"fold": 1, "seed": 0}),
         iterations=iterations,
@@ -187,3 +190,25 @@ def test_dropout_thins_by_its_rate_and_keeps_the_mean():
     assert abs((kept[1:] * kept[:-1]).mean()) < 0.01
     again = np.asarray(dropout(jax.random.key(4), values, rate=0.3))
     assert ((thinned > 0) == (again > 0)).mean() == pytest.approx(0.58, abs=0.02)
+
+
+def test_equal_views_train_as_no_views_do(features):
+    inputs, label = features
+    one, other = (finish(assembly(inputs, label, views=views)) for views in (None, np.stack([inputs] * 3)))
+    for ours, theirs in zip(jax.tree.leaves(one.state.params), jax.tree.leaves(other.state.params), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_an_update_sees_one_of_its_views_of_each_image(features):
+    inputs, label = features
+    views = np.stack([inputs, inputs + 3.0, inputs - 3.0])
+    with_views, plain = assembly(inputs, label, views=views), assembly(inputs, label)
+    state = start(with_views)
+    batch = with_views.train.gather(with_views.data, with_views.train.plan_at(state, 0))
+    assert batch["inputs"].shape == (3, 8, SIZE)
+    chosen = random_views(stream(state.key, "gain", state.step), batch["inputs"])
+    assert len(np.unique(np.round((chosen - inputs[batch["index"]])[:, 0]))) == 3
+    one, _ = with_views.experiment.step(state, batch)
+    other, _ = plain.experiment.step(state, batch | {"inputs": chosen})
+    for ours, theirs in zip(jax.tree.leaves(one.params), jax.tree.leaves(other.params), strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ def trunk_features(
     spectrogram: np.ndarray,
     *,
     cache: Path | None,
-    settings: Any,
+    settings: Mapping[str, Any],
+    gain: float = 0.0,
 ) -> np.ndarray:
     """Runs a frozen network over all spectrograms, or reads what an earlier run stored.
 
@@ -44,6 +45,7 @@ def trunk_features(
       spectrogram: f32[I, bands, frames].
       cache: folder for the cached array (the prepared set's); None keeps nothing.
       settings: everything else that the features depend on, JSON-serialisable.
+      gain: dB that are added to the spectrograms.
 
     Returns:
       f32[I, ...], memory-mapped when cached. An interrupted computation leaves no file behind; where the folder
@@ -52,10 +54,11 @@ def trunk_features(
     Raises:
       InputError: the stored array is damaged.
     """
+    settings = dict(settings) | ({"gain": gain} if gain else {})
     target = None if cache is None else Path(cache) / f"trunk-{fingerprint(variables, settings)}.npy"
     if target is not None and target.exists():
         return read_npy(target, REMEDY, mapped=True)
-    features = _compute(apply, variables, spectrogram)
+    features = _compute(apply, variables, spectrogram, gain)
     if target is None:
         return features
     try:
@@ -66,14 +69,14 @@ def trunk_features(
     return read_npy(target, REMEDY, mapped=True)
 
 
-def _compute(apply, variables, spectrogram: np.ndarray) -> np.ndarray:
+def _compute(apply, variables, spectrogram: np.ndarray, gain: float) -> np.ndarray:
     compiled = jax.jit(apply)
     images = len(spectrogram)
     shape = jax.eval_shape(apply, variables, jax.ShapeDtypeStruct((BATCH, *spectrogram.shape[1:]), np.float32)).shape
     features = np.empty((images, *shape[1:]), np.float32)
     with tqdm(desc="trunk features", total=images, unit=" images") as progress:
         for start in range(0, images, BATCH):
-            rows = np.asarray(spectrogram[start : start + BATCH], np.float32)
+            rows = np.asarray(spectrogram[start : start + BATCH], np.float32) + np.float32(gain)
             count = len(rows)
             # One compiled shape: the last batch is filled up with its own first row.
             rows = np.concatenate([rows, np.repeat(rows[:1], BATCH - count, axis=0)])

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from sejax.audio.level import FULL_SCALE
 from sejax.data.store.sets import RATE, UtteranceSet, find_utterances
 
 SETTINGS = {"rate": RATE}  # Hz
 
-FULL_SCALE = 32768  # int16 samples lie in [-1, 1) after the division by it
 _PIECE = 1 << 16  # samples summed at once
 
 

@@ -6,6 +6,7 @@ at random. Members differ in fold, seed and learning rate; the ways of fusing ar
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +15,7 @@ import numpy as np
 import optax
 from flax import struct
 
+from sejax.audio.augmentation import waveforms_at_random_gain
 from sejax.core import metrics as metrics_lib
 from sejax.core.experiment import Batch, Plan, PyTree, Source, State
 from sejax.core.metrics import Mean, Scatter
@@ -39,6 +41,7 @@ class Settings(NamedTuple):
       criterion: "uar" or "accuracy".
       tuned: whether the words' vectors are trained.
       b1, b2, epsilon: Adam's.
+      random_gain: dB between which every training waveform gets a gain of its own; None: it stays as it is.
     """
 
     decay: float = 0.988
@@ -51,6 +54,7 @@ class Settings(NamedTuple):
     b1: float = 0.9
     b2: float = 0.999
     epsilon: float = 1e-8
+    random_gain: tuple[float, float] | None = None
 
 
 @struct.dataclass
@@ -203,6 +207,9 @@ class Method:
             stream(state.key, "words", state.step), batch["words"], batch["word_count"], state.drop
         )
         seed = stream(state.key, "dropout", state.step)
+        if self.settings.random_gain:
+            gain = partial(waveforms_at_random_gain, limits=self.settings.random_gain)
+            batch = batch | {"waveform": gain(stream(state.key, "gain", state.step), batch["waveform"])}
 
         def objective(params):
             found, statistics = self.network.train(

@@ -28,7 +28,7 @@ from sejax.experiments.audio_text.members import Split, choose_examples, make_me
 from sejax.experiments.audio_text.networks import EMBEDDING, Network
 from sejax.experiments.audio_text.report import REPORT
 from sejax.experiments.audio_text.results import Summary, about, batches_in_words, described_piece, pieces_of
-from sejax.experiments.methods import compared, dtype_of, experiment_of, settings_of
+from sejax.experiments.methods import compared, dtype_of, experiment_of, gain_limits, settings_of
 from sejax.models.audio_text import FUSIONS, AudioText
 
 _SIZES = ("kernels", "channels", "strides", "widths")
@@ -114,7 +114,8 @@ def check(config, vectors: WordVectors | None) -> None:
 
 def method_settings(config) -> Settings:
     """The method's numbers of a config."""
-    return settings_of(Settings, config, tuned=config.tuned or not config.vectors)
+    tuned = config.tuned or not config.vectors
+    return settings_of(Settings, config, tuned=tuned, random_gain=gain_limits(config))
 
 
 def trained_network(config, num_classes: int, *, rows: int) -> Network:

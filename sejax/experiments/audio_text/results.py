@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from sejax.audio.level import FULL_SCALE
 from sejax.data.buckets import Buckets, Pieces, cut, epoch_batches, padding, shapes
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.store.sets import RATE
 from sejax.data.streams import read_batch
 from sejax.data.text import tokens, word_times
-from sejax.data.waveforms.load import FULL_SCALE, Waveforms
+from sejax.data.waveforms.load import Waveforms
 from sejax.data.word_vectors import coverage
 from sejax.experiments.audio_text.explanation import STRETCHES
 from sejax.experiments.audio_text.members import Split

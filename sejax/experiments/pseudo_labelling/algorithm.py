@@ -10,6 +10,7 @@ An epoch is one pass over the examples that have a label or a confident pseudo-l
 of updates differs between iterations; shapes do not.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
+from sejax.audio.augmentation import unchanged
 from sejax.core import metrics as metrics_lib
 from sejax.core.experiment import State
 from sejax.core.metrics import Mean
@@ -108,12 +110,14 @@ class Method:
       network, settings: what is trained, and the numbers.
       order_length: L, a multiple of the batch size, at least the largest member's training images.
       valid_length: V, at least the largest member's validation images.
+      augment: ``augment(key, inputs) -> inputs`` of a batch to train on, see `sejax.audio.augmentation`.
     """
 
     network: Network
     settings: Settings
     order_length: int
     valid_length: int
+    augment: Callable[[jax.Array, jax.Array], jax.Array] = unchanged
 
     def _begin(self, state: PseudoLabelState, data) -> PseudoLabelState:
         """Pre-trained weights, fresh head, optimizer and schedules, for the labels the state now holds."""
@@ -165,10 +169,11 @@ class Method:
         """One update by the class-weighted cross-entropy of the batch."""
         label = state.label[batch["index"]]
         weight = batch["valid"] * state.class_weight[label]  # [B]
+        inputs = self.augment(stream(state.key, "gain", state.step), batch["inputs"])
         key = stream(state.key, "dropout", state.step)
 
         def objective(params):
-            logits = self.network.apply(params, state.constants, batch["inputs"], key=key)
+            logits = self.network.apply(params, state.constants, inputs, key=key)
             losses = optax.softmax_cross_entropy_with_integer_labels(logits, label)
             return (losses * weight).sum() / jnp.maximum(weight.sum(), 1e-12), (logits, losses)
 

@@ -24,7 +24,14 @@ from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study
 from sejax.experiments.classification import PARTS, confusion_metrics
-from sejax.experiments.images import example_images, image_parts, image_settings, load_weights
+from sejax.experiments.images import (
+    augmentation,
+    example_images,
+    image_parts,
+    image_settings,
+    load_weights,
+    views,
+)
 from sejax.experiments.methods import experiment_of, settings_of
 from sejax.experiments.pseudo_labelling.algorithm import Method, Settings
 from sejax.experiments.pseudo_labelling.networks import Network, classifier_network, image_network, linear_head
@@ -73,8 +80,10 @@ def build(config, data_dir: Path) -> Assembly:
 
 def assemble(config, spectrograms, variables: PyTree) -> Assembly:
     """As `build`, from `sejax.data.blocks.load.Spectrograms` and pre-trained variables at hand."""
+    augment = augmentation(config)
     names, members = make_members(config, spectrograms)
     inputs, pretrained_params = make_inputs(config, spectrograms, variables)
+    features = partial(trunk_inputs, config, spectrograms, variables)
     network = trained_network(config, len(spectrograms.classes))
     settings = settings_of(Settings, config, num_classes=len(spectrograms.classes))
     stream = None
@@ -82,14 +91,16 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
         stream = partial(stream_batches, spectrogram=spectrograms.spectrogram, label=spectrograms.label)
     own = {name: getattr(spectrograms, name) for name in ("label", "utterance", "utterance_label")}
     lengths, parts = image_parts(
-        own | {"inputs": np.asarray(inputs, np.float32), "pretrained": pretrained_params},
+        own
+        | {"inputs": np.asarray(inputs, np.float32), "pretrained": pretrained_params}
+        | views(config, lambda gain: features(gain=gain)),
         members["part"],
         batch_size=settings.batch_size,
         evaluated_at_once=EVALUATION_BATCH[config.trainable],
         stream=stream,
     )
     return Assembly(
-        experiment=experiment_of(Method(network, settings, **lengths)),
+        experiment=experiment_of(Method(network, settings, **lengths, augment=augment)),
         **parts,
         members=jax.tree.map(jnp.asarray, members),
         names=names,
@@ -147,15 +158,21 @@ def make_inputs(config, spectrograms, variables: PyTree) -> tuple[np.ndarray, Py
     kept = {name: leaf for name, leaf in variables["params"].items() if name != LAST_LAYER[config.model]}
     if config.trainable == "all":
         return spectrograms.spectrogram, kept
-    inputs = trunk_features(
+    inputs = trunk_inputs(config, spectrograms, variables)
+    return inputs, {name: kept[name] for name in ("fc6", "fc7")} if config.trainable == "classifier" else {}
+
+
+def trunk_inputs(config, spectrograms, variables: PyTree, *, gain: float = 0.0) -> np.ndarray:
+    """Features [I, ...] of a frozen trunk, of the spectrograms so many dB louder."""
+    return trunk_features(
         frozen_trunk(config),
         {"params": variables["params"]},
         spectrograms.spectrogram,
+        gain=gain,
         cache=Path(spectrograms.folder) if spectrograms.folder else None,
         settings={name: config[name] for name in ("model", "layer", "grid", "trainable")}
         | {"image": asdict(image_settings(config.image, config.weights))},
     )
-    return inputs, {name: kept[name] for name in ("fc6", "fc7")} if config.trainable == "classifier" else {}
 
 
 def frozen_trunk(config) -> Callable[[PyTree, jax.Array], jax.Array]:

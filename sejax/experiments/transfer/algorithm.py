@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
+from sejax.audio.augmentation import unchanged
 from sejax.audio.image import ImageSettings, render
 from sejax.core.experiment import PyTree, State
 from sejax.core.rng import permutation_order, root_key, stream
@@ -144,12 +145,14 @@ class Method:
       network, settings: what is trained, and the numbers.
       order_length: L, the training images rounded up to whole batches.
       valid_length: V, at least the validation images.
+      augment: ``augment(key, inputs) -> inputs`` of a batch to train on, see `sejax.audio.augmentation`.
     """
 
     network: Network
     settings: Settings
     order_length: int
     valid_length: int
+    augment: Callable[[jax.Array, jax.Array], jax.Array] = unchanged
 
     @property
     def adadelta(self) -> optax.GradientTransformation:
@@ -184,9 +187,10 @@ class Method:
 
     def step(self, state: TransferState, batch):
         """One update by the mean cross-entropy of the batch."""
+        inputs = self.augment(stream(state.key, "gain", state.step), batch["inputs"])
 
         def objective(params):
-            logits, statistics = self.network.apply(params, state.statistics, batch["inputs"], True)
+            logits, statistics = self.network.apply(params, state.statistics, inputs, True)
             losses = cross_entropy(logits, batch["label"], kind=self.settings.loss)
             weight = batch["valid"].astype(jnp.float32)
             return (losses * weight).sum() / jnp.maximum(weight.sum(), 1.0), (logits, losses, statistics)

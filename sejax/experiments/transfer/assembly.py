@@ -22,12 +22,14 @@ from sejax.errors import InputError
 from sejax.experiments import Posteriors, Study
 from sejax.experiments.classification import PARTS, confusion_metrics
 from sejax.experiments.images import (
+    augmentation,
     describe_weights,
     example_images,
     find_weights,
     image_parts,
     image_settings,
     load_weights,
+    views,
 )
 from sejax.experiments.methods import compared, dtype_of, experiment_of, settings_of
 from sejax.experiments.transfer.algorithm import Method, Network, Settings, head_network, image_network
@@ -63,8 +65,9 @@ def variants(config) -> dict[str, ConfigDict]:
     """A config for each network of a run, by its name.
 
     Raises:
-      InputError: a network twice, an unknown one, or weights that are not there.
+      InputError: a network twice, an unknown one, weights that are not there, or a gain that no image shows.
     """
+    augmentation(config)  # refuses a gain that no image shows
     found = compared(config, "models", "model", known=models.names())
     weights = tuple(config.weights)
     if len(weights) not in (1, len(found)):
@@ -88,6 +91,7 @@ def build(config, data_dir: Path) -> Assembly:
 
 def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
     """As `build`, from prepared chunks and the network's variables at hand."""
+    augment = augmentation(config)
     mapping = class_mapping(config.corpus, config.classes, chunks.classes)
     chunks = only(chunks, mapping)
     names, members = make_members(config, chunks)
@@ -97,14 +101,18 @@ def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
     settings = settings_of(Settings, config)
     own = {"inputs": inputs, "label": chunks.label[rows].astype(np.int32), "utterance": chunks.utterance[rows]}
     lengths, parts = image_parts(
-        own | {"utterance_label": chunks.utterance_label, "pretrained": pretrained},
+        own
+        | {"utterance_label": chunks.utterance_label, "pretrained": pretrained}
+        | views(config, lambda gain: pooled_features(config, chunks, rows, variables, gain=gain)),
         members["part"],
         batch_size=settings.batch_size,
         evaluated_at_once=EVALUATION_BATCH[config.trainable],
         stream=partial(stream_batches, spectrogram=inputs, label=own["label"]) if streamed(config) else None,
     )
     return Assembly(
-        experiment=experiment_of(Method(trained_network(config, len(mapping)), settings, **lengths)),
+        experiment=experiment_of(
+            Method(trained_network(config, len(mapping)), settings, **lengths, augment=augment)
+        ),
         **parts,
         members=jax.tree.map(jnp.asarray, members),
         names=names,
@@ -146,17 +154,23 @@ def _trunk(config):
 
 def make_inputs(config, chunks: Spectrograms, rows: np.ndarray, variables: PyTree) -> tuple[np.ndarray, PyTree]:
     """The network's inputs [rows, ...], and the pre-trained variables that it starts from (of the trunk alone)."""
-    spectrograms = np.asarray(chunks.spectrogram[rows], np.float32)
     if config.trainable == "all":
-        return spectrograms, trunk_variables(config, variables)
-    pooled = trunk_features(
+        return np.asarray(chunks.spectrogram[rows], np.float32), trunk_variables(config, variables)
+    return np.asarray(pooled_features(config, chunks, rows, variables)), {}
+
+
+def pooled_features(
+    config, chunks: Spectrograms, rows: np.ndarray, variables: PyTree, *, gain: float = 0.0
+) -> np.ndarray:
+    """Features [rows, D] of a frozen trunk, of the spectrograms so many dB louder."""
+    return trunk_features(
         frozen_trunk(config),
         variables,
-        spectrograms,
+        np.asarray(chunks.spectrogram[rows], np.float32),
+        gain=gain,
         cache=Path(chunks.folder) if chunks.folder else None,
         settings={"model": config.model, "image": vars(_image(config)), "dtype": config.dtype, "rows": rows.tolist()},
     )
-    return np.asarray(pooled), {}
 
 
 def trunk_variables(config, variables: PyTree) -> PyTree:
