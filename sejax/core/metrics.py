@@ -72,12 +72,15 @@ def uar(confusion: Float[Array, "*batch classes classes"]) -> Float[Array, "*bat
 
 
 def macro_f1(confusion: Float[Array, "*batch classes classes"]) -> Float[Array, "*batch"]:
-    """Unweighted mean F1 of the classes that occur in truth or in prediction, [..., C, C] -> [...].
+    """Unweighted mean F1 of the classes that occur in truth, [..., C, C] -> [...], as `uar` takes them.
 
-    Equals scikit-learn's `f1_score(average="macro")` with its default labels: a class that was predicted but
-    is never true counts as 0, one that is neither is left out. NaN where the matrix is empty.
+    Equals scikit-learn's `f1_score(average="macro", labels=classes that occur in truth)`. By its default labels a
+    class that was predicted but is never true counts as 0: that bites where a fold lacks a class, as speaker 08 of
+    the Berlin database lacks disgust, and `balanced_accuracy_score` leaves such a class out. NaN where the matrix is
+    empty.
     """
-    return _ratio(f1(confusion).sum(-1), (confusion.sum(-1) + confusion.sum(-2) > 0).sum(-1), jnp.nan)
+    occurs = confusion.sum(-1) > 0
+    return _ratio(jnp.where(occurs, f1(confusion), 0.0).sum(-1), occurs.sum(-1), jnp.nan)
 
 
 def _diagonal(confusion):

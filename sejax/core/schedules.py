@@ -1,9 +1,11 @@
 """Learning rate on a plateau and early stopping, as pure states that jit and vmap.
 
 Both follow `torch.optim.lr_scheduler.ReduceLROnPlateau` to the step: what counts as an improvement, how the
-epochs without one are counted, and that `patience` such epochs are borne while the next one acts. Comparisons
-are in float32: a value within one rounding (6e-8 relative) of the threshold may be judged differently than in
-torch's double precision.
+epochs without one are counted, and that `patience` such epochs are borne while the next one acts. Their threshold is
+absolute where torch's default is relative: relative to a figure below zero (a log-likelihood, a correlation) it asks
+for less than nothing, so that a figure that stands still improves for ever; ``threshold_mode="rel"`` is torch's rule.
+Comparisons are in float32: a value within one rounding (6e-8 relative) of the threshold may be judged differently than
+in torch's double precision.
 
     plateau = Plateau.init(1e-2)
     plateau = plateau.update(validation_accuracy, mode="max")     # once an epoch
@@ -18,7 +20,7 @@ import jax
 import jax.numpy as jnp
 
 
-def improves(value, best, *, mode: str, threshold=1e-4, threshold_mode: str = "rel", seen=None):
+def improves(value, best, *, mode: str, threshold=1e-4, threshold_mode: str = "abs", seen=None):
     """Is `value` better than `best` by more than `threshold`? bool of their shape; NaN never improves.
 
     `mode` "max" (accuracy) or "min" (loss) says what is better. The bound to pass is, for "max" and "min",
@@ -65,7 +67,7 @@ class Plateau(NamedTuple):
         factor=0.1,
         patience=5,
         threshold=1e-4,
-        threshold_mode: str = "rel",
+        threshold_mode: str = "abs",
         cooldown=0,
         minimum=1e-5,
         epsilon=1e-8,
@@ -118,7 +120,7 @@ class EarlyStopping(NamedTuple):
         """bool[]: the latest epoch is the best one so far (keep its parameters)."""
         return (self.best_epoch >= 0) & (self.best_epoch == self.epochs - 1)
 
-    def update(self, value, *, mode: str, patience=10, threshold=1e-4, threshold_mode: str = "rel") -> "EarlyStopping":
+    def update(self, value, *, mode: str, patience=10, threshold=1e-4, threshold_mode: str = "abs") -> "EarlyStopping":
         """The state after an epoch that reached `value` f32[].
 
         Stops at epoch number `patience + 1` in a row without improvement (see `improves`): the moment at

@@ -46,12 +46,20 @@ def test_figures_equal_scikit_learns(case):
     )
     np.testing.assert_allclose(figures["accuracy"], sklearn_metrics.accuracy_score(truth, predicted), rtol=1e-6)
     np.testing.assert_allclose(figures["uar"], sklearn_metrics.balanced_accuracy_score(truth, predicted), rtol=1e-6)
-    macro = sklearn_metrics.f1_score(truth, predicted, average="macro", zero_division=0)
+    macro = sklearn_metrics.f1_score(truth, predicted, average="macro", labels=np.unique(truth), zero_division=0)
     np.testing.assert_allclose(figures["macro_f1"], macro, rtol=1e-6)
     per_class = sklearn_metrics.precision_recall_fscore_support(truth, predicted, labels=every, zero_division=0)
     ours = (metrics.precision, metrics.recall, metrics.f1)
     for function, expected in zip(ours, per_class[:3], strict=True):
         np.testing.assert_allclose(function(confusion.counts), expected, rtol=1e-6)
+
+
+def test_a_class_that_is_never_true_counts_in_neither_mean_and_in_scikit_learns_macro_f1_alone():
+    truth, predicted = CASES["class predicted but never true"]
+    figures = metrics.Confusion.from_predictions(truth, predicted, num_classes=5).compute()
+    assert figures["uar"] == 0.5
+    np.testing.assert_allclose(figures["macro_f1"], 2 / 3, rtol=1e-6)
+    np.testing.assert_allclose(sklearn_metrics.f1_score(truth, predicted, average="macro"), 4 / 9, rtol=1e-6)
 
 
 def test_weights_equal_scikit_learns():

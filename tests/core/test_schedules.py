@@ -19,6 +19,8 @@ SETTINGS = {
     "below its minimum": dict(mode="max", patience=1, minimum=2e-2),
     "minimum close by": dict(mode="max", patience=1, minimum=9e-3, epsilon=2e-3),
     "coarse threshold": dict(mode="max", patience=1, threshold=0.03, factor=0.7),
+    "relative": dict(mode="max", patience=1, threshold_mode="rel"),
+    "relative loss": dict(mode="min", patience=1, threshold=0.03, threshold_mode="rel"),
 }
 
 
@@ -51,11 +53,15 @@ def _states(state, values, **settings):
     return [jax.tree.map(lambda leaf, epoch=epoch: leaf[epoch], history) for epoch in range(len(values))]
 
 
-def _torch_scheduler(learning_rate, *, minimum=1e-5, epsilon=1e-8, factor=0.1, patience=5, **settings):
+def _torch_scheduler(
+    learning_rate, *, minimum=1e-5, epsilon=1e-8, factor=0.1, patience=5, threshold_mode="abs", **settings
+):
     torch = pytest.importorskip("torch", reason="torch's ReduceLROnPlateau is the reference here")
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=learning_rate)
     return torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer, min_lr=minimum, eps=epsilon, factor=factor, patience=patience, **settings
+        *(optimizer,),
+        **dict(min_lr=minimum, eps=epsilon, factor=factor, patience=patience, threshold_mode=threshold_mode),
+        **settings,
     )
 
 
@@ -143,6 +149,14 @@ def test_early_stopping_stops_when_torchs_scheduler_would_first_reduce(name):
             assert bool(state.stopped) == reduced
             if reduced:
                 break
+
+
+@pytest.mark.parametrize(("rule", "acts"), [("abs", True), ("rel", False)])
+def test_a_figure_below_zero_that_stands_still_is_seen_by_the_absolute_rule_alone(rule, acts):
+    values = np.full(30, -1.5, np.float32)
+    assert _states(EarlyStopping.init(), values, mode="max", threshold_mode=rule)[-1].stopped == acts
+    rate = _states(Plateau.init(1e-2), values, mode="max", threshold_mode=rule)[-1].learning_rate
+    assert (rate < 1e-2) == acts
 
 
 def test_members_of_a_vmapped_schedule_equal_those_alone():
