@@ -100,10 +100,12 @@ def train_command(values, *, workdir):
     """The command of launch/train.py for this sweep's config with other values in some fields."""
     words, follows = [], False
     for word in sys.argv[1:]:
-        asked = re.match(r"--?(no)?config(\.|=|$)", word)
-        if asked or (follows and not word.startswith("-")):
+        asked = re.match(r"--?(?:no)?config(?:\.(?P<field>[\w.]+))?(?:=|$)", word)
+        # What is swept is left out: ml_collections joins a list that is given twice, and does not replace it.
+        kept = asked and asked["field"] not in values
+        if kept or (follows and not word.startswith("-")):
             words.append(word)
-        follows = bool(asked) and "=" not in word
+        follows = kept and "=" not in word
     words += [f"--config.{name}={value if isinstance(value, str) else repr(value)}" for name, value in values.items()]
     return shlex.join(["python", "launch/train.py", *words, f"--data_dir={DATA_DIR.value}", f"--workdir={workdir}"])
 

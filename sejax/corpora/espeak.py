@@ -113,14 +113,18 @@ def _words(text: str, marks: list[tuple[int, int]], length: int, rate: int) -> t
     """Join eSpeak's marks (character, sample) with the words of the text.
 
     eSpeak runs frequent pairs such as "in the" together and marks the first word alone: the words of a run share its
-    time in proportion to their letters.
+    time in proportion to their letters. Of a number it marks every word that is spoken ("25": three in English): the
+    marks after the first lie inside it and begin no word of the text.
     """
     tokens = list(re.finditer(r"\S+", text))
-    first = [0]  # the token at which each marked run begins
-    for position, _ in marks[1:]:
+    first, begins = [], []  # the token at which each marked run begins, and its first sample
+    for position, sample in marks:
         inside = sum(token.start() <= position for token in tokens) - 1
-        first.append(max(inside, first[-1] + 1))
-    begins = [sample for _, sample in marks] + [length]
+        if first and tokens[inside].start() < position < tokens[inside].end() and inside <= first[-1]:
+            continue
+        first.append(max(inside, first[-1] + 1) if first else 0)
+        begins.append(sample)
+    begins.append(length)
     timed = []
     for run, (begin, end) in enumerate(zip(begins[:-1], begins[1:], strict=True)):
         until = first[run + 1] if run + 1 < len(first) else len(tokens)

@@ -118,6 +118,21 @@ def test_a_word_is_where_its_times_say():
     assert same == pytest.approx(start, abs=0.15)
 
 
+@pytest.mark.parametrize(
+    ("text", "voice"),
+    [("I have 25 apples", "en-us"), ("and 3.5 pears at 10:30 now", "en-us"), ("wir haben 1234 Birnen", "de")],
+)
+def test_a_number_is_one_word_however_many_are_spoken(text, voice):
+    from sejax.corpora.espeak import Prosody, speak
+
+    waveform, rate, words = speak(text, voice, Prosody())
+    spoken = {word.text: word.end - word.start for word in words}
+    assert list(spoken) == text.split()
+    assert min(spoken[word] for word in spoken if not word.isalpha()) > 0.4  # seconds, of several spoken words
+    assert max(spoken[word] for word in spoken if word.isalpha()) < 0.5
+    assert words[-1].end == pytest.approx(len(waveform) / rate)
+
+
 def test_bad_options_are_refused():
     with pytest.raises(InputError, match="repeats=0"):
         corpora.open_corpus("synthetic", repeats=0)

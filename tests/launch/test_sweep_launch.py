@@ -19,7 +19,8 @@ SMALL = (
 )
 CONFIG = f"configs/transfer.py:{SMALL},models=squeezenet1_1"
 SPACE = "--space=batch_size=12|18,learning_rate=0.1|1.0"
-SWEEP = (f"--config={CONFIG}", "--config.hidden=8", SPACE, "--search=grid", "--config.run.save_seconds=0.0")
+SWEEP = (f"--config={CONFIG}", "--config.hidden=8", "--config.rates=(0.5,)", SPACE, "--search=grid")
+SWEEP += ("--config.run.save_seconds=0.0",)
 
 
 def said(workdir):
