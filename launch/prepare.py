@@ -21,6 +21,7 @@ from absl import flags, logging
 from sejax import corpora
 from sejax.audio.level import LEVELS
 from sejax.audio.opensmile import FEATURE_SETS
+from sejax.data.level_statistics import levels_in_words
 from sejax.engine.command import run_command
 from sejax.errors import InputError
 
@@ -103,7 +104,10 @@ def main(argv):
             progress=progress,
             **given,
         )
-    print(kind.load(folder).describe())
+    prepared = kind.load(folder)
+    print(prepared.describe())
+    if alone := levels_in_words(prepared):
+        print(f"levels      alone tell the labels with {alone}")
 
 
 def _prepare():

@@ -82,7 +82,7 @@ class Traits(NamedTuple):
     """What tells one recording from another, whatever is said in it.
 
     Attributes:
-      level: root mean square in dBFS.
+      level: root mean square in dBFS. peak: the largest distance from the mean in dBFS.
       offset: the mean's magnitude, as a share of full scale.
       floor: dB of the quietest tenth of its frames of 30 ms, relative to the level: where background noise lies.
       bandwidth: Hz below which all lies but what is `_INAUDIBLE` dB weaker than the strongest band of 250 Hz.
@@ -90,6 +90,7 @@ class Traits(NamedTuple):
     """
 
     level: float
+    peak: float
     offset: float
     floor: float
     bandwidth: float
@@ -97,11 +98,11 @@ class Traits(NamedTuple):
 
 
 def traits(waveform: np.ndarray, rate: int) -> Traits:
-    """The traits of an int16 waveform [T] at a rate in Hz; of digital silence the level is -120 dBFS and the rest 0."""
-    mean, _, power = _moments(waveform)
+    """The traits of an int16 waveform [T] at a rate in Hz; of digital silence level and peak are -120, the rest 0."""
+    mean, peak, power = _moments(waveform)
     offset = abs(mean) / FULL_SCALE
     if power == 0:
-        return Traits(_SILENT, offset, 0.0, 0.0, 0.0)
+        return Traits(_SILENT, _SILENT, offset, 0.0, 0.0, 0.0)
     length = round(_FRAME * rate)
     powers, spectrum = [], np.zeros(length // 2 + 1)
     for frames in _framed(waveform, mean, length):
@@ -110,6 +111,7 @@ def traits(waveform: np.ndarray, rate: int) -> Traits:
     quiet = np.quantile(np.concatenate(powers), 0.1)
     return Traits(
         level=float(10 * np.log10(power / FULL_SCALE**2)),
+        peak=decibels(peak / FULL_SCALE),
         offset=offset,
         floor=float(10 * np.log10(max(quiet / power, 1e-12))),
         bandwidth=_bandwidth(spectrum, rate, length),
@@ -161,7 +163,8 @@ def joined(known: Iterable[Mapping[str, Sequence[float]]]) -> dict[str, list[flo
     known = list(known)
     if not all(known):
         return {}
-    return {name: [min(k[name][0] for k in known), max(k[name][1] for k in known)] for name in Traits._fields}
+    named = [name for name in Traits._fields if all(name in k for k in known)]  # sets of earlier versions have less
+    return {name: [min(k[name][0] for k in known), max(k[name][1] for k in known)] for name in named}
 
 
 # What is said of a trait, whether it lies below or beyond the range; what does no harm is not said.

@@ -91,6 +91,7 @@ def test_the_traits_of_a_made_recording_are_those_it_was_made_with():
     found = traits(np.round(wave * 32768).astype(np.int16), RATE)
     power = 0.25**2 / 2 * (0.75 + 0.25 * 0.01**2)
     assert found.level == pytest.approx(10 * np.log10(power), abs=0.05)
+    assert found.peak == pytest.approx(20 * np.log10(0.25), abs=0.05)
     assert found.offset == pytest.approx(0.01, abs=1e-4)
     assert found.floor == pytest.approx(10 * np.log10(0.25**2 / 2 * 0.01**2 / power), abs=0.2)
     assert 1000 < found.bandwidth <= 1750

@@ -37,6 +37,7 @@ class ExampleSet:
       corpus: its name; settings: what the set depends on beside the corpus; counts: what the preparation printed.
       folder: where the set lies.
       digests: of each utterance's samples, equal where they are; () in sets of versions that kept none.
+      traits: of each utterance's recording, the numbers of `sejax.audio.level.Traits`; () likewise.
     """
 
     label: np.ndarray
@@ -55,6 +56,7 @@ class ExampleSet:
     counts: dict
     folder: str
     digests: tuple[str, ...] = ()
+    traits: tuple[list[float], ...] = ()
 
     # Of each kind: its name in the plural, the field of its large array, and its name for launch/prepare.py --features.
     KIND: ClassVar[str]

@@ -325,8 +325,13 @@ def _described(source, shard: range, level: str, describe, rows: list) -> Iterat
     for index in shard:
         utterance = records.from_example(source[index])
         row, values = describe(at_level(utterance, level))
-        rows.append(replace(row, traits=list(traits(utterance.waveform, utterance.rate))))
+        rows.append(replace(row, traits=traits_of(utterance)))
         yield values
+
+
+def traits_of(utterance: Utterance) -> list[float]:
+    """An utterance's `sejax.audio.level.Traits`, to six digits."""
+    return [float(f"{trait:.6g}") for trait in traits(utterance.waveform, utterance.rate)]
 
 
 def at_level(utterance: Utterance, level: str) -> Utterance:
@@ -408,8 +413,14 @@ def _who_said_what(corpus: Corpus, rows: list) -> tuple[dict, np.ndarray]:
         "utterance_label": [class_index(corpus.classes, row.emotion) for row in rows],
         "utterance_speaker": [speakers[row.speaker] for row in rows],
         "digests": [row.digest for row in rows] if all(row.digest for row in rows) else [],
+        "traits": [row.traits for row in rows] if all(map(_has_traits, rows)) else [],
     }
     return index, np.array([sessions[row.session] for row in rows], np.int32)
+
+
+def _has_traits(row: UtteranceRow) -> bool:
+    """Whether a row has all traits, which those in journals of earlier versions have not."""
+    return len(row.traits) == len(Traits._fields)
 
 
 def _counts(corpus: Corpus, rows: list) -> dict:
@@ -421,7 +432,7 @@ def _counts(corpus: Corpus, rows: list) -> dict:
         "labels": {name: labels[name] for name in corpus.classes},
         "unlabelled": labels[""],
         "seconds": sum(row.seconds for row in rows),
-        "recordings": ranges([Traits(*row.traits) for row in rows if row.traits]),
+        "recordings": ranges([Traits(*row.traits) for row in rows if _has_traits(row)]),
     }
 
 

@@ -26,13 +26,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sejax.audio.level import traits
 from sejax.audio.opensmile import SIZE, Extractor, NoFeatures
 from sejax.corpora import records
 from sejax.corpora.builder import SPLIT
 from sejax.corpora.corpus import Utterance
 from sejax.corpora.problems import Problem
-from sejax.data.store.writing import UtteranceRow
+from sejax.data.store.writing import UtteranceRow, traits_of
 from sejax.errors import InputError
 
 BEAM_FOLDER = "parts"  # in an unfinished set: what a pipeline's workers write, until the set is finished
@@ -89,7 +88,7 @@ def outcome(utterance: Utterance, extractor: Extractor) -> Outcome:
 
 def _outcome(utterance: Utterance, result: np.ndarray | tuple[str, str]) -> Outcome:
     """What `_functionals` gave, with the utterance's row."""
-    row = UtteranceRow.of(utterance, traits=list(traits(utterance.waveform, utterance.rate)))
+    row = UtteranceRow.of(utterance, traits=traits_of(utterance))
     if isinstance(result, tuple):
         return Outcome(row, problem=Problem(utterance.path or utterance.id, *result))
     return Outcome(row, result)

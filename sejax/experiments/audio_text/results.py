@@ -11,6 +11,7 @@ import numpy as np
 from sejax.audio.level import FULL_SCALE
 from sejax.data.buckets import Buckets, Pieces, cut, epoch_batches, padding, shapes
 from sejax.data.folds import TEST, TRAIN, VALIDATION
+from sejax.data.level_statistics import level_folds, level_scores
 from sejax.data.store.sets import RATE
 from sejax.data.streams import read_batch
 from sejax.data.text import tokens, word_times
@@ -104,6 +105,7 @@ def about(
             "padding": padding(pieces, buckets, *epoch),
             "settings": speech.settings,
             "recordings": speech.counts.get("recordings", {}),
+            "levels_alone": level_scores(level_folds(speech, folds.part)),
         },
     }
 

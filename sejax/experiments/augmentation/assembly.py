@@ -14,6 +14,7 @@ from ml_collections import ConfigDict
 from sejax.core.experiment import Assembly
 from sejax.data.folds import TEST, VALIDATION
 from sejax.data.labels import FOUR
+from sejax.data.level_statistics import Fold, level_columns, level_scores
 from sejax.data.store.sets import check_apart
 from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.data.vectors.synthetic import SyntheticVectors
@@ -200,12 +201,23 @@ def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Sched
             "schedules": {config.training: str(plan)},
             "settings": real.settings,
             "recordings": real.counts.get("recordings", {}),
+            "levels_alone": level_scores(_level_folds(real, test, splits)),
         },
     }
     if config.training == config.trainings[0]:  # the same for every training
         what = "leave one group out" if config.evaluation == "within" else f"trained on {real.corpus}"
         found["anchor"] = anchor(splits, real, test, protocol=f"{what}, {config.normalisation}")
     return found
+
+
+def _level_folds(real: Vectors, test: Vectors, splits: list[Split]) -> list[Fold]:
+    if not real.traits or not test.traits:
+        return []
+    levels, tested = level_columns(real.traits), level_columns(test.traits)
+    return [
+        Fold((levels[one.trains], real.label[one.trains]), (tested[one.part == TEST], test.label[one.part == TEST]))
+        for one in splits
+    ]
 
 
 STUDY = Study(

@@ -16,6 +16,7 @@ from sejax.audio.image import ImageSettings, render
 from sejax.core.experiment import Assembly, PyTree
 from sejax.data.blocks.load import Spectrograms, find_blocks
 from sejax.data.blocks.trunk_features import trunk_features
+from sejax.data.level_statistics import level_folds, level_scores
 from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
 from sejax.errors import InputError
@@ -120,7 +121,7 @@ def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
         epochs=config.epochs,
         batch_size=settings.batch_size,
         summarise=summarise,
-        about=about(config, chunks, mapping, members["part"]),
+        about=about(config, chunks, mapping, members["part"], rows),
         examples=partial(example_images, _image(config), chunks),
     )
 
@@ -211,7 +212,7 @@ def posteriors(config, num_classes: int) -> Posteriors:
     return Posteriors(("params", "statistics"), shared, apply)
 
 
-def about(config, chunks: Spectrograms, mapping, part) -> dict[str, Any]:
+def about(config, chunks: Spectrograms, mapping, part, rows: np.ndarray) -> dict[str, Any]:
     """What the results file says about the data and the paper."""
     trains, validates, tests = ((part[0] == kind) for kind in range(3))
     return {
@@ -229,6 +230,7 @@ def about(config, chunks: Spectrograms, mapping, part) -> dict[str, Any]:
             "image_size": {config.model: _image(config).size[0]},
             "settings": chunks.settings,
             "recordings": chunks.counts.get("recordings", {}),
+            "levels_alone": level_scores(level_folds(chunks, part, rows=rows)),
         },
     }
 

@@ -1,0 +1,104 @@
+"""What the levels of recordings alone tell of their labels: a linear classifier on a run's own folds.
+
+Whoever recorded or edited a corpus may have left its labels in the gain, the offset or the noise floor of its files.
+What a network reaches is to be seen beside what these few numbers reach, which hear nothing of what is said.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sejax.audio.level import Traits
+from sejax.core import metrics
+from sejax.core.results import spread
+from sejax.data.folds import TEST, TRAIN
+from sejax.data.store.sets import ExampleSet
+
+COLUMNS = ("peak", "level", "offset", "floor", "clipped")
+CLASSIFIER = "logistic regression, balanced classes"
+MOST_FOLDS = 10
+_LEAST = 1e-6  # of full scale, so that offset and clipping have logarithms
+
+
+def level_columns(traits) -> np.ndarray:
+    """The numbers that a classifier sees of recordings' traits [U, 6]: f64[U, 5], all in dB, `COLUMNS`."""
+    named = {name: column for name, column in zip(Traits._fields, np.array(traits, np.float64).T, strict=True)}
+    for name in ("offset", "clipped"):
+        named[name] = 20 * np.log10(named[name] + _LEAST)
+    return np.stack([named[name] for name in COLUMNS], axis=1)
+
+
+class Fold(NamedTuple):
+    """Levels f64[N, 5] and labels i32[N] of the examples that train, and those of the ones that test."""
+
+    fits: tuple[np.ndarray, np.ndarray]
+    tests: tuple[np.ndarray, np.ndarray]
+
+
+def level_scores(folds: Iterable[Fold]) -> dict[str, Any]:
+    """Unweighted average recall of a classifier that sees levels alone.
+
+    Returns:
+      {"uar": mean and deviation over folds, "per_fold", "columns", "classifier"}; {} where there is no fold,
+      scikit-learn is missing (pip install sejax[classify]), or a part that trains has one class.
+    """
+    try:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+    except ImportError:
+        return {}
+    scores = []
+    for (levels, label), (tested, truth) in folds:
+        if len(np.unique(label)) < 2 or not len(truth):
+            return {}
+        classifier = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
+        predicted = classifier.fit(levels, label).predict(tested)
+        confusion = np.zeros([max(label.max(), truth.max()) + 1] * 2)
+        np.add.at(confusion, (truth, predicted), 1)
+        scores.append(float(metrics.uar(confusion)))
+    if not scores:
+        return {}
+    return {"uar": spread(scores), "per_fold": scores, "columns": list(COLUMNS), "classifier": CLASSIFIER}
+
+
+def level_folds(
+    speech: ExampleSet, part: np.ndarray, *, label: np.ndarray | None = None, rows: np.ndarray | None = None
+) -> Iterator[Fold]:
+    """The folds of a run, equal ones once; none where the set has no traits.
+
+    Args:
+      speech: a prepared set; every example of an utterance has its utterance's levels.
+      part: i8[M, I] of members, as `sejax.data.folds` has them.
+      label: i32[I], -1: unlabelled; None: the set's own.
+      rows: i32[I], which of the set's examples these are; None: all.
+    """
+    if not speech.traits:
+        return
+    rows = np.arange(len(speech.label)) if rows is None else rows
+    label = speech.label[rows] if label is None else label
+    levels = level_columns(speech.traits)[speech.utterance[rows]]
+    for fold in part[np.sort(np.unique(part, axis=0, return_index=True)[1])]:
+        trains, tests = ((fold == kind) & (label >= 0) for kind in (TRAIN, TEST))
+        yield Fold((levels[trains], label[trains]), (levels[tests], label[tests]))
+
+
+def levels_in_words(speech: ExampleSet) -> str:
+    """What levels alone tell of a prepared set's labels, in a line; "" where nothing can be said.
+
+    Each of up to `MOST_FOLDS` groups of speakers is tested once; with no more speakers than that, each speaker.
+    """
+    labelled = speech.label >= 0
+    speakers = np.unique(speech.speaker[labelled])
+    if len(speakers) < 2:
+        return ""
+    groups = np.arange(min(len(speakers), MOST_FOLDS))
+    group = np.searchsorted(speakers, speech.speaker) % len(groups)
+    part = np.where(group == groups[:, None], TEST, TRAIN).astype(np.int8)
+    found = level_scores(level_folds(speech, part))
+    if not found:
+        return ""
+    chance = 1 / len(np.unique(speech.label[labelled]))
+    each = "leave one speaker out" if len(speakers) <= MOST_FOLDS else f"{len(groups)} groups of speakers"
+    return f"UAR {found['uar']['mean']:.3f} ± {found['uar']['std']:.3f} ({each}; chance {chance:.3f})"

@@ -1,0 +1,79 @@
+"""What levels alone tell: all where the labels lie in them, nothing where they do not, and what is said of it."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sejax.audio.level import Traits
+from sejax.data.folds import TEST, TRAIN
+from sejax.data.level_statistics import COLUMNS, level_columns, level_folds, level_scores, levels_in_words
+
+pytest.importorskip("sklearn", reason="the classifier is scikit-learn's; pip install sejax[classify]")
+SPEAKERS, EACH = 5, 24
+
+
+def speech(*, leak: bool, speakers=SPEAKERS):
+    """A set of three classes, two blocks an utterance; with a leak the last class has an offset, as emoDB's sadness."""
+    random, utterances = np.random.default_rng(0), speakers * EACH
+    label = np.arange(utterances) % 3
+    offset = np.where(leak & (label == 2), 1e-2, 1e-4) * random.uniform(0.5, 2, utterances)
+    traits = [Traits(-20 + random.normal(), -1.0, each, -40 + random.normal(), 8000.0, 0.0) for each in offset]
+    utterance = np.repeat(np.arange(utterances), 2)
+    return SimpleNamespace(
+        traits=tuple(map(list, traits)),
+        utterance=utterance,
+        label=label[utterance],
+        speaker=utterance // EACH,
+    )
+
+
+def parts(made):
+    """Each speaker tested once, as int8[F, I]."""
+    return np.where(made.speaker == np.arange(SPEAKERS)[:, None], TEST, TRAIN).astype(np.int8)
+
+
+def test_a_leak_is_seen_and_chance_is_chance():
+    leaky, sound = (level_scores(level_folds(each, parts(each))) for each in (speech(leak=True), speech(leak=False)))
+    assert leaky["uar"]["n"] == len(leaky["per_fold"]) == SPEAKERS
+    assert leaky["uar"]["mean"] > 0.6  # one class of three, and half of the rest
+    assert 0.2 < sound["uar"]["mean"] < 0.46
+    assert leaky["columns"] == list(COLUMNS)
+
+
+def test_rows_and_labels_of_a_part_of_a_set():
+    made = speech(leak=True)
+    rows = np.flatnonzero(made.label > 0)
+    label = (made.label[rows] == 2).astype(np.int64)
+    found = level_scores(level_folds(made, parts(made)[:, rows], label=label, rows=rows))
+    assert found["uar"]["mean"] > 0.95
+
+
+def test_members_of_one_fold_count_once_and_unlabelled_examples_not_at_all():
+    made = speech(leak=True)
+    expected = level_scores(level_folds(made, parts(made)))
+    assert level_scores(level_folds(made, np.repeat(parts(made), 3, axis=0))) == expected
+    mixed = SimpleNamespace(**vars(made) | {"label": np.where(made.speaker == 0, -1, made.label)})
+    assert len(level_scores(level_folds(mixed, parts(made)[1:]))["per_fold"]) == SPEAKERS - 1
+
+
+def test_nothing_is_said_where_nothing_can_be():
+    made = speech(leak=True)
+    old = SimpleNamespace(**vars(made) | {"traits": ()})
+    assert level_scores(level_folds(old, parts(made))) == {} == level_scores(())
+    one_class = SimpleNamespace(**vars(made) | {"label": np.zeros_like(made.label)})
+    assert level_scores(level_folds(one_class, parts(made))) == {}
+    assert levels_in_words(old) == levels_in_words(speech(leak=True, speakers=1)) == ""
+
+
+@pytest.mark.parametrize(
+    ("speakers", "each"), [(5, "leave one speaker out"), (13, "10 groups of speakers")]
+)
+def test_a_line_says_how_it_was_tested_and_what_chance_is(speakers, each):
+    line = levels_in_words(speech(leak=True, speakers=speakers))
+    assert line.startswith("UAR 0.") and line.endswith(f"({each}; chance 0.333)")
+
+
+def test_columns_are_in_decibels():
+    found = level_columns([Traits(-20.0, -3.0, 0.01, -30.0, 4000.0, 0.001)])
+    np.testing.assert_allclose(found, [[-3, -20, -40, -30, -60]], atol=0.02)
