@@ -213,7 +213,7 @@ def test_the_command_prepares_on_all_cores_and_prints_the_summary(source, folder
     )
     (made,) = tmp_path.glob("small/emobase2010-*")
     assert done.returncode == 0 and contents(made) == contents(folder)
-    assert done.stdout.strip() .startswith(Vectors.load(made).describe())
+    assert done.stdout.startswith(Vectors.load(made).describe())
     assert "emobase2010: 100%" in done.stderr
     assert json.loads((made / "settings.json").read_text())["settings"]["features"] == "emobase2010"
 

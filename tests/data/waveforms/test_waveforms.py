@@ -146,7 +146,7 @@ def test_the_command_prepares_and_the_set_is_found_by_its_corpus(source, tmp_pat
     environment = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     found = find_waveforms(tmp_path, "small")
-    assert done.returncode == 0 and done.stdout.strip() == Waveforms.load(found.folder).describe()
+    assert done.returncode == 0 and done.stdout.startswith(Waveforms.load(found.folder).describe())
     assert found.transcripts == SAID and len(found.word_start) == 0 and not found.word_offset.any()
     with pytest.raises(InputError, match="--corpus=other --source=DIR --features=waveforms --data_dir="):
         find_waveforms(tmp_path, "other")
