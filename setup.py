@@ -19,6 +19,7 @@ EXTRAS = {
         "soundfile>=0.13",
         "soxr>=0.5",
         "pyloudnorm>=0.2",
+        "scipy>=1.14",
         "webrtcvad-wheels>=2.0.14",
         "librosa>=0.11",
         "opensmile==2.6.0",  # emobase2010 is made of this version's IS10; research licence, see third_party/opensmile

@@ -10,11 +10,13 @@ import numpy as np
 
 from sejax.errors import InputError
 
-LEVELS = ("none", "peak", "rms", "loudness")
+LEVELS = ("none", "peak", "rms", "loudness", "masked")
 SPEECH = -26.0  # dBFS or LUFS; ITU-T P.56 and its kin take -26 dB below overload for speech
 FULL_SCALE = 32768  # of int16 samples
 _GATE = 0.4  # s, of one block of the loudness' gate
-_PIECE = 1 << 20  # samples at once, so that memory does not grow with a recording of hours (loudness' does)
+MASK = 30.0  # dB below speech, where level=masked has the noise floor of every recording
+_HIGH_PASS = 60.0  # Hz, where level=masked begins: below voices, above what a microphone picks up of a building
+_PIECE = 1 << 20  # samples at once, so that memory does not grow with a recording of hours (but for gated loudness)
 
 
 def levelled(waveform: np.ndarray, rate: int, level: str) -> np.ndarray:
@@ -27,8 +29,9 @@ def levelled(waveform: np.ndarray, rate: int, level: str) -> np.ndarray:
       waveform: int16[T].
       rate: Hz.
       level: "none" (the waveform as it is), "peak" (the largest sample at full scale), "rms" (root mean square of
-        the whole at -26 dBFS) or "loudness" (gated loudness by EBU R 128 and ITU-R BS.1770 at -26 LUFS: pauses do not
-        count).
+        the whole at -26 dBFS), "loudness" (gated loudness by EBU R 128 and ITU-R BS.1770 at -26 LUFS: pauses do not
+        count) or "masked" (loudness, of what lies above 60 Hz, and white noise 30 dB below it: what a recording's own
+        gain left in its offset and noise floor is below that of all).
 
     Raises:
       InputError: another level.
@@ -40,6 +43,8 @@ def levelled(waveform: np.ndarray, rate: int, level: str) -> np.ndarray:
     made, mean, peak, power = np.zeros_like(waveform), *_moments(waveform)
     if peak < 0.5:  # nothing but a constant
         return made
+    if level == "masked":
+        return _masked(waveform - mean, rate)
     gain = FULL_SCALE / peak
     if level == "rms":
         gain = FULL_SCALE * 10 ** (SPEECH / 20) / np.sqrt(power)
@@ -49,6 +54,19 @@ def levelled(waveform: np.ndarray, rate: int, level: str) -> np.ndarray:
         piece = np.round((waveform[start : start + _PIECE] - mean) * gain)
         made[start : start + _PIECE] = piece.clip(-FULL_SCALE, FULL_SCALE - 1)
     return made
+
+
+def _masked(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Samples [T] around 0 above 60 Hz, at -26 LUFS, with the same white noise 30 dB below: int16[T]."""
+    try:
+        from scipy.signal import butter, sosfiltfilt
+    except ImportError:
+        raise InputError("level=masked needs the package scipy; pip install sejax[data]") from None
+    high = sosfiltfilt(butter(2, _HIGH_PASS, "highpass", fs=rate, output="sos"), samples, padlen=0)
+    high *= 1.0 / np.abs(high).max()
+    high *= 10 ** ((SPEECH - _loudness(high, rate)) / 20)
+    high += 10 ** ((SPEECH - MASK) / 20) * np.random.default_rng(0).standard_normal(len(high))
+    return np.round(high * FULL_SCALE).clip(-FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 
 def decibels(amplitude: float) -> float:

@@ -5,7 +5,7 @@ import pytest
 
 from sejax.audio import level as module
 from sejax.audio.degradations import gain, narrow_band, white, with_noise
-from sejax.audio.level import LEVELS, Traits, joined, levelled, ranges, traits, unlike
+from sejax.audio.level import LEVELS, MASK, Traits, joined, levelled, ranges, traits, unlike
 from sejax.errors import InputError
 
 RATE = 16000
@@ -38,6 +38,18 @@ def test_each_level_is_reached(speech):
     assert rms(levelled(speech, RATE, "rms")) == pytest.approx(-26, abs=0.01)
     loud = pyloudnorm.Meter(RATE).integrated_loudness(levelled(speech, RATE, "loudness") / 32768)
     assert loud == pytest.approx(-26, abs=0.1)
+
+
+def test_masked_recordings_have_one_noise_floor_and_no_offset(speech):
+    def found(noise, offset):
+        recorded = speech + noise * np.random.default_rng(1).normal(size=len(speech)) + offset
+        return traits(levelled(np.round(recorded).clip(-32768, 32767).astype(np.int16), RATE, "masked"), RATE)
+
+    clean, noisy = found(0.0, 0.0), found(10.0, 900.0)  # the noise 54 dB below the bursts
+    assert clean.floor == pytest.approx(-MASK, abs=2.5) and noisy.floor == pytest.approx(clean.floor, abs=0.2)
+    assert clean.level == pytest.approx(noisy.level, abs=0.1)
+    assert max(clean.offset, noisy.offset) < 2e-5
+    assert levelled(speech, RATE, "masked").tobytes() == levelled(speech, RATE, "masked").tobytes()
 
 
 def test_a_pause_counts_for_the_root_mean_square_and_its_edges_alone_for_the_loudness(speech):
@@ -81,7 +93,7 @@ def test_recordings_shorter_than_a_block_of_the_gate_and_clicks_have_a_level(lev
 
 
 def test_an_unknown_level_is_named():
-    with pytest.raises(InputError, match="level='loud'; use one of none, peak, rms, loudness"):
+    with pytest.raises(InputError, match="level='loud'; use one of none, peak, rms, loudness, masked"):
         levelled(np.ones(9, np.int16), RATE, "loud")
 
 
