@@ -48,8 +48,8 @@ LEVEL = flags.DEFINE_enum(
     None,
     LEVELS,
     "what recordings are brought to before all else, their mean removed: the largest sample at full scale (peak), root"
-    " mean square at -26 dBFS (rms), gated loudness at -26 LUFS (loudness), that of all above 60 Hz with white noise 30 dB below it (masked); none leaves"
-    " them as they are (default: spectrograms: rms; otherwise none)",
+    " mean square at -26 dBFS (rms), gated loudness at -26 LUFS (loudness), the same of what lies above 60 Hz with"
+    " white noise 30 dB below it (masked); none leaves them as they are (default: spectrograms: rms; otherwise none)",
 )
 SCALE = flags.DEFINE_string("scale", "log", "log (linear frequency axis) or mel, both in dB")
 VOICE_ACTIVITY = flags.DEFINE_string(
