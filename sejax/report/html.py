@@ -21,7 +21,7 @@ from sejax.report.run import (
     pooled_confusion,
 )
 from sejax.report.score_figures import accuracy_over_rate, iteration_scores, rated, variant_scores
-from sejax.report.score_tables import ROW_FIELDS, headline, member_table
+from sejax.report.score_tables import ROW_FIELDS, headline, levels_alone, member_table
 from sejax.report.sound import gallery
 
 FILE = "report.html"
@@ -98,7 +98,9 @@ def _lead(results, report):
     """The result in a sentence, our figures beside the paper's, then the members that failed and what went wrong."""
     warnings = "".join(paragraph(text, "warning") for text in report.warnings(results))
     text = report.lead(results) if report.lead else _result_in_words(results, report)
-    return paragraph(text) + _failures(results) + warnings
+    # A page that shows its own headline's table has this note here.
+    alone = "".join(map(paragraph, levels_alone(results))) if report.headline else ""
+    return paragraph(text) + alone + _failures(results) + warnings
 
 
 def _result_in_words(results, report):
@@ -155,7 +157,8 @@ def _what_was_run(results, report):
     data, seconds = results.get("data") or {}, results.get("seconds")
     body = page.preformatted(results.get("command") or _equivalent_config(results))
     body += "".join(map(paragraph, terms.protocol_notes([results], report)))
-    facts = {name.replace("_", " "): _fact(value) for name, value in data.items() if name not in report.elsewhere}
+    elsewhere = (*report.elsewhere, "levels_alone")
+    facts = {name.replace("_", " "): _fact(value) for name, value in data.items() if name not in elsewhere}
     if results.get("classes"):
         facts["classes"] = results["classes"]
     if is_finite(seconds):

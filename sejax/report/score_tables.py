@@ -1,7 +1,8 @@
 """Tables of scores beside the paper's: of a run, its variants and members, and of many runs."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 
 from sejax.core.results import REPEATS, field_value, is_finite, name_of, spread
@@ -199,15 +200,30 @@ def scored_members(results, report: Report, *, caption):
 # Any run.
 
 
+def levels_alone(results):
+    """What a classifier reaches that sees the levels of recordings alone, a note for each thing that it tells."""
+    found = (results.get("data") or {}).get("levels_alone") or {}
+    each = {"": found} if "uar" in found else found
+    return tuple(
+        f"Levels alone ({', '.join(scores['columns'])}; {scores['classifier']}, same folds), {name or 'utterances'}: "
+        f"UAR {mean_std(scores['uar'])}."
+        for name, scores in each.items()
+        if scores
+    )
+
+
 def headline(results, report: Report):
     """The table that a run prints at its end.
 
-    Its report's own, or that of its variants, or every summarised metric by level and iteration beside the paper's.
+    Its report's own, or that of its variants, or every summarised metric by level and iteration beside the paper's;
+    and what the levels of recordings alone reach.
     """
-    if report.headline:
-        return report.headline(results)
-    if named(results):
-        return variant_table(results, report)
+    made = report.headline or (partial(variant_table, report=report) if named(results) else None)
+    table = made(results) if made else _summary_table(results, report)
+    return replace(table, notes=(*table.notes, *levels_alone(results)))
+
+
+def _summary_table(results, report: Report):
     summary, paper, units = results["summary"], paper_figures(results, report), levels(results)
     steps = iterations(results) or [None]
     pairs = list(dict.fromkeys(match.groups()[1:] for match in map(KEY.fullmatch, summary) if match))

@@ -57,6 +57,16 @@ def parse(text):
     return page
 
 
+LEVELS = {
+    "uar": {"mean": 0.347, "std": 0.084, "n": 5, "failed": 0},
+    "per_fold": [0.3] * 5,
+    "columns": ["peak", "level"],
+    "classifier": "logistic regression, balanced classes",
+}
+RATED = ["valence", "dominance"]
+ALONE = "Levels alone (peak, level; logistic regression, balanced classes, same folds), {}: UAR 0.347 ± 0.084."
+
+
 @pytest.fixture(scope="module")
 def parsed(fabricate):
     """One report with every section, parsed once for the tests that read it."""
@@ -194,3 +204,14 @@ def test_without_matplotlib_the_page_keeps_its_tables_and_says_how_to_get_figure
 )
 def test_durations_as_text(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("found", "said"), [(LEVELS, ["utterances"]), (dict.fromkeys(("valence", "dominance"), LEVELS), RATED)]
+)
+def test_what_levels_alone_reach_stands_below_the_results_and_nowhere_else(no_matplotlib, results, found, said):
+    page = report(results | {"data": results["data"] | {"levels_alone": found}})
+    for name in said:
+        assert page.count(ALONE.format(name)) == 1
+    assert page.count("alone ") == len(said)
+    assert "alone " not in report(results)
