@@ -44,10 +44,10 @@ def waveforms_at_random_gain(
     return waveform.astype(jnp.float32) / FULL_SCALE * amplitude
 
 
-def random_views(key: jax.Array, views: Float[Array, "views batch ..."]) -> Float[Array, "batch ..."]:
+def random_views(key: jax.Array, views: Float[Array, "batch views ..."]) -> Float[Array, "batch ..."]:
     """One of its views for each example: for features of a frozen network, which were computed at `view_gains`."""
-    chosen = jax.random.randint(key, (views.shape[1],), 0, len(views))
-    return views[chosen, jnp.arange(views.shape[1])]
+    chosen = jax.random.randint(key, (len(views),), 0, views.shape[1])
+    return views[jnp.arange(len(views)), chosen]
 
 
 def view_gains(limits: tuple[float, float]) -> list[float]:

@@ -74,8 +74,8 @@ def gather(data, plan: Plan):
 
 
 def gather_views(data, plan: Plan):
-    """As `gather`, with the inputs of all views, [V, B, ...]: `sejax.audio.augmentation.random_views` chooses."""
-    return gather(data, plan) | {"inputs": data["views"][:, plan.index]}
+    """As `gather`, with the inputs of all views, [B, V, ...]: `sejax.audio.augmentation.random_views` chooses."""
+    return gather(data, plan) | {"inputs": data["views"][plan.index]}
 
 
 def _in_turn(rows: str, counts: str, batch_size: int) -> Callable[[State, jax.Array], Plan]:

@@ -114,11 +114,11 @@ def augmentation(config) -> Callable[[jax.Array, jax.Array], jax.Array]:
 
 
 def views(config, features: Callable[[float], np.ndarray]) -> dict[str, np.ndarray]:
-    """{"views": f32[V, ...]} of a frozen network's ``features`` at each gain in dB; {} where none are asked for."""
+    """{"views": f32[I, V, ...]} of a frozen network's ``features`` at each gain in dB; {} where none are asked for."""
     limits = gain_limits(config)
     if not limits or config.trainable == "all":
         return {}
-    return {"views": np.stack([features(gain) for gain in view_gains(limits)])}
+    return {"views": np.stack([features(gain) for gain in view_gains(limits)], axis=1)}
 
 
 def image_parts(
@@ -128,7 +128,7 @@ def image_parts(
 
     Args:
       data: inputs [I, ...], label and utterance of the images, utterance_label, what is pretrained, and perhaps views
-        [V, I, ...] of the inputs to train on.
+        [I, V, ...] of the inputs to train on.
       batch_size: images to an update. evaluated_at_once: images to a batch of an evaluation, at most.
       stream: reads plans' images from the disk, see `sejax.data.streams`.
 

@@ -47,7 +47,7 @@ def test_another_key_draws_other_gains(waveform):
 
 
 def test_views_are_chosen_for_each_example():
-    views = jnp.arange(5.0)[:, None, None] * 100 + jnp.arange(40.0)[None, :, None]  # [5, 40, 1]: 100 view + example
+    views = jnp.arange(5.0)[None, :, None] * 100 + jnp.arange(40.0)[:, None, None]  # [40, 5, 1]: 100 view + example
     chosen = np.asarray(random_views(KEY, views))[:, 0]
     np.testing.assert_array_equal(chosen % 100, np.arange(40))
     assert set(chosen // 100) == set(range(5))

@@ -292,7 +292,7 @@ def _audio_text() -> Assembly:
 
 
 CASES = {
-    "pseudo_labelling-head": _pseudo_labelling_case("head", overfit_updates=60),
+    "pseudo_labelling-head": _pseudo_labelling_case("head", overfit_updates=100),
     "pseudo_labelling-all": _pseudo_labelling_case("all", overfit_updates=100),
     "transfer-head": _transfer_case("squeezenet1_1", "head", overfit_updates=400),
     # Adadelta's first step has one size (4.5e-4 here) however small the gradient: a tenth of it may be round-off.

@@ -194,18 +194,18 @@ def test_dropout_thins_by_its_rate_and_keeps_the_mean():
 
 def test_equal_views_train_as_no_views_do(features):
     inputs, label = features
-    one, other = (finish(assembly(inputs, label, views=views)) for views in (None, np.stack([inputs] * 3)))
+    one, other = (finish(assembly(inputs, label, views=views)) for views in (None, np.stack([inputs] * 3, axis=1)))
     for ours, theirs in zip(jax.tree.leaves(one.state.params), jax.tree.leaves(other.state.params), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
 def test_an_update_sees_one_of_its_views_of_each_image(features):
     inputs, label = features
-    views = np.stack([inputs, inputs + 3.0, inputs - 3.0])
+    views = np.stack([inputs, inputs + 3.0, inputs - 3.0], axis=1)
     with_views, plain = assembly(inputs, label, views=views), assembly(inputs, label)
     state = start(with_views)
     batch = with_views.train.gather(with_views.data, with_views.train.plan_at(state, 0))
-    assert batch["inputs"].shape == (3, 8, SIZE)
+    assert batch["inputs"].shape == (8, 3, SIZE)
     chosen = random_views(stream(state.key, "gain", state.step), batch["inputs"])
     assert len(np.unique(np.round((chosen - inputs[batch["index"]])[:, 0]))) == 3
     one, _ = with_views.experiment.step(state, batch)
