@@ -37,6 +37,12 @@ def test_a_tone_keeps_frequency_amplitude_and_length_from_any_format_and_rate(tm
     assert amplitude_at(waveform, 1000) == pytest.approx(0.5, abs=0.02 if suffix in ("ogg", "mp3") else 0.002)
 
 
+@pytest.mark.parametrize("rate", [8000, 44100, 48000])
+def test_digital_silence_stays_silent_at_another_rate(tmp_path, rate):
+    soundfile.write(tmp_path / "silent.wav", np.zeros(rate, np.int16), rate)
+    assert not read(tmp_path / "silent.wav", silence=True).any()
+
+
 def test_what_lies_above_the_new_nyquist_frequency_is_removed(tmp_path):
     path = write_wav(tmp_path / "a.wav", tone(1000, 48000) + tone(11000, 48000, amplitude=0.4), rate=48000)
     waveform = read(path)
