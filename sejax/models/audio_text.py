@@ -10,7 +10,6 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from sejax.audio.level import FULL_SCALE
 from sejax.core.rng import dropout, glorot_uniform, he_normal, uniform
 from sejax.errors import InputError
 from sejax.models.gru import GRU
@@ -18,6 +17,7 @@ from sejax.models.masked import MaskedBatchNorm, Shortcut, pool_of_sum, real_mom
 from sejax.models.normalisation import wide
 from sejax.models.waveform_convolution import WaveformConvolution
 
+FULL_SCALE = 2.0**15  # of int16 samples
 ATTENTIONS = ("att_s_1", "att_d_1", "att_s_n", "att_d1_n", "att_d2_n")
 FUSIONS = (*ATTENTIONS, "concatenation", "addition", "audio", "text")
 

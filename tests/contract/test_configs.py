@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 from cases import CONFIGS, load_config
+from tiers import tiered
 
 from sejax.core.rng import member_key, root_key
 from sejax.engine.fields import check_config, wanted
@@ -17,7 +18,10 @@ from sejax.experiments.training import train_run
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 
-@pytest.mark.parametrize("config_name", sorted(CONFIGS))
+SEVERAL = ("cyclegan", "dcgan")  # programs, which take long to compile
+
+
+@pytest.mark.parametrize("config_name", tiered(sorted(CONFIGS), slow=SEVERAL))
 def test_every_config_builds_and_takes_a_step_when_run_locally(tmp_path, config_name):
     CONFIGS[config_name](tmp_path)
     config = load_config(config_name, "runlocal")

@@ -55,6 +55,7 @@ def test_a_run_killed_in_either_stage_ends_as_if_it_never_was(tmp_path, gans, ve
     assert found["members"] == expected["members"]
 
 
+@pytest.mark.slow
 def test_evaluate_agrees_with_both_experiments(gans, classifiers, vectors_dir):
     for workdir, members in ((gans, 3), (classifiers, 4)):
         done = launch("evaluate", f"--workdir={workdir}", f"--data_dir={vectors_dir}")

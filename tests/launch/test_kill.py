@@ -6,6 +6,7 @@ import random
 import signal
 import time
 
+import pytest
 from scripts import TRAIN, Script, checkpoints, kill_once, launch
 
 KILLS = int(os.environ.get("SEJAX_KILLS", "3"))
@@ -26,6 +27,7 @@ def test_killed_runs_end_as_if_they_never_were(tmp_path, finished, data_dir):
     assert found["summary"] == expected["summary"]
 
 
+@pytest.mark.slow
 def test_sigterm_saves_and_the_same_command_goes_on(tmp_path, finished, data_dir):
     workdir = tmp_path / "stopped"
     arguments = [*TRAIN, f"--data_dir={data_dir}", f"--workdir={workdir}"]

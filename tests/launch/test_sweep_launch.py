@@ -56,6 +56,7 @@ def test_every_trial_is_in_the_table_and_in_a_run_that_other_commands_take(swept
     assert "agrees with" in done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_stopped_and_killed_ends_as_if_it_never_was(tmp_path, swept, data_dir):
     workdir, moments = tmp_path / "killed", random.Random(3)
     arguments = [*SWEEP, f"--data_dir={data_dir}", f"--workdir={workdir}"]

@@ -10,6 +10,7 @@ from scripts import TRANSFER, checkpoints, kill_once, launch, results
 from tones import tone
 
 
+@pytest.mark.slow
 def test_a_comparison_keeps_every_network_apart_and_reports_them_together(compared):
     found = results(compared)
     assert [member["model"] for member in found["members"]] == ["squeezenet1_1", "squeezenet1_0"]
@@ -40,6 +41,7 @@ def test_a_comparison_killed_in_its_second_network_goes_on_there_to_the_same_bit
     assert found["variants"] == expected["variants"]
 
 
+@pytest.mark.slow
 def test_a_finished_comparison_reports_instead_of_training(compared, data_dir):
     before = (compared / "results.json").read_bytes()
     done = launch("train", *TRANSFER, f"--data_dir={data_dir}", f"--workdir={compared}")
@@ -48,12 +50,14 @@ def test_a_finished_comparison_reports_instead_of_training(compared, data_dir):
     assert (compared / "results.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_evaluate_agrees_with_every_network(compared, data_dir):
     done = launch("evaluate", f"--workdir={compared}", f"--data_dir={data_dir}")
     assert done.returncode == 0, done.stderr
     assert "2 members" in done.stdout
 
 
+@pytest.mark.slow
 def test_predict_takes_the_network_that_validated_best_or_the_one_it_is_told(compared, tmp_path):
     wave = tone(0, speaker=2, seconds=0.3, random=np.random.default_rng(5))
     soundfile.write(tmp_path / "tone.wav", wave, 16000)

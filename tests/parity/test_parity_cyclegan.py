@@ -174,7 +174,7 @@ def test_rounds_are_those_of_torch(lambda_cls):
     np.testing.assert_allclose(fallen, 2e-4 * 0.8**2)  # the reference's rates fell twice on the way
 
 
-@pytest.mark.parametrize("stage", ["gan", "pretraining"])
+@pytest.mark.parametrize("stage", ["pretraining", pytest.param("gan", marks=pytest.mark.slow)])
 def test_dropout_stands_where_torch_has_it(stage):
     with jax.enable_x64(True):
         case = make_case(stage, rounds=3, dropout=0.2, classifier_dropout=0.5, **TINY)

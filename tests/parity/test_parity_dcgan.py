@@ -104,7 +104,10 @@ def losses_of(metrics):
 # At once: two ratings, and all losses. What the other models do at once is a part of that.
 @pytest.mark.parametrize(
     ("model", "updates"),
-    [*((model, "alternating") for model in MODELS), ("multitask_cnn", "joint"), ("multitask_dcgan", "joint")],
+    [
+        *(pytest.param(model, "alternating", marks=[pytest.mark.slow] * (model == "basic_dcgan")) for model in MODELS),
+        *(("multitask_cnn", "joint"), ("multitask_dcgan", "joint")),
+    ],
 )
 def test_rounds_of_updates_equal_the_references(model, updates):
     torch.set_num_threads(1)

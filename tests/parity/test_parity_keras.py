@@ -7,6 +7,7 @@ from functools import partial
 import jax
 import numpy as np
 import pytest
+from tiers import tiered
 
 from sejax import models
 from sejax.models.inception import MIXED, STEM, Fork
@@ -92,7 +93,7 @@ def inception_units():
     return units
 
 
-@pytest.fixture(scope="module", params=sorted(BUILDERS))
+@pytest.fixture(scope="module", params=tiered(sorted(BUILDERS), slow=("inception_v3_keras",)))
 def twins(request, tmp_path_factory):
     """(name, Keras's network for odd sizes, our module, variables, a file name for Keras's weights)"""
     name, path = request.param, tmp_path_factory.mktemp("keras") / "network.weights.h5"

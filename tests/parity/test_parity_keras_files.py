@@ -10,6 +10,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from tiers import tiered
 
 from sejax import models, pretrained
 from sejax.audio.image import normalise
@@ -81,7 +82,7 @@ def converted(model, path, folder, *, num_classes=CLASSES):
     return metadata, variables
 
 
-@pytest.fixture(scope="module", params=sorted(BUILDERS))
+@pytest.fixture(scope="module", params=tiered(sorted(BUILDERS), slow=("inception_v3_keras",)))
 def source(request, tmp_path_factory):
     """(name, Keras's network, its images, its logits, a folder): the second network of its kind in the process."""
     size = (*SIZES[request.param], 3)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tiers import tiered
 
 from sejax import models
 from sejax.errors import InputError
@@ -43,7 +44,7 @@ class Twins:
         return {p.name: p.to_ours(tensors[p.source_name].detach().numpy().copy()) for p in wanted}
 
 
-@pytest.fixture(scope="module", params=torchvision_networks.NAMES)
+@pytest.fixture(scope="module", params=tiered(torchvision_networks.NAMES, slow=("inception_v3", "wide_resnet50_2")))
 def twins(request):
     return Twins(request.param)
 

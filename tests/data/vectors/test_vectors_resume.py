@@ -47,6 +47,7 @@ prepare.GROUP = 2
 )
 
 
+@pytest.mark.slow
 def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path, opensmile_installed):
     source = speech_like.corpus(tmp_path / "source", LENGTHS)
     places = [("extract", 1), ("append", 0), ("append", 1), ("journal", 1), ("finish", 0), ("column", 2)]
