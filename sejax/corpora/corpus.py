@@ -10,6 +10,7 @@ import numpy as np
 
 from sejax.corpora.problems import Problem, Problems
 from sejax.corpora.waveform import RATE, decode
+from sejax.errors import InputError
 
 NOT_RATED = float("nan")
 SEXES = {"F": "female", "M": "male"}  # the letters of most corpora
@@ -129,9 +130,17 @@ class Corpus:
     def checked(
         cls, problems: Problems, recordings: Iterable[Recording], about: About, *, allow_partial: bool, **fields
     ) -> "Corpus":
-        """What is left of a corpus that was looked through; InputError tells all problems unless `allow_partial`."""
+        """What is left of a corpus that was looked through; InputError tells all problems unless `allow_partial`.
+
+        It tells them also where nothing is left, and then the notes where there is no problem.
+        """
         recordings = tuple(recordings)  # which may bring up problems
-        left_out = problems.settle(allow_partial=allow_partial)
+        left_out = problems.settle(allow_partial=allow_partial, left=len(recordings))
+        if not recordings:
+            why = f" ({'; '.join(problems.notes)})" if problems.notes else ""
+            raise InputError(
+                f"corpora/{problems.corpus}: no recording is left{why}; give other parts or another --source"
+            )
         return cls(problems.corpus, recordings, about=about, left_out=left_out, notes=problems.notes, **fields)
 
     def __len__(self):
