@@ -14,6 +14,7 @@ Time, machine and figures of every configuration stand in docs/audio_text.md.
 from ml_collections import ConfigDict
 
 from sejax.audio.level import LEVELS
+from sejax.data.store.sets import WORD_TIMES
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
 
@@ -25,6 +26,7 @@ FIELDS = {
     "seed": Field(0, least=0),
     "corpus": Field("iemocap", name=True),
     "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
+    "word_times": Field("note", choices=WORD_TIMES),  # of IEMOCAP, see sejax.corpora.iemocap
     "classes": Field("four", choices=("four", "all")),
     "fusions": Field(FUSIONS, choices=FUSIONS, distinct=True),
     # sessions are held out where a corpus has them; utterance: at random

@@ -14,6 +14,15 @@ from sejax.errors import InputError
 
 NOT_RATED = float("nan")
 SEXES = {"F": "female", "M": "male"}  # the letters of most corpora
+LOWEST, HIGHEST = 1.0, 5.0  # rating of the corpora with raters
+
+
+def given(value: float, problems: Problems | None = None) -> float:
+    """A rating on the scale; what lies outside it nobody gave, and it is nan: forms left untouched hold such values."""
+    outside = value < LOWEST or value > HIGHEST
+    if problems:
+        problems.note(f"ratings outside {LOWEST:g} to {HIGHEST:g} were taken for not given", outside)
+    return NOT_RATED if outside else value
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,9 @@ def with_waveform(recording: Recording, waveform: np.ndarray, rate: int, **chang
     return Utterance(**(values | changes), waveform=waveform, rate=rate)
 
 
-Progress = Callable[[str, float, float], None]  # stage, seconds of audio done, seconds in all
+# Stage, seconds of audio done, seconds in all; of the stages in `OPENING` files.
+Progress = Callable[[str, float, float], None]
+OPENING = ("annotations", "headers")
 FORMAT = 2  # raise it when decoding or the record changes, so that old utterance sets are not taken for new ones
 
 
