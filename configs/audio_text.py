@@ -14,6 +14,7 @@ Time, machine and figures of every configuration stand in docs/audio_text.md.
 from ml_collections import ConfigDict
 
 from sejax.audio.level import LEVELS
+from sejax.data.store.sets import WORD_TIMES
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
 
@@ -25,6 +26,7 @@ FIELDS = {
     "seed": Field(0, least=0),
     "corpus": Field("iemocap", name=True),
     "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
+    "word_times": Field("note", choices=WORD_TIMES),  # of IEMOCAP, see sejax.corpora.iemocap
     # dB, between which every training waveform gets a gain of its own at every update; 0+0: stays as it is
     "random_gain": Field((0.0, 0.0), least=-60, most=60, length=2, ordered=True),
     "classes": Field("four", choices=("four", "all")),

@@ -12,6 +12,7 @@ Time, machine and figures of every configuration stand in docs/dcgan.md.
 from ml_collections import ConfigDict
 
 from sejax.audio.level import LEVELS
+from sejax.data.store.sets import WORD_TIMES
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
 
@@ -47,6 +48,7 @@ FIELDS = {
     "balance": Field(1.0, least=0, most=1),
     "eval_crops": Field(4, least=1, most=1000),  # evenly spaced, their posteriors averaged; 1: the paper's
     "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
+    "word_times": Field("note", choices=WORD_TIMES),  # of IEMOCAP, see sejax.corpora.iemocap
     "scale": Field("log", choices=("log", "mel")),
     "dynamic_range": Field(80.0, above=0, most=1000),  # dB below an utterance's maximum
     "rating_scale": Field((1.0, 5.0), length=2, distinct=True, ordered=True),  # lowest and highest rating of the corpus

@@ -22,6 +22,7 @@ from sejax import corpora
 from sejax.audio.level import LEVELS
 from sejax.audio.opensmile import FEATURE_SETS
 from sejax.data.level_statistics import levels_in_words
+from sejax.data.store.sets import WORD_TIMES
 from sejax.engine.command import run_command
 from sejax.errors import InputError
 
@@ -78,7 +79,17 @@ DOWNLOAD = flags.DEFINE_bool("download", None, "emodb: fetch the files through a
 SEED = flags.DEFINE_integer("seed", None, "synthetic: the random seed")
 REPEATS = flags.DEFINE_integer("repeats", None, "synthetic: utterances of each speaker and emotion")
 PART = flags.DEFINE_list(
-    "part", None, "tedlium: train (the default), dev, test; librispeech: dev-clean and so on (default: all there are)"
+    "part",
+    None,
+    "tedlium: train (the default), dev, test; librispeech: dev-clean and so on; ami: meetings or what their names begin"
+    " with (default: all there are)",
+)
+TIMES = flags.DEFINE_enum(
+    "word_times",
+    None,
+    WORD_TIMES,
+    "iemocap: seconds of an alignment's frame t, (t + 2) / 100 by the release's note (note) or t / 100 (frame; default:"
+    " note)",
 )
 
 _OF_BLOCKS = ("block_length", "block_overlap")
@@ -91,6 +102,7 @@ def main(argv):
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)  # TFDS and JAX announce what they look for
     options = {"subset": SUBSET, "name": NAME, "download": DOWNLOAD, "seed": SEED, "repeats": REPEATS, "part": PART}
+    options["word_times"] = TIMES
     given = {name: flag.value for name, flag in options.items() if flag.value is not None}
     if CLASSES.value:
         given["classes"] = tuple(CLASSES.value)
@@ -217,7 +229,8 @@ def _level() -> str:
 
 @contextlib.contextmanager
 def _progress():
-    """A bar for each stage on stderr: seconds of audio done, rate, time left."""
+    """A bar for each stage on stderr: seconds of audio (or files) done, rate, time left."""
+    from sejax.corpora.corpus import OPENING
     from sejax.engine.command import progress_bar
 
     bars = {}
@@ -226,7 +239,7 @@ def _progress():
         if stage not in bars:
             for bar in bars.values():
                 bar.close()
-            bars[stage] = progress_bar(stage, round(total), "s of audio")
+            bars[stage] = progress_bar(stage, round(total), "files" if stage in OPENING else "s of audio")
         bars[stage].update(round(done) - bars[stage].n)
 
     try:

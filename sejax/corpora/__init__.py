@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
-from sejax.corpora.corpus import Corpus, Rating, Recording, Utterance, Word
+from sejax.corpora.corpus import Corpus, Progress, Rating, Recording, Utterance, Word
 from sejax.corpora.names import on_disk
 from sejax.corpora.published import PUBLISHED, Published, published
 from sejax.errors import InputError
@@ -39,8 +39,10 @@ def names() -> tuple[str, ...]:
     return tuple(sorted({*_READERS, *PUBLISHED}))
 
 
-def open_corpus(corpus: str, source: str | Path = "", /, **options) -> Corpus:
+def open_corpus(corpus: str, source: str | Path = "", /, *, progress: Progress | None = None, **options) -> Corpus:
     """Look through a corpus without decoding it; options are those of the corpus's own `open_corpus`.
+
+    `progress(stage, files, files in all)` is told by the corpora whose many files take long to open.
 
     Raises InputError for an unknown corpus or option, and for everything that is wrong with the files.
     """
@@ -49,10 +51,13 @@ def open_corpus(corpus: str, source: str | Path = "", /, **options) -> Corpus:
     if corpus not in _READERS:
         corpus, options = "manifest", {"name": corpus} | options
     reader = importlib.import_module(f"sejax.corpora.{corpus}").open_corpus
-    known = [option for option in inspect.signature(reader).parameters if option != "source"]
+    parameters = inspect.signature(reader).parameters
+    known = [option for option in parameters if option not in ("source", "progress")]
     for option in options:
         if option not in known:
             raise InputError(f"corpora/{corpus}: has no option {option!r}; its options are {', '.join(known)}")
+    if "progress" in parameters:
+        options["progress"] = progress
     return reader(on_disk(source), **options)
 
 

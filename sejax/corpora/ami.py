@@ -7,19 +7,21 @@ speaker (agent A to E) of a meeting: `segments/<meeting>.<agent>.segments.xml`, 
 
 import math
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-from sejax.corpora.corpus import SEXES, About, Corpus, Recording, Word
+from sejax.corpora.corpus import SEXES, About, Corpus, Progress, Recording, Word
 from sejax.corpora.folder import check_counts, files_in, unpacked, within_files
-from sejax.corpora.problems import Problems, shortened
+from sejax.corpora.problems import Problems
 from sejax.errors import InputError
 
 NITE = "{http://nite.sourceforge.net/}"
 _RANGE = re.compile(r"#id\((?P<first>[^)]+)\)(?:\.\.id\((?P<last>[^)]+)\))?$")
 _AGAIN = "unpack the manual annotations 1.6.2 again"
+_CUT = "the recording is shorter than its annotations: get the headset again"
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def read_tokens(path: Path, problems: Problems) -> list[Token]:
 
 
 def read_segments(path: Path, problems: Problems) -> list[Segment]:
-    """A segments file in its order; segments whose times or references cannot be read are noted."""
+    """A segments file in its order, with those that end before they begin; what cannot be read is noted."""
     segments = []
     for element in _elements(path, "segment", problems):
         with problems.at(path, _AGAIN):
@@ -105,7 +107,7 @@ def read_segments(path: Path, problems: Problems) -> list[Segment]:
 def _segment(element: ElementTree.Element) -> Segment:
     name, first, last = (element.get(key) for key in (f"{NITE}id", "transcriber_start", "transcriber_end"))
     name, start, end = name or "", _seconds(first), _seconds(last)
-    if not 0 <= start < end:
+    if math.isnan(end) or not start >= 0:
         raise ValueError(f"segment {name!r} lasts from {first} s to {last} s")
     ranges = []
     for child in element.iterfind(f"{NITE}child"):
@@ -161,9 +163,12 @@ def _seconds(text: str | None) -> float:
     return value if math.isfinite(value) else math.nan
 
 
-COUNTS = {"meetings": 171}
-# Users of the distribution report that audio of these two is not available: a headset that lacks is no error.
-GAPS = ("IS1003b", "IS1007d")
+COUNTS = {
+    **{"meetings": 171, "segments files": 687, "words files": 687, "speakers in meetings.xml": 682},
+    **{"segments": 93637, "segments with a word": 83482},
+}
+RATE = 16000  # Hz
+BEYOND = 4  # segments of one headset that may lie beyond its end: so many of TS3007c do in the release
 _ANNOTATIONS = ("", "ami_public_manual_1.6.2", "annotations")  # where they may lie under the source
 _SIGNALS = ("", "amicorpus")
 
@@ -177,41 +182,67 @@ ABOUT = About(
 )
 
 
-def open_corpus(source: Path, *, part: str | Sequence[str] = (), allow_partial: bool = False) -> Corpus:
+def open_corpus(
+    source: Path,
+    *,
+    part: str | Sequence[str] = (),
+    allow_partial: bool = False,
+    progress: Progress | None = None,
+) -> Corpus:
     """Look through the meetings under `source`, or those of `part`: names, or what names begin with (`ES`, `IS1009`).
 
     A segment is an utterance, with the words in it and their times; its samples are read from the headset's file by
     seeking. Segments without a word (laughter, say) are passed over with a note. All utterances are unlabelled; the
     speaker's name holds in all meetings, and the session is the meeting. The annotations may lie in `source` itself, or
     in its folder `ami_public_manual_1.6.2` or `annotations`; the meetings' folders there, or in `amicorpus`.
+    `progress("annotations", files, files in all)`.
 
-    Raises InputError unless all 171 meetings (without `part`) and their headsets are there and readable, or
-    `allow_partial`.
+    Passed over with a note, since the release itself has them: segments that end before they begin, and up to four of a
+    headset that lie beyond its end. An agent who says nothing (some files of the release are empty) needs no entry in
+    meetings.xml.
+
+    Raises InputError unless all 171 meetings (without `part`), as many files and segments as published, and the
+    headsets of everybody who speaks are there and readable, or `allow_partial`.
     """
     problems = Problems("ami")
     parts = (part,) if isinstance(part, str) else tuple(part)
     annotations = _annotations(source)
     signals = next((path for name in _SIGNALS if any((path := source / name).glob("*/audio"))), source)
     names = _files(annotations / "segments", parts)
-    meetings = {meeting for meeting, _ in names}
-    if not parts:
-        check_counts(annotations / "segments", {"meetings": len(meetings)}, COUNTS, problems, remedy=_AGAIN)
     resources = annotations / "corpusResources"
     known = read_meetings(resources / "meetings.xml", problems)
     sexes = read_sexes(resources / "participants.xml", problems)
+    listed, slips = Counter(), Counter()
     recordings: list[Recording] = []
-    for meeting, agent in names:
+    for number, (meeting, agent) in enumerate(names, start=1):
+        said = _segments(annotations, meeting, agent, problems, listed, slips)
+        if progress:
+            progress("annotations", 2 * number, 2 * len(names))
         who = known.get(meeting, {}).get(agent)
         if who is not None:
             headset = signals / meeting / "audio" / f"{meeting}.Headset-{who.channel}.wav"
             sex = sexes.get(who.name) or SEXES.get(who.name[:1], "")
-            speaker = Recording(id=f"{meeting}-{agent}", path=str(headset), speaker=who.name, sex=sex, session=meeting)
-            recordings += _segments(annotations, f"{meeting}.{agent}", speaker, problems)
-        elif known:
+            recordings += [replace(item, path=str(headset), speaker=who.name, sex=sex) for item in said]
+        elif known and said:
             problems.add(resources / "meetings.xml", f"does not say who is {agent} of {meeting}", _AGAIN)
-    _check_headsets(recordings, signals, problems)
-    recordings, options = within_files(recordings, problems, whole="meeting", remedy=_AGAIN), {"part": sorted(parts)}
-    return Corpus.checked(problems, recordings, ABOUT, options=options, allow_partial=allow_partial)
+    if not parts:
+        listed["meetings"] = len({meeting for meeting, _ in names})
+        listed["segments files"] = len(names)
+        listed["words files"] = len(files_in(annotations / "words", "*.*.words.xml"))
+        listed["speakers in meetings.xml"] = sum(map(len, known.values()))
+        check_counts(annotations, _as_published(listed, slips), COUNTS, problems, remedy=_AGAIN)
+    missing = sorted({Path(item.path).name for item in recordings if not Path(item.path).exists()})
+    problems.add_names(signals, "missing", missing, "get the individual headsets of these meetings too")
+    recordings = within_files(recordings, problems, whole="meeting", remedy=_CUT, rate=RATE, beyond=BEYOND)
+    return Corpus.checked(problems, recordings, ABOUT, options={"part": sorted(parts)}, allow_partial=allow_partial)
+
+
+def _as_published(listed: Mapping[str, int], slips: Mapping[str, int]) -> dict[str, int]:
+    """The counts, without the segments that end before they begin where that is what is published.
+
+    The release has two of them, and whether the published numbers count them is not known.
+    """
+    return {name: count - slips[name] * (count - slips[name] == COUNTS[name]) for name, count in listed.items()}
 
 
 def _annotations(source: Path) -> Path:
@@ -238,41 +269,44 @@ def _files(folder: Path, parts: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(meeting, agent) for meeting, agent in names if not parts or meeting.startswith(parts)]
 
 
-def _segments(annotations: Path, name: str, speaker: Recording, problems: Problems) -> list[Recording]:
-    """The segments with words of one speaker in one meeting, `name` being both and `speaker` what the segments share.
+def _segments(
+    annotations: Path, meeting: str, agent: str, problems: Problems, listed: Counter, slips: Counter
+) -> list[Recording]:
+    """The segments with words of an agent in a meeting; who that is and the headset are left open.
 
-    Ids hold the times in hundredths of a second.
+    Ids hold the times in hundredths of a second. `listed` counts all segments and those with a word, `slips` what of
+    these ends before it begins.
     """
+    name, before = f"{meeting}.{agent}", len(problems.found)
     spoken = read_tokens(annotations / "words" / f"{name}.words.xml", problems)
+    if len(problems.found) > before:  # said once: every segment would refer to nothing
+        return []
     place = {token.id: number for number, token in enumerate(spoken)}
     path = annotations / "segments" / f"{name}.segments.xml"
     segments: dict[str, Recording] = {}
-    for segment in read_segments(path, problems) if spoken else ():
+    for segment in read_segments(path, problems):
         start, end = segment.start, segment.end
+        listed["segments"] += 1
         try:
             tokens = segment.tokens(spoken, place)
         except KeyError as error:
             problems.add(path, f"segment {segment.id!r} refers to {error}, which no word has", _AGAIN)
             continue
-        if not any(token.text and not token.punctuation for token in tokens):
+        worded = any(token.text and not token.punctuation for token in tokens)
+        listed["segments with a word"] += worded
+        if end <= start:
+            slips.update({"segments": 1, "segments with a word": int(worded)})
+            problems.note("segments end before they begin and were passed over", 1)
+            continue
+        if not worded:
             problems.note("segments without a word were passed over", 1)
             continue
         words = words_of(tokens, segment)
         problems.note("segments have no word times", not words)
-        item = f"{speaker.id}-{round(start * 100):06}-{round(end * 100):06}"
+        item = f"{meeting}-{agent}-{round(start * 100):06}-{round(end * 100):06}"
         if item in segments:
             problems.add(path, f"the segment from {start} s to {end} s is listed twice", _AGAIN)
             continue
         transcript = transcript_of(tokens)
-        segments[item] = replace(speaker, id=item, start=start, end=end, transcript=transcript, words=words)
+        segments[item] = Recording(id=item, session=meeting, start=start, end=end, transcript=transcript, words=words)
     return list(segments.values())
-
-
-def _check_headsets(recordings: list[Recording], signals: Path, problems: Problems) -> None:
-    """Name the headsets that lack, in one problem; those of the meetings known for it are noted."""
-    lacking = sorted({item.path: item.session for item in recordings if not Path(item.path).exists()}.items())
-    expected = [Path(path).name for path, meeting in lacking if meeting in GAPS]
-    if expected:
-        problems.note(f"headsets are not in the distribution: {shortened(expected)}", len(expected))
-    missing = [Path(path).name for path, meeting in lacking if meeting not in GAPS]
-    problems.add_names(signals, "missing", missing, "get the individual headsets of these meetings too")

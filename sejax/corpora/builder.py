@@ -153,8 +153,6 @@ def _write_split(self, tfds) -> None:
     shards, undecoded, clipped = write_shards(
         corpus, folder, serialize, allow_partial=self._allow_partial, progress=self._progress
     )
-    if not any(shard.examples for shard in shards):
-        raise InputError(f"corpora/{corpus.name}: none of {len(corpus)} recordings can be decoded; mend the files")
     if left_out := corpus.left_out + undecoded:
         write_text(unfinished / LEFT_OUT, as_csv(left_out))
     if clipped:
@@ -234,7 +232,8 @@ def write_shards(
         done += float(durations[group.start : group.stop].sum())
         if progress:
             progress("utterances", done, float(durations.sum()))
-    return shards, problems.settle(allow_partial=allow_partial), clipped
+    decoded = sum(shard.examples for shard in shards)
+    return shards, problems.settle(allow_partial=allow_partial, left=decoded), clipped
 
 
 def _write(corpus: Corpus, group: range, path: Path, serialize: Callable) -> dict:

@@ -10,9 +10,19 @@ import numpy as np
 
 from sejax.corpora.problems import Problem, Problems
 from sejax.corpora.waveform import RATE, decode
+from sejax.errors import InputError
 
 NOT_RATED = float("nan")
 SEXES = {"F": "female", "M": "male"}  # the letters of most corpora
+LOWEST, HIGHEST = 1.0, 5.0  # rating of the corpora with raters
+
+
+def given(value: float, problems: Problems | None = None) -> float:
+    """A rating on the scale; what lies outside it nobody gave, and it is nan: forms left untouched hold such values."""
+    outside = value < LOWEST or value > HIGHEST
+    if problems:
+        problems.note(f"ratings outside {LOWEST:g} to {HIGHEST:g} were taken for not given", outside)
+    return NOT_RATED if outside else value
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,9 @@ def with_waveform(recording: Recording, waveform: np.ndarray, rate: int, **chang
     return Utterance(**(values | changes), waveform=waveform, rate=rate)
 
 
-Progress = Callable[[str, float, float], None]  # stage, seconds of audio done, seconds in all
+# Stage, seconds of audio done, seconds in all; of the stages in `OPENING` files.
+Progress = Callable[[str, float, float], None]
+OPENING = ("annotations", "headers")
 FORMAT = 2  # raise it when decoding or the record changes, so that old utterance sets are not taken for new ones
 
 
@@ -129,9 +141,17 @@ class Corpus:
     def checked(
         cls, problems: Problems, recordings: Iterable[Recording], about: About, *, allow_partial: bool, **fields
     ) -> "Corpus":
-        """What is left of a corpus that was looked through; InputError tells all problems unless `allow_partial`."""
+        """What is left of a corpus that was looked through; InputError tells all problems unless `allow_partial`.
+
+        It tells them also where nothing is left, and then the notes where there is no problem.
+        """
         recordings = tuple(recordings)  # which may bring up problems
-        left_out = problems.settle(allow_partial=allow_partial)
+        left_out = problems.settle(allow_partial=allow_partial, left=len(recordings))
+        if not recordings:
+            why = f" ({'; '.join(problems.notes)})" if problems.notes else ""
+            raise InputError(
+                f"corpora/{problems.corpus}: no recording is left{why}; give other parts or another --source"
+            )
         return cls(problems.corpus, recordings, about=about, left_out=left_out, notes=problems.notes, **fields)
 
     def __len__(self):

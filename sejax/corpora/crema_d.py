@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sejax.corpora.corpus import About, Corpus, Recording
-from sejax.corpora.folder import by_id, check_codes, check_counts, inspect_all, named, read_lines, wav_files
+from sejax.corpora.folder import Audio, by_id, check_codes, check_counts, inspect_all, named, read_lines, wav_files
 from sejax.corpora.problems import Problems
 
 EMOTIONS = {  # code in the file name: our class
@@ -39,6 +39,7 @@ SENTENCES = {
 LEVELS = ("LO", "MD", "HI", "XX", "X")
 SILENT = "1076_MTI_SAD_XX"  # published without a sound in it
 RECORDINGS = {"files": 7442, "ANG": 1271, "DIS": 1271, "FEA": 1271, "HAP": 1271, "NEU": 1087, "SAD": 1271}
+AUDIO = Audio(16000, files=7441, seconds=18924.0)  # without the silent one
 DEMOGRAPHICS = "VideoDemographics.csv"
 
 ABOUT = About(
@@ -55,7 +56,7 @@ def open_corpus(source: Path, *, allow_partial: bool = False) -> Corpus:
     """Look through the corpus under `source` (the folder that holds `AudioWAV`, or that folder itself).
 
     The silent file of the distribution is passed over with a note. Raises InputError unless the other 7441 are there
-    and usable, or `allow_partial`.
+    and usable, at 16 kHz and 18,924 s together, or `allow_partial`.
     """
     problems = Problems("crema_d")
     remedy = "names are actor, sentence, emotion, level, as in 1001_DFA_ANG_XX.wav: rename it"
@@ -68,7 +69,7 @@ def open_corpus(source: Path, *, allow_partial: bool = False) -> Corpus:
     if by_name.pop(SILENT, None):
         problems.note(f"{SILENT}.wav was passed over: it is silent in the distribution")
     chosen = (by_name[name] for name in sorted(by_name) if name not in pointers)
-    recordings = inspect_all((replace(item, sex=sexes.get(item.speaker, "")) for item in chosen), problems)
+    recordings = inspect_all((replace(item, sex=sexes.get(item.speaker, "")) for item in chosen), problems, AUDIO)
     return Corpus.checked(problems, recordings, ABOUT, classes=tuple(EMOTIONS.values()), allow_partial=allow_partial)
 
 

@@ -7,7 +7,7 @@ listeners recognised the emotion and found it natural, in per cent. Burkhardt et
 from pathlib import Path
 
 from sejax.corpora.corpus import About, Corpus, Recording
-from sejax.corpora.folder import by_id, check_codes, check_files, inspect_all, named, wav_files
+from sejax.corpora.folder import Audio, by_id, check_codes, check_files, inspect_all, named, wav_files
 from sejax.corpora.problems import Problems
 from sejax.corpora.published import published
 from sejax.errors import InputError
@@ -78,6 +78,7 @@ SENTENCES = {
 }
 RECOGNISED, NATURAL = 80.0, 60.0  # per cent, the documentation's thresholds
 SUBSET = 494  # recordings of the 816 in erkennung.txt that pass both
+AUDIO = {535: Audio(16000, files=535, seconds=1487.1), SUBSET: Audio(16000, files=493, seconds=1365.2)}  # by subset
 AUDB_VERSION = "1.4.1"  # the last version with the 535 files; 2.0.0 adds 281 ambiguous ones
 
 ABOUT = About(
@@ -98,7 +99,7 @@ def open_corpus(
     `subset=494` keeps what at least 80 % of the listeners recognised and 60 % found natural, as the paper does (493
     of the 535 files: the 494th was recorded and rated but not published);
     `download` fetches the files through audb first where they are missing. Raises InputError when one of the 535 is
-    missing or unreadable unless `allow_partial`.
+    missing or unreadable, or when they are not at 16 kHz and 1487.1 s together, unless `allow_partial`.
     """
     if subset not in (None, 535, SUBSET):
         raise InputError(f"corpora/emodb: subset={subset}; use 494 (recognised and natural) or 535 (all)")
@@ -114,7 +115,7 @@ def open_corpus(
         wanted = _well_recognised(read_scores(beside / "erkennung.txt"), by_name, problems)
     remedy = "unpack the whole distribution"
     check_files(wanted, by_name, f"files found under {source}", problems, remedy=remedy, suffix=".wav")
-    recordings = inspect_all((by_name[name] for name in wanted if name in by_name), problems)
+    recordings = inspect_all((by_name[name] for name in wanted if name in by_name), problems, AUDIO[subset or 535])
     others -= set(wanted)
     problems.note("files beyond the 535 of the original distribution were passed over", len(others))
     options, classes = {"subset": subset or 535}, published("emodb").classes

@@ -4,11 +4,11 @@ What reads a name or a line of one corpus returns what it says or raises ValueEr
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sejax.corpora.corpus import Recording
-from sejax.corpora.problems import BadRecording, Problems
+from sejax.corpora.corpus import Progress, Recording
+from sejax.corpora.problems import BadRecording, Problems, shortened
 from sejax.corpora.waveform import inspect, refuse_too_long
 from sejax.errors import InputError
 
@@ -69,17 +69,76 @@ def by_id(recordings: Iterable[Recording], problems: Problems, same: str = "id {
     return by_name
 
 
-def inspect_all(recordings: Iterable[Recording], problems: Problems) -> tuple[Recording, ...]:
-    """Read every file's header; keep the readable recordings with their duration, note the others."""
-    kept = []
-    for recording in recordings:
+@dataclass(frozen=True)
+class Audio:
+    """What the original files are: every one sampled at `rate` Hz, all `files` of them together `seconds` long.
+
+    0 files where the corpus's length is not known.
+    """
+
+    rate: int
+    files: int = 0
+    seconds: float = 0.0
+
+
+_ALTERED = "these are not the original files (resampled, cut or padded, say): get the distribution's own"
+_SHARE = 1e-3  # of a corpus's length that mirrors may differ by
+
+
+def inspect_all(
+    recordings: Iterable[Recording],
+    problems: Problems,
+    published: Audio | None = None,
+    *,
+    progress: Progress | None = None,
+) -> tuple[Recording, ...]:
+    """Read every file's header; keep the readable recordings with their duration, note the others.
+
+    Files that are not the `published` ones are noted in one problem for their rates and one for their length, which is
+    compared where none is missing. `progress("headers", files, files in all)`.
+    """
+    recordings, kept, rates = list(recordings), [], Rates(published.rate if published else 0)
+    for number, recording in enumerate(recordings, start=1):
         try:
-            seconds = inspect(recording.path).seconds
-            refuse_too_long(recording.path, seconds)
-            kept.append(replace(recording, seconds=seconds))
+            header = inspect(recording.path)
+            refuse_too_long(recording.path, header.seconds)
+            kept.append(replace(recording, seconds=header.seconds))
+            rates.add(recording.path, header.rate)
         except BadRecording as error:
             problems.found.append(error.problem)
+        if progress:
+            progress("headers", number, len(recordings))
+    rates.check(problems)
+    if published and len(kept) == published.files:
+        check_seconds(kept, published.seconds, problems)
     return tuple(kept)
+
+
+class Rates:
+    """Sampling rates of a corpus's files beside the published one in Hz, 0 where that is not known."""
+
+    def __init__(self, published: int):
+        self._published, self._files = published, 0
+        self._others: list[str] = []
+
+    def add(self, path: str, rate: int) -> None:
+        """Remember a file's rate."""
+        self._files += 1
+        if self._published not in (0, rate):
+            self._others.append(f"{Path(path).name} ({rate} Hz)")
+
+    def check(self, problems: Problems) -> None:
+        """Note the files that have another rate than the published one, in one problem."""
+        where = f"{len(self._others)} of {self._files} files"
+        problems.add_names(where, f"not sampled at {self._published} Hz as published:", self._others, _ALTERED)
+
+
+def check_seconds(recordings: Sequence[Recording], published: float, problems: Problems) -> None:
+    """Note recordings that are not as long together as the published ones, seconds."""
+    found = sum(recording.seconds for recording in recordings)
+    if abs(found - published) > _SHARE * published:
+        what = f"last {found:.1f} s together instead of {published:.1f} s as published"
+        problems.add(f"{len(recordings)} recordings", what, _ALTERED)
 
 
 _SAVE = "copy it again from the original distribution, or save it as UTF-8"
@@ -136,28 +195,53 @@ def check_counts(
 _SLACK = 1.0  # seconds that a segment may end after its file's last sample: the times come from alignment and by hand
 
 
-def within_files(recordings: list[Recording], problems: Problems, *, whole: str, remedy: str) -> list[Recording]:
+def within_files(
+    recordings: list[Recording],
+    problems: Problems,
+    *,
+    whole: str,
+    remedy: str,
+    rate: int = 0,
+    beyond: int = 0,
+) -> list[Recording]:
     """Recordings with their durations; a file that cannot be decoded is named once, a missing one not at all.
 
     `whole` is what the corpus calls a file (talk, say); segments that end a little after it are cut and counted in a
-    note, those that lie outside are problems with `remedy`.
+    note. Those that lie outside are problems with `remedy`; up to `beyond` of a file are slips of the corpus, passed
+    over with a note, since a file that was cut lacks more. Files of another `rate` (Hz) are a problem.
     """
-    seconds: dict[str, float] = {}
+    seconds = _lengths(recordings, problems, rate)
     kept: list[Recording] = []
+    outside: dict[str, list[Recording]] = {}
     for item in recordings:
-        if item.path not in seconds:
-            try:
-                seconds[item.path] = inspect(item.path).seconds if Path(item.path).exists() else 0.0
-            except BadRecording as error:
-                problems.found.append(error.problem)
-                seconds[item.path] = 0.0
         length = seconds[item.path]
         if length == 0.0:
             continue
         if item.start >= length or item.end > length + _SLACK:
-            what = f"{item.start} s to {item.end} s lie outside the {whole} ({length:.2f} s)"
-            problems.add(f"{item.path}, segment {item.id}", what, remedy)
+            outside.setdefault(item.path, []).append(item)
             continue
         problems.note(f"segments end after their {whole}'s last sample and were cut there", item.end > length)
         kept.append(replace(item, seconds=min(item.end, length) - item.start))
+    slips = [item.id for items in outside.values() if len(items) <= beyond for item in items]
+    problems.note(f"segments end beyond their {whole}'s recording and were passed over: {shortened(slips)}", len(slips))
+    for item in (item for items in outside.values() if len(items) > beyond for item in items):
+        what = f"{item.start} s to {item.end} s lie outside the {whole} ({seconds[item.path]:.2f} s)"
+        problems.add(f"{item.path}, segment {item.id}", what, remedy)
     return kept
+
+
+def _lengths(recordings: list[Recording], problems: Problems, rate: int) -> dict[str, float]:
+    """Seconds of every file, 0 for one that is missing or, which is a problem, cannot be decoded."""
+    seconds: dict[str, float] = {}
+    rates = Rates(rate)
+    for path in dict.fromkeys(item.path for item in recordings):
+        seconds[path] = 0.0
+        try:
+            if Path(path).exists():
+                header = inspect(path)
+                seconds[path] = header.seconds
+                rates.add(path, header.rate)
+        except BadRecording as error:
+            problems.found.append(error.problem)
+    rates.check(problems)
+    return seconds

@@ -7,8 +7,8 @@ Layout: `<part>/<speaker>/<chapter>/<speaker>-<chapter>-0000.flac` beside `<spea
 from collections.abc import Sequence
 from pathlib import Path
 
-from sejax.corpora.corpus import SEXES, About, Corpus, Recording
-from sejax.corpora.folder import check_counts, files_in, inspect_all, read_lines, unpacked
+from sejax.corpora.corpus import SEXES, About, Corpus, Progress, Recording
+from sejax.corpora.folder import Audio, check_counts, files_in, inspect_all, read_lines, unpacked
 from sejax.corpora.problems import Problems
 from sejax.errors import InputError
 
@@ -21,6 +21,7 @@ PARTS = {  # utterances of each complete part
     "train-clean-360": 104014,
     "train-other-500": 148688,
 }
+AUDIO = Audio(16000)
 SPLITS = {"train": "train", "dev": "valid", "test": "test"}
 SPEAKERS = "SPEAKERS.TXT"
 
@@ -34,11 +35,19 @@ ABOUT = About(
 )
 
 
-def open_corpus(source: Path, *, part: str | Sequence[str] | None = None, allow_partial: bool = False) -> Corpus:
+def open_corpus(
+    source: Path,
+    *,
+    part: str | Sequence[str] | None = None,
+    allow_partial: bool = False,
+    progress: Progress | None = None,
+) -> Corpus:
     """Look through parts of the corpus under `source`: the folder LibriSpeech, the one that holds it, or one part.
 
     `part` names one or several ("train-clean-100", "dev-clean"); without it every part that is there is read. All
-    utterances are unlabelled. Raises InputError unless each part is complete and readable, or `allow_partial`.
+    utterances are unlabelled. `progress("headers", files, files in all)`.
+
+    Raises InputError unless each part is complete and readable, at 16 kHz, or `allow_partial`.
     """
     problems = Problems("librispeech")
     folders = _parts(source, part)
@@ -50,7 +59,8 @@ def open_corpus(source: Path, *, part: str | Sequence[str] | None = None, allow_
         remedy = "unpack the part again from its archive"
         check_counts(folder, {"utterances": len(here)}, {"utterances": PARTS[name]}, problems, remedy=remedy)
         recordings += here
-    recordings, options = inspect_all(recordings, problems), {"part": list(folders)}
+    recordings = inspect_all(recordings, problems, AUDIO, progress=progress)
+    options = {"part": list(folders)}
     return Corpus.checked(problems, recordings, ABOUT, options=options, allow_partial=allow_partial)
 
 

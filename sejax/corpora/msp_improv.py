@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from sejax.corpora.corpus import NOT_RATED, SEXES, About, Corpus, Rating, Recording
+from sejax.corpora.corpus import NOT_RATED, SEXES, About, Corpus, Rating, Recording, given
 from sejax.corpora.folder import by_id, check_counts, check_files, inspect_all, named, read_lines, wav_files
 from sejax.corpora.problems import Problems
 from sejax.errors import InputError
@@ -26,7 +26,7 @@ EMOTIONS = {  # the letter in the label file: our class; without agreement of th
     "NAN": "",
 }
 LABEL_FILES = ("Evalution.txt", "Evaluation.txt")
-TURNS = {"turns": 8438, "A": 792, "H": 2644, "N": 3477, "S": 885}
+TURNS = {"turns": 8438, "A": 792, "H": 2644, "N": 3477, "S": 885, "O": 85, "X": 555}
 _HEADER = re.compile(
     r"\s*(?:UTD|MSP)-IMPROV-(?P<name>S\d\d[A-Z]-[FM]0[1-6]-[PRST]-[FM]{2}\d+)\.(?:avi|wav)\s*;(?P<said>.*)$"
 )
@@ -48,7 +48,8 @@ ABOUT = About(
 def open_corpus(source: Path, *, allow_partial: bool = False) -> Corpus:
     """Look through the corpus under `source`, the folder that holds the label file and, at any depth, the sessions.
 
-    Ratings are those of the label file, from 1 to 5. Raises InputError unless all 8438 turns are there, readable, and
+    Ratings are those of the label file, from 1 to 5; others were not given, and a rater's line that stands twice in a
+    turn counts once. Raises InputError unless all 8438 turns are there, readable, and
     labelled as published, or `allow_partial`.
     """
     problems = Problems("msp_improv")
@@ -56,7 +57,8 @@ def open_corpus(source: Path, *, allow_partial: bool = False) -> Corpus:
     files = wav_files("msp_improv", source, pattern="**/*")
     by_name = by_id(named(files, _recording, problems, remedy), problems, same="name")
     listed = _read_labels(_label_file(source), problems)
-    counts = Counter(turns=len(listed)) + Counter(majority.labels[0] for majority, *_ in listed.values())
+    letters = Counter(majority.labels[0] if EMOTIONS[majority.labels[0]] else "X" for majority, *_ in listed.values())
+    counts = Counter(turns=len(listed)) + letters
     check_counts(source, counts, TURNS, problems, remedy="copy the label file again from the distribution")
     where, remedy = f"wav files found under {source}", "unpack the whole distribution"
     check_files(sorted(listed), by_name, where, problems, remedy=remedy)
@@ -101,7 +103,10 @@ def _label_file(source: Path) -> Path:
 
 
 def _read_labels(path: Path, problems: Problems) -> dict[str, list[Rating]]:
-    """Read the label file: turn -> the majority's letter and mean ratings, then each rater's; errors are noted."""
+    """Read the label file: turn -> the majority's letter and mean ratings, then each rater's; errors are noted.
+
+    Notes count lines that stand twice in a turn, which count once.
+    """
     turns: dict[str, list[Rating]] = {}
     current: list[Rating] | None = None  # ratings of this block's turn, None between blocks
     for where, line in read_lines(path, problems, or_latin_1=True):
@@ -114,13 +119,15 @@ def _read_labels(path: Path, problems: Problems) -> dict[str, list[Rating]]:
         with problems.at(where, _COPY):
             if match:
                 name = f"MSP-IMPROV-{match['name']}"
-                majority = _majority(name, _rating(line, match["said"]))
+                majority = _majority(name, _rating(line, match["said"], problems))
                 if name in turns:
                     raise ValueError(f"{name} is listed twice")
                 current = turns[name] = [majority]
             else:
-                rating = _rating(line, line.partition(";")[2])
-                if current:
+                rating = _rating(line, line.partition(";")[2], problems)
+                if current and any(repr(rating) == repr(other) for other in current[1:]):  # nan is not equal to itself
+                    problems.note("lines repeat a rater's labels and ratings of the same turn and were passed over", 1)
+                elif current:
                     current.append(rating)
         if current is None:
             problems.add(where, f"{line.strip()!r} is no turn and follows none", _COPY)
@@ -134,7 +141,7 @@ def _majority(name: str, rating: Rating) -> Rating:
     return replace(rating, labels=(letter,))
 
 
-def _rating(line: str, said: str) -> Rating:
+def _rating(line: str, said: str, problems: Problems) -> Rating:
     """What a line says: `Neutral; A:2.8; V:NaN; D:3.1 ; N:4.2;` (N is naturalness, which is not kept)."""
     cells = [cell.strip() for cell in said.split(";") if cell.strip()]
     labels = [label.strip() for cell in cells if ":" not in cell for label in cell.split(",") if label.strip()]
@@ -143,6 +150,7 @@ def _rating(line: str, said: str) -> Rating:
     }
     try:
         values = {field: float(rated.get(letter) or NOT_RATED) for field, letter in _DIMENSIONS.items()}
+        values = {field: given(value, problems) for field, value in values.items()}
     except ValueError:
         raise ValueError(f"{line.strip()!r} holds a rating that is no number") from None
     return Rating(rater=line.partition(";")[0].strip(), labels=tuple(dict.fromkeys(labels)), **values)

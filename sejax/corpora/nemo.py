@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sejax.corpora.corpus import About, Corpus, Recording
-from sejax.corpora.folder import check_codes, check_counts, check_files, inspect_all, read_lines, wav_files
+from sejax.corpora.folder import Audio, check_codes, check_counts, check_files, inspect_all, read_lines, wav_files
 from sejax.corpora.problems import Problems
 from sejax.errors import InputError
 
@@ -26,6 +26,7 @@ RECORDINGS = {
     "rows": 4481,
     **{"anger": 749, "fear": 736, "happiness": 749, "neutral": 809, "sadness": 769, "surprised": 669},
 }
+AUDIO = Audio(24000, files=4481, seconds=11061.3)
 _COPY = "copy it again from the repository"
 
 ABOUT = About(
@@ -38,7 +39,8 @@ ABOUT = About(
 def open_corpus(source: Path, *, allow_partial: bool = False) -> Corpus:
     """Look through the corpus under `source`, the folder that holds data.tsv and `samples`.
 
-    Raises InputError unless all 4481 recordings are there, readable, and labelled as published, or `allow_partial`.
+    Raises InputError unless all 4481 recordings are there, readable, and labelled as published, at
+    24 kHz and 11,061.3 s together, or `allow_partial`.
     """
     problems, remedy, table = Problems("nemo"), "get the whole repository", source / "data.tsv"
     files = {path.name: path for path in wav_files("nemo", source, "samples")}
@@ -49,7 +51,8 @@ def open_corpus(source: Path, *, allow_partial: bool = False) -> Corpus:
     problems.add_names(table, "no row for", sorted(set(files) - set(rows)), remedy)
     there = (replace(rows[name], path=str(files[name])) for name in sorted(set(rows) & set(files)))
     classes = tuple(EMOTIONS.values())
-    return Corpus.checked(problems, inspect_all(there, problems), ABOUT, classes=classes, allow_partial=allow_partial)
+    recordings = inspect_all(there, problems, AUDIO)
+    return Corpus.checked(problems, recordings, ABOUT, classes=classes, allow_partial=allow_partial)
 
 
 def _read_rows(path: Path, problems: Problems) -> dict[str, Recording]:

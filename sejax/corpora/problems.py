@@ -67,12 +67,17 @@ class Problems:
         """The notes in the order in which they came up, each behind its count."""
         return tuple(text if count is None else f"{count} {text}" for text, count in self._notes.items() if count != 0)
 
-    def settle(self, *, allow_partial: bool) -> tuple[Problem, ...]:
-        """Return the problems when the user accepts a partial corpus, else raise one InputError that lists them."""
+    def settle(self, *, allow_partial: bool, left: int) -> tuple[Problem, ...]:
+        """Return the problems when the user accepts a partial corpus, else raise one InputError that lists them.
+
+        left: how many recordings can be used; where none can, there is no part to accept.
+        """
+        if self.found and not left:
+            raise InputError(f"corpora/{self.corpus}: no recording can be used: {listed(self.found)}")
         if self.found and not allow_partial:
-            them = "it" if len(self.found) == 1 else "them"
-            way_round = f"(or pass --allow_partial to leave {them} out)"
-            raise InputError(f"corpora/{self.corpus}: {listed(self.found)} {way_round}")
+            raise InputError(
+                f"corpora/{self.corpus}: {listed(self.found)} (or pass --allow_partial to go on with what can be used)"
+            )
         return tuple(self.found)
 
 

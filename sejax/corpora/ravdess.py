@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from sejax.corpora.corpus import About, Corpus, Recording
-from sejax.corpora.folder import check_codes, inspect_all, named, wav_files
+from sejax.corpora.folder import Audio, check_codes, inspect_all, named, wav_files
 from sejax.corpora.problems import Problems
 
 EMOTIONS = {  # code in the file name: (the corpus's word, our class)
@@ -24,6 +24,7 @@ EMOTIONS = {  # code in the file name: (the corpus's word, our class)
 }
 STATEMENTS = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the door."}
 RECORDINGS = 1440
+AUDIO = Audio(48000, files=1440, seconds=5329.0)
 ACTORS = tuple(f"{actor:02}" for actor in range(1, 25))
 _AUDIO_SPEECH = "03-01-"  # modality audio-only, channel speech
 
@@ -38,7 +39,10 @@ ABOUT = About(
 
 
 def open_corpus(source: Path, *, allow_partial: bool = False) -> Corpus:
-    """Look through the corpus under `source`, at any depth; raises InputError unless all 1440 files are usable."""
+    """Look through the corpus under `source`, at any depth; raises InputError unless all 1440 files are usable.
+
+    They must also be as published: 48 kHz, 5329.0 s together. `allow_partial` goes on with what is there.
+    """
     problems = Problems("ravdess")
     by_name: dict[str, Recording] = {}
     copies, others = 0, 0
@@ -57,7 +61,7 @@ def open_corpus(source: Path, *, allow_partial: bool = False) -> Corpus:
         problems.add(where, _gaps(by_name), "unpack Audio_Speech_Actors_01-24 completely")
     problems.note("copies of files already seen were passed over", copies)
     problems.note("files of other modalities or of song were passed over", others)
-    recordings = inspect_all((by_name[name] for name in sorted(by_name)), problems)
+    recordings = inspect_all((by_name[name] for name in sorted(by_name)), problems, AUDIO)
     classes = tuple(emotion for _, emotion in EMOTIONS.values())
     return Corpus.checked(problems, recordings, ABOUT, classes=classes, allow_partial=allow_partial)
 

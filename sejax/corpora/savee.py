@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from sejax.corpora.corpus import About, Corpus, Recording
-from sejax.corpora.folder import by_id, check_files, inspect_all, named, wav_files
+from sejax.corpora.folder import Audio, by_id, check_files, inspect_all, named, wav_files
 from sejax.corpora.problems import Problems
 
 # `sa` and `su` come before `s` would: the first letter alone does not say which emotion it is.
@@ -23,6 +23,7 @@ EMOTIONS = {  # code in the file name: (the corpus's word, our class)
     "n": ("neutral", "neutral"),
 }
 SPEAKERS = ("DC", "JE", "JK", "KL")
+AUDIO = Audio(44100, files=480, seconds=1842.9)
 _NAME = re.compile(rf"(?:({'|'.join(SPEAKERS)})_)?({'|'.join(EMOTIONS)})(\d\d)")
 
 ABOUT = About(
@@ -49,13 +50,16 @@ def identifiers() -> tuple[str, ...]:
 
 
 def open_corpus(source: Path, *, allow_partial: bool = False) -> Corpus:
-    """Look through the corpus under `source`, at any depth; raises InputError unless all 480 files are usable."""
+    """Look through the corpus under `source`, at any depth; raises InputError unless all 480 files are usable.
+
+    They must also be as published: 44.1 kHz, 1842.9 s together. `allow_partial` goes on with what is there.
+    """
     problems = Problems("savee")
     files = wav_files("savee", source, pattern="**/*")
     by_name = by_id(named(files, _recording, problems, "names are as in DC/a01.wav or DC_a01.wav"), problems)
     remedy = "unpack the whole distribution"
     check_files(identifiers(), by_name, f"files found under {source}", problems, remedy=remedy)
-    recordings = inspect_all((by_name[name] for name in sorted(by_name)), problems)
+    recordings = inspect_all((by_name[name] for name in sorted(by_name)), problems, AUDIO)
     classes = tuple(sorted(emotion for _, emotion in EMOTIONS.values()))
     return Corpus.checked(problems, recordings, ABOUT, classes=classes, allow_partial=allow_partial)
 

@@ -16,10 +16,12 @@ from sejax.errors import InputError
 
 PARTS = {"train": "train", "dev": "valid", "test": "test"}  # the corpus's name: the split of our records
 COUNTS = {"train": {"segments": 92973}, "dev": {"segments": 507, "talks": 8}, "test": {"talks": 11}}
+RATE = 16000  # Hz
 IGNORED = "ignore_time_segment_in_scoring"
 _LINE = re.compile(
     r"(?P<talk>\S+)\s+\S+\s+(?P<speaker>\S+)\s+(?P<start>[\d.]+)\s+(?P<end>[\d.]+)\s+(?:<(?P<tags>[^>]*)>)?\s*(?P<words>.*)$"
 )
+_SUFFIX = re.compile(r"(?<=\S)\s+(?='(?:s|m|d|t|re|ve|ll)?(?:\s|$))")  # what stands before a word's split-off end
 _SEXES = {"male": "male", "female": "female", "f0_m": "male", "f0_f": "female"}
 _AGAIN = "unpack the part again from its archive"
 
@@ -48,9 +50,11 @@ def open_corpus(source: Path, *, part: str | Sequence[str] = "train", allow_part
         talks = _talks(folder, problems)
         here = [item for stm in talks for item in _segments(stm, name, problems)]
         counts = {"segments": len(here), "talks": len(talks)}
+        here = [item for item in here if item.start < item.end]
         check_counts(folder, counts, COUNTS[name], problems, remedy=_AGAIN)
         recordings += here
-    recordings, options = within_files(recordings, problems, whole="talk", remedy=_AGAIN), {"part": list(parts)}
+    recordings = within_files(recordings, problems, whole="talk", remedy=_AGAIN, rate=RATE)
+    options = {"part": list(parts)}
     return Corpus.checked(problems, recordings, ABOUT, options=options, allow_partial=allow_partial)
 
 
@@ -79,7 +83,7 @@ def _talks(folder: Path, problems: Problems) -> list[Path]:
 
 
 def _segments(path: Path, part: str, problems: Problems) -> list[Recording]:
-    """The segments of one talk in order."""
+    """The segments of one talk in order, with those that end before they begin, which are noted."""
     segments: dict[str, Recording] = {}
     for where, line in read_lines(path, problems):
         if not line.strip() or line.startswith(";;"):
@@ -91,6 +95,7 @@ def _segments(path: Path, part: str, problems: Problems) -> list[Recording]:
             elif item.id in segments:
                 raise ValueError(f"the segment from {item.start} s to {item.end} s is listed twice")
             else:
+                problems.note("segments end before they begin and were passed over", item.end <= item.start)
                 segments[item.id] = item
     return list(segments.values())
 
@@ -98,9 +103,9 @@ def _segments(path: Path, part: str, problems: Problems) -> list[Recording]:
 def _segment(line: str, path: Path, part: str) -> Recording | None:
     """A line's segment, None if it is not scored, ValueError for no such line. Ids hold hundredths of a second."""
     match = _LINE.match(line)
-    start, end = (_seconds(match["start"]), _seconds(match["end"])) if match else (0.0, 0.0)
-    if end <= start:
+    if not match:
         raise ValueError(f"{line[:80]!r} is not talk, channel, speaker, start, end, tags, words")
+    start, end = _seconds(match["start"]), _seconds(match["end"])
     if match["words"].strip().lower() == IGNORED:
         return None
     tags = (match["tags"] or "").lower().split(",")
@@ -124,6 +129,9 @@ def _seconds(text: str) -> float:
 
 
 def _words(text: str) -> str:
-    """Words without pronunciation numbers (`for(2)`), silences (`<sil>`) and the name that may end a line of dev."""
-    text = re.sub(r"\(\d+\)(?=\s|$)", "", text.replace("<sil>", " "))
-    return " ".join(re.sub(r"\(\S*\)\s*$", "", text).split())
+    """Words without pronunciation numbers (`for(2)`), marks (`<sil>`, `{NOISE}`) and the name that may end a dev line.
+
+    Ends that the release splits off (`i 'm`) stand at their words again.
+    """
+    text = re.sub(r"\(\d+\)", "", re.sub(r"<sil>|\{\S*?\}", " ", text))
+    return _SUFFIX.sub("", " ".join(re.sub(r"\(\S*\)\s*$", "", text).split()))

@@ -13,7 +13,6 @@ from sejax.errors import InputError
 
 POINTS = 5
 DIMENSIONS = ("valence", "activation")  # in this order wherever there is an axis of them
-_SLIP = 0.5  # points by which a mean may lie beyond the scale
 
 # Emotion: (valence, activation), for corpora that nobody has rated. Whole points chosen here by the quadrants of the
 # circumplex (Russell: A circumplex model of affect, 1980), fitted to no data: 3 is neither pleasant nor unpleasant,
@@ -58,12 +57,10 @@ class Ratings(NamedTuple):
     Attributes:
       values: f32[U, 2], valence and activation, 1 to 5, nan in both where unrated.
       derived: whether they are `DERIVED`'s.
-      clipped: means that lay a little beyond the scale and were put at its end, of both dimensions.
     """
 
     values: np.ndarray
     derived: bool
-    clipped: int = 0
 
 
 def fuzzy(mean):
@@ -94,14 +91,14 @@ def ratings_of(spectrograms, *, scale: tuple[float, float] = (1.0, 5.0)) -> Rati
         utterance_ids, corpus.
       scale: the corpus's lowest and highest rating, which become 1 and 5.
 
-    An utterance that is rated in one of the two dimensions alone is unrated. A mean up to half a point (of the five)
-    beyond the scale counts as the scale's end, as users of IEMOCAP do with its 5.5. What lies further out is of another
-    scale.
+    An utterance that is rated in one of the two dimensions alone is unrated. No mean of what raters gave lies outside
+    the scale: what does is of another one, or counts what nobody gave, as IEMOCAP's own means do (5.5) and sets that
+    earlier versions prepared.
 
     Raises:
-      InputError: ratings further outside the scale, or in one dimension alone; an emotion that `DERIVED` lacks.
+      InputError: ratings outside the scale, or in one dimension alone; an emotion that `DERIVED` lacks.
     """
-    low, high = map(float, scale)
+    low, high = (float(np.float32(end)) for end in scale)  # as ratings are kept
     corpus = spectrograms.corpus
     if not low < high:
         raise InputError(f"{corpus}: scale={low:g},{high:g} for ratings; give the lowest, then the highest rating")
@@ -110,21 +107,19 @@ def ratings_of(spectrograms, *, scale: tuple[float, float] = (1.0, 5.0)) -> Rati
         return _derived(spectrograms)
     _check(spectrograms, values, low, high)
     values[np.isnan(values).any(-1)] = np.nan
-    clipped = int(((values < low) | (values > high)).sum())
     points = 1 + (values - low) * ((POINTS - 1) / (high - low))
-    return Ratings(points.clip(1, POINTS).astype(np.float32), False, clipped)
+    return Ratings(points.astype(np.float32), False)
 
 
 def _check(spectrograms, values, low, high):
-    """Every rating within the scale or `_SLIP` beyond it, and some utterance rated in both dimensions."""
-    slip = _SLIP * (high - low) / (POINTS - 1)
+    """Every rating within the scale, and some utterance rated in both dimensions."""
     for name, column in zip(DIMENSIONS, values.T, strict=True):
-        outside = np.flatnonzero((column < low - slip) | (column > high + slip))
+        outside = np.flatnonzero((column < low) | (column > high))
         if len(outside):
             raise InputError(
                 f"{spectrograms.corpus}: {name} of {spectrograms.utterance_ids[outside[0]]} is {column[outside[0]]:g}, "
-                f"outside the scale {low:g} to {high:g} by more than half a point ({len(outside)} such); give the "
-                "corpus's own scale, or mend its ratings"
+                f"outside the scale {low:g} to {high:g} ({len(outside)} such); give the corpus's own scale, mend its "
+                "ratings, or prepare it again if an earlier version did"
             )
     if np.isnan(values).any(-1).all():
         counts = " and ".join(f"{name} of {n}" for name, n in zip(DIMENSIONS, (~np.isnan(values)).sum(0), strict=True))

@@ -19,8 +19,9 @@ from sejax.errors import InputError
 CONFIG, LOCK = "config.json", "lock"
 # Of no influence on results: these may differ between a run and its continuation.
 FREE = ("run.save_seconds", "run.keep", "run.tensorboard", "run.compilation_cache", "data_dir")
-# Fields that configs of earlier versions have not, and what they meant.
-ADDED = {"level": "none", "random_gain": [0.0, 0.0]}
+# Fields that configs of earlier versions have not, and what they meant; some say something of these corpora alone.
+ADDED = {"level": "none", "random_gain": [0.0, 0.0], "word_times": "frame"}
+OF_CORPORA = {"word_times": ("iemocap",)}
 PACKAGES = ("sejax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -64,7 +65,8 @@ def claim(workdir: Path, config: Mapping[str, Any], here: Mapping[str, Any]) -> 
         write_json(path, wanted, indent=1)
         return False
     found = read_claim(workdir)
-    differing = [row for row in differences(found["config"], ADDED | wanted["config"]) if not row.startswith(FREE)]
+    differing = differences(_meant(found["config"]), _meant(wanted["config"]))
+    differing = [row for row in differing if not row.startswith(FREE)]
     if differing:
         raise InputError(
             f"{workdir} belongs to a run of another config; it differs in {'; '.join(differing)}. "
@@ -106,6 +108,13 @@ def read_claim(workdir: Path) -> dict[str, Any]:
     if not all(isinstance(found.get(name), dict) for name in ("config", "environment")):
         raise damaged(path, "it has no config or environment", remedy)
     return found | {"config": ADDED | found["config"]}
+
+
+def _meant(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config with what earlier versions meant where it lacks a field, without what says nothing of its corpora."""
+    own = {config.get("corpus"), *config.get("unlabelled", ())}
+    idle = [name for name, corpora in OF_CORPORA.items() if not own & {*corpora}]
+    return {name: value for name, value in (ADDED | dict(config)).items() if name not in idle}
 
 
 def _bits(environment: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import pytest
 import trees
 from corpus_trees import TREES
 
+from sejax.corpora.folder import Audio
+
 
 @pytest.fixture(scope="session")
 def emodb_template(tmp_path_factory):
@@ -19,12 +21,19 @@ def ravdess_template(tmp_path_factory):
 
 
 @pytest.fixture
-def emodb(emodb_template, tmp_path):
+def short(monkeypatch):
+    """The lengths of the databases whose trees hold all names set to those of the trees."""
+    monkeypatch.setattr("sejax.corpora.emodb.AUDIO", {535: Audio(16000, 535, 53.5), 494: Audio(16000)})
+    monkeypatch.setattr("sejax.corpora.ravdess.AUDIO", Audio(48000, 1440, 48.0))
+
+
+@pytest.fixture
+def emodb(emodb_template, tmp_path, short):
     return trees.copy_tree(emodb_template, tmp_path / "emodb")
 
 
 @pytest.fixture
-def ravdess(ravdess_template, tmp_path):
+def ravdess(ravdess_template, tmp_path, short):
     return trees.copy_tree(ravdess_template, tmp_path / "ravdess")
 
 

@@ -8,14 +8,17 @@ import os
 from pathlib import Path
 
 import soundfile
+from ami_tree import COUNTS as AMI_COUNTS
 from ami_tree import ami_tree
 from trees import noise, write_text, write_wav
 
+from sejax.corpora.folder import Audio
 from sejax.corpora.savee import identifiers
 
+# As in the release the means count what nobody gave: an empty rating as 0, and the 6 of a form left untouched.
 IEMOCAP_TURNS = """% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]
 
-[6.2901 - 8.2357]\tSes01F_impro01_F000\tneu\t[2.5000, 2.5000, 2.5000]
+[6.2901 - 7.4901]\tSes01F_impro01_F000\tneu\t[2.5000, 1.0000, 2.5000]
 C-E2:\tNeutral;\t()
 C-E3:\tNeutral; Sadness;\t(a bit of both (mostly neutral))
 C-E4:\tNeutral;\t()
@@ -24,9 +27,10 @@ A-E3:\tval 3; act 2; dom  2;\t()
 A-E4:\tval 2; act ; dom  3;\t(mildly aggravated but polite)
 A-F1:\tval 4; act 2; dom  1;\t()
 
-[10.0100 - 11.3925]\tSes01F_impro01_M002\tang\t[1.5000, 3.5000, 4.0000]
+[10.0100 - 11.2100]\tSes01F_impro01_M002\tang\t[3.5000, 5.0000, 2.0000]
 C-E2:\tAnger;\t()
 A-E3:\tval 1; act 4; dom  4;\t()
+A-E4:\tval 6; act 6; dom  ;\t()
 A-M1:\tval 2; act 3; dom  4;\t()
 
 """
@@ -38,10 +42,10 @@ C-E1:\tOther;\t(résigné)
 [1.0000 - 2.0000]\tSes0{n}M_script01_1b_M009\t{code}\t[4.5000, 4.0000, 3.0000]
 C-E1:\tExcited;\t()
 """
-IEMOCAP_WORDS = """Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me, the forms.
+IEMOCAP_WORDS = """Ses01F_impro01_F000 [006.2901-007.4901]: Excuse me, the forms.
 Ses01F_impro01_MXX0 [008.3000-009.0000]: [LAUGHTER]
 M: Yes.
-Ses01F_impro01_M002 [010.0100-011.3925]: Do you have your forms?
+Ses01F_impro01_M002 [010.0100-011.2100]: Do you have your forms?
 """
 IEMOCAP_TIMES = """\t SFrm\t EFrm\t SegAScr\t Word
 \t    0\t   24\t  -123456\t <s>
@@ -69,13 +73,16 @@ def iemocap_tree(folder: Path) -> Path:
             write_text(root / "dialog" / "transcriptions" / f"{dialogue}.txt", words[dialogue])
             for line in text.splitlines():
                 if line.startswith("["):
-                    write_wav(root / "sentences" / "wav" / dialogue / f"{line.split()[3]}.wav")
+                    start, _, end, name = line.replace("[", "").replace("]", "").split()[:4]
+                    wav = root / "sentences" / "wav" / dialogue / f"{name}.wav"
+                    write_wav(wav, noise(float(end) - float(start)))
     alignment = "Session1/sentences/ForcedAlignment/Ses01F_impro01/Ses01F_impro01_F000.wdseg"
     write_text(folder / alignment, IEMOCAP_TIMES)
     return folder
 
 
 MSP_LABELS = """UTD-IMPROV-S01A-F01-P-FM01.avi; N; A:2.800000; V:3.000000; D:3.100000 ; N:4.200000;
+ID1-p1; Neutral; Neutral,Happy; A:3.000000; V:3.000000; D:3.000000; N:4.000000;
 ID1-p1; Neutral; Neutral,Happy; A:3.000000; V:3.000000; D:3.000000; N:4.000000;
 ID2-p1; Angry; Angry; A:2.000000; V:NaN; D:3.000000; N:5.000000;
 
@@ -93,7 +100,7 @@ UTD-IMPROV-S05N-F01-S-FM04.avi; X; A:NaN; V:NaN; D:NaN ; N:NaN;
 
 
 def msp_improv_tree(folder: Path) -> Path:
-    """Six turns: one of each letter."""
+    """Six turns: one of each letter. A rater's line stands twice."""
     write_text(folder / "Evalution.txt", MSP_LABELS)
     for line in MSP_LABELS.splitlines():
         if line.startswith("UTD"):
@@ -188,15 +195,21 @@ def crema_d_tree(folder: Path) -> Path:
 
 _SESSIONS = {f"ang/hap/exc/neu/sad in session {number}": count for number, count in enumerate((3, 1, 1, 0, 1), start=1)}
 TREES = {
-    "ami": (ami_tree, {"COUNTS": {"meetings": 2}}),
+    "ami": (ami_tree, {"COUNTS": AMI_COUNTS}),
     "iemocap": (
         iemocap_tree,
         {"TURNS": {"turns": 12, "ang": 1, "exc": 1, "hap": 1, "sad": 1, "fru": 1, "neu": 2, "xxx": 5, **_SESSIONS}},
     ),
-    "msp_improv": (msp_improv_tree, {"TURNS": {"turns": 6, "A": 1, "H": 1, "N": 1, "S": 1}}),
+    "msp_improv": (msp_improv_tree, {"TURNS": {"turns": 6, "A": 1, "H": 1, "N": 1, "S": 1, "O": 1, "X": 1}}),
     "tedlium": (tedlium_tree, {"COUNTS": {"train": {"segments": 3, "talks": 2}, "dev": {"segments": 1, "talks": 1}}}),
     "librispeech": (librispeech_tree, {"PARTS": {"dev-clean": 3, "dev-other": 9, "train-clean-100": 1}}),
-    "nemo": (nemo_tree, {"RECORDINGS": {"rows": 3, "anger": 1, "neutral": 1, "surprised": 1}}),
-    "savee": (savee_tree, {}),
-    "crema_d": (crema_d_tree, {"RECORDINGS": {"files": 5, "ANG": 1, "HAP": 1, "NEU": 1, "SAD": 2}}),
+    "nemo": (
+        nemo_tree,
+        {"RECORDINGS": {"rows": 3, "anger": 1, "neutral": 1, "surprised": 1}, "AUDIO": Audio(24000, 3, 0.3)},
+    ),
+    "savee": (savee_tree, {"AUDIO": Audio(44100, 480, 48.0)}),
+    "crema_d": (
+        crema_d_tree,
+        {"RECORDINGS": {"files": 5, "ANG": 1, "HAP": 1, "NEU": 1, "SAD": 2}, "AUDIO": Audio(16000, 4, 0.4)},
+    ),
 }

@@ -114,6 +114,18 @@ EMODB = {
         "check the path",
     ),
     "two bad files, both named": (damaged_everywhere, {}, "16b10Td.wav", "03a01Fa.wav"),
+    "another sampling rate": (
+        lambda d: write_wav(d / "wav/03a01Fa.wav", noise(rate=22050), rate=22050),
+        {},
+        "1 of 535 files: not sampled at 16000 Hz as published: 03a01Fa.wav (22050 Hz)",
+        "not the original files",
+    ),
+    "a recording of another length": (
+        lambda d: write_wav(d / "wav/03a01Fa.wav", noise(2.0)),
+        {},
+        "535 recordings: last 55.4 s together instead of 53.5 s as published",
+        "not the original files",
+    ),
     "a subset of 100": (lambda d: None, {"subset": 100}, "subset=100", "494"),
     "subset without erkennung.txt": (
         lambda d: (d / "erkennung.txt").unlink(),
@@ -152,6 +164,18 @@ RAVDESS = {
     ),
     "ravdess: an unknown actor": (lambda d: write_wav(d / "x/03-01-01-01-01-01-25.wav"), {}, "'25'", "01 to 24"),
     "ravdess: an unknown statement": (lambda d: write_wav(d / "x/03-01-01-01-03-01-01.wav"), {}, "'03'", "01, 02"),
+    "ravdess: another sampling rate": (
+        lambda d: write_wav(d / "Actor_01/03-01-01-01-01-01-01.wav", noise(rate=16000), rate=16000),
+        {},
+        "1 of 1440 files: not sampled at 48000 Hz",
+        "not the original files",
+    ),
+    "ravdess: a recording of another length": (
+        lambda d: write_wav(d / "Actor_01/03-01-01-01-01-01-01.wav", noise(9.9, rate=48000), rate=48000),
+        {},
+        "instead of",
+        "not the original files",
+    ),
     "ravdess: copies that differ": (
         lambda d: write_wav(d / "copy/03-01-01-01-01-01-01.wav", noise(0.2)),
         {},

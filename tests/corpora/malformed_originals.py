@@ -4,10 +4,11 @@ Every case is (make, options, culprit, remedy) as in `malformed_cases`.
 """
 
 import numpy as np
+import soundfile
 from corpus_trees import write_text
 from malformed_ami import AMI
 from malformed_cases import header_only, lfs_pointer, replace, truncate
-from trees import write_bytes, write_wav
+from trees import noise, write_bytes, write_wav
 
 EVALUATION = "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt"
 SPOKEN = "Session1/dialog/transcriptions/Ses01F_impro01.txt"
@@ -26,7 +27,19 @@ def utf_16(path):
 
 
 def silence(path):
-    write_wav(path, np.zeros(1600, np.int16))
+    write_wav(path, np.zeros(soundfile.info(path).frames, np.int16))
+
+
+def cut(path):
+    """Half of a recording, in a file that is whole."""
+    samples, rate = soundfile.read(path, dtype="int16")
+    write_wav(path, samples[: len(samples) // 2], rate=rate)
+
+
+def resample(folder):
+    """Every wav below a folder at another rate, of the same length: what altered copies of corpora hold."""
+    for path in folder.rglob("*.wav"):
+        write_wav(path, noise(soundfile.info(path).duration, rate=22050), rate=22050)
 
 
 def shorten(path):
@@ -49,7 +62,7 @@ IEMOCAP = {
         "full release",
     ),
     "a turn's line is cut": (
-        lambda d: replace(d / EVALUATION, "[2.5000, 2.5000, 2.5000]", "[2.5000, 2.5"),
+        lambda d: replace(d / EVALUATION, "[2.5000, 1.0000, 2.5000]", "[2.5000, 1.0"),
         {},
         "Ses01F_impro01.txt, line 3",
         "three means",
@@ -91,6 +104,25 @@ IEMOCAP = {
         "two frames, a score and a word",
     ),
     "an unknown option": (lambda d: None, {"part": "train"}, "'part'", "options are"),
+    "a time that is no number": (
+        lambda d: replace(d / EVALUATION, "[6.2901 - ", "[6.29.01 - "),
+        {},
+        "Ses01F_impro01.txt, line 3",
+        "a time that is no number",
+    ),
+    "an unknown rule of word times": (lambda d: None, {"word_times": "centre"}, "word_times=centre", "note, frame"),
+    "turns shorter than their lines say": (
+        lambda d: cut(d / TURN),
+        {},
+        "12 recordings: last 8.8 s together instead of 9.4 s",
+        "not the original files",
+    ),
+    "another sampling rate": (
+        resample,
+        {},
+        "12 of 12 files: not sampled at 16000 Hz as published: Ses01F_impro01_F000.wav (22050 Hz)",
+        "not the original files",
+    ),
 }
 MSP_IMPROV = {
     "no label file": (lambda d: (d / LABELS).unlink(), {}, "Evalution.txt or Evaluation.txt", "put the distribution's"),
@@ -99,7 +131,7 @@ MSP_IMPROV = {
     "a rating that is no number": (
         lambda d: replace(d / LABELS, "V:4.5;", "V:high;"),
         {},
-        "Evalution.txt, line 5",
+        "Evalution.txt, line 6",
         "copy it again",
     ),
     "a line that belongs to no turn": (
@@ -134,11 +166,11 @@ TEDLIUM = {
     "an unknown part": (lambda d: None, {"part": "eval"}, "part=eval", "train, dev, test"),
     "a part that is not there": (lambda d: None, {"part": "test"}, "no folder test/stm", "--source"),
     "a line without words": (lambda d: append(d / STM, "AaronHuey_2010X 1\n"), {}, "X.stm, line 4", "unpack the part"),
-    "an end before the start": (
-        lambda d: replace(d / STM, "2.00 2.90", "2.00 1.90"),
+    "another sampling rate": (
+        lambda d: (d / SPH).unlink() or soundfile.write(d / SPH, noise(3.0, rate=8000), 8000, format="NIST"),
         {},
-        "AaronHuey_2010X.stm, line 3",
-        "unpack the part",
+        "1 of 2 files: not sampled at 16000 Hz as published: AaronHuey_2010X.sph (8000 Hz)",
+        "not the original files",
     ),
     "a start that is no number": (
         lambda d: replace(d / STM, "2.00 2.90", "1.2.3 2.90"),
@@ -194,6 +226,12 @@ LIBRISPEECH = {
         "unpack the part",
     ),
     "a truncated recording": (lambda d: truncate(d / FLAC), {}, "84-121123-0000.flac", "copy it again"),
+    "another sampling rate": (
+        lambda d: (d / FLAC).unlink() or soundfile.write(d / FLAC, noise(0.2, rate=8000), 8000),
+        {},
+        "1 of 4 files: not sampled at 16000 Hz as published: 84-121123-0000.flac (8000 Hz)",
+        "not the original files",
+    ),
 }
 NEMO = {
     "no data.tsv": (lambda d: (d / "data.tsv").unlink(), {}, "data.tsv", "--source"),
@@ -238,6 +276,13 @@ NEMO = {
         "KS0_anger_38.wav",
         "git lfs pull",
     ),
+    "another sampling rate": (resample, {}, "3 of 3 files: not sampled at 24000 Hz", "not the original files"),
+    "a recording of another length": (
+        lambda d: cut(d / "samples/KS0_anger_38.wav"),
+        {},
+        "3 recordings: last 0.2 s together instead of 0.3 s as published",
+        "not the original files",
+    ),
 }
 SAVEE = {
     "a missing file": (lambda d: (d / "AudioData/DC/sa01.wav").unlink(), {}, "missing DC_sa01", "479 of 480"),
@@ -250,6 +295,18 @@ SAVEE = {
         {},
         "a01.wav: holds no",
         "copy it again",
+    ),
+    "another sampling rate": (
+        lambda d: write_wav(d / "AudioData/DC/a01.wav", noise(0.1, rate=16000)),
+        {},
+        "1 of 480 files: not sampled at 44100 Hz as published: a01.wav (16000 Hz)",
+        "not the original files",
+    ),
+    "a recording of another length": (
+        lambda d: write_wav(d / "AudioData/DC/a01.wav", noise(2.0, rate=44100), rate=44100),
+        {},
+        "480 recordings: last 49.9 s together instead of 48.0 s",
+        "not the original files",
     ),
 }
 CREMA_D = {
@@ -275,6 +332,13 @@ CREMA_D = {
         {},
         "1001_DFA_ANG_XX.wav: Git LFS pointers",
         "git lfs pull",
+    ),
+    "another sampling rate": (resample, {}, "4 of 4 files: not sampled at 16000 Hz", "not the original files"),
+    "a recording of another length": (
+        lambda d: cut(d / "AudioWAV/1001_DFA_ANG_XX.wav"),
+        {},
+        "4 recordings: last 0.3 s together instead of 0.4 s as published",
+        "not the original files",
     ),
     "another silent file": (
         lambda d: silence(d / "AudioWAV/1001_DFA_ANG_XX.wav"),

@@ -22,7 +22,7 @@ SAID = (
     {"F": "[LAUGHTER] That's wonderful!", "M": "Oh, [LAUGHTER] so wonderful."},
     {"F": "Oh, that's great.", "M": "So great, I love it!"},
 )
-SLIP = "Ses03F_impro01_M005"  # one rater typed a 6
+UNTOUCHED = "Ses03F_impro01_M005"  # one rater left the form as it was: two 6 and no dominance
 NOT_ALIGNED = "Ses01F_impro01_F000"
 
 
@@ -45,20 +45,20 @@ def rated_tree(folder: Path) -> Path:
     return folder
 
 
-def raters_of(name: str, turn: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """What two raters gave a turn: valence, activation."""
-    valence, activation = RATINGS[turn]
-    return ((5, 6) if name == SLIP else valence), activation
-
-
 def lines_of(name: str, number: int, turn: int) -> list[str]:
     """The lines of a turn in its dialogue's label file: the means, two raters, and the speaker's own rating."""
-    valence, activation = raters_of(name, turn)
-    means = f"[{np.mean(valence):.4f}, {np.mean(activation):.4f}, 3.0000]"
+    valence, activation = RATINGS[turn]
+    dominance = (3, 3)
+    if name == UNTOUCHED:
+        valence, activation, dominance = (valence[0], 6), (activation[0], 6), (3, "")
+    means = ", ".join(f"{sum(filter(None, values)) / 2:.4f}" for values in (valence, activation, dominance))
     return [
-        f"[{number:.4f} - {number + SECONDS:.4f}]\t{name}\t{CODES[turn]}\t{means}",
+        f"[{number:.4f} - {number + SECONDS:.4f}]\t{name}\t{CODES[turn]}\t[{means}]",
         *(f"C-E{rater}:\tNeutral;\t()" for rater in (2, 3)),
-        *(f"A-E{rater + 3}:\tval {valence[rater]}; act {activation[rater]}; dom  3;\t()" for rater in range(2)),
+        *(
+            f"A-E{rater + 3}:\tval {valence[rater]}; act {activation[rater]}; dom  {dominance[rater]};\t()"
+            for rater in range(2)
+        ),
         f"A-{name[-4]}1:\tval 1; act 5; dom  1;\t()",
         "",
     ]

@@ -106,6 +106,18 @@ def test_a_set_made_without_some_recordings_is_not_taken_for_a_whole_one(tmp_pat
         build(corpus, tmp_path / "data")
 
 
+def test_a_corpus_of_which_nothing_can_be_decoded_is_named_file_by_file(tmp_path):
+    path = manifest(tmp_path / "source", "a0.wav,x", "a1.wav,x")
+    for name in ("a0", "a1"):
+        write_wav(tmp_path / "source" / f"{name}.wav", np.zeros(1600, np.int16))
+    corpus = corpora.open_corpus("manifest", path, name="c")
+    with pytest.raises(
+        InputError, match=r"no recording can be used: 2 inputs.*a0\.wav: silent.*a1\.wav: silent"
+    ) as caught:
+        build(corpus, tmp_path / "data", allow_partial=True)
+    assert "--allow_partial" not in str(caught.value)
+
+
 def test_utterances_that_were_clipped_are_counted_in_a_note(tmp_path):
     path = manifest(tmp_path / "source", "a0.wav,x", "loud.wav,x", "louder.wav,x")
     for name, peak in (("loud", 1.5), ("louder", 1.8)):

@@ -5,6 +5,7 @@ from trees import write_bytes
 
 from sejax import corpora
 from sejax.corpora import crema_d
+from sejax.data.waveforms.prepare import prepare_waveforms
 from sejax.errors import InputError
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
@@ -48,6 +49,16 @@ def test_git_lfs_pointers_are_told_in_one_problem(whole):
     with pytest.raises(InputError, match=r"1001_DFA_ANG_XX\.wav and 4 more: Git LFS pointers.*git lfs pull") as caught:
         corpora.open_corpus("crema_d", source)
     assert str(caught.value).count("LFS pointer") == 1
+    assert "--allow_partial" not in str(caught.value)  # which would leave nothing
+
+
+def test_a_clone_without_git_lfs_is_told_what_is_missing_with_allow_partial_too(whole, tmp_path):
+    source = whole("crema_d")
+    for path in (source / "AudioWAV").glob("*.wav"):
+        write_bytes(path, POINTER)
+    said = r"corpora/crema_d: no recording can be used: .*and 4 more: Git LFS pointers instead.*git lfs pull`$"
+    with pytest.raises(InputError, match=said):
+        prepare_waveforms("crema_d", source, tmp_path / "data", allow_partial=True)
 
 
 def test_single_pointers_are_left_out_with_allow_partial(whole):

@@ -1,13 +1,17 @@
 """The Berlin database: what the file names say, the published counts, subset, partial copies and the download."""
 
+import importlib
+import os
 import sys
 import types
 from collections import Counter
 
 import pytest
-from trees import write_bytes, write_wav
+from trees import noise, write_bytes, write_wav
 
 from sejax import corpora
+from sejax.corpora.emodb import AUDIO
+from sejax.corpora.folder import Audio
 from sejax.errors import InputError
 
 
@@ -84,6 +88,31 @@ def test_partial_copies_pass_only_with_allow_partial_and_say_what_is_missing(emo
     corpus = corpora.open_corpus("emodb", emodb, allow_partial=True)
     assert len(corpus) == 533
     assert [("03a01Fa" in p.what, "16b10Td" in p.where) for p in corpus.left_out] == [(True, False), (False, True)]
+
+
+def test_copies_of_another_rate_and_length_pass_only_with_allow_partial(emodb, monkeypatch):
+    original = write_wav(emodb / "altered", noise(0.2, rate=22050), rate=22050)
+    for path in (emodb / "wav").glob("*.wav"):
+        path.unlink()
+        os.link(original, path)
+    others = r"535 of 535 files: not sampled at 16000 Hz as published: 03a01Fa\.wav \(22050 Hz\).* and 525 more"
+    shorter = r"535 recordings: last 107\.0 s together instead of 53\.5 s as published"
+    with pytest.raises(InputError, match=f"{others}.*{shorter}.*--allow_partial"):
+        corpora.open_corpus("emodb", emodb)
+    corpus = corpora.open_corpus("emodb", emodb, allow_partial=True)
+    assert len(corpus) == 535 and len(corpus.left_out) == 2
+
+
+def test_the_published_lengths_are_the_originals():
+    names = ("crema_d", "nemo", "ravdess", "savee")
+    audio = {name: importlib.import_module(f"sejax.corpora.{name}").AUDIO for name in names} | {"emodb": AUDIO[535]}
+    assert audio == {
+        "crema_d": Audio(16000, 7441, 18924.0),
+        "emodb": Audio(16000, 535, 1487.1),
+        "nemo": Audio(24000, 4481, 11061.3),
+        "ravdess": Audio(48000, 1440, 5329.0),
+        "savee": Audio(44100, 480, 1842.9),
+    }
 
 
 def test_download_without_audb_names_the_package(tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ def test_there_are_at_least_fifty_malformed_inputs():
 
 
 @pytest.mark.parametrize("name", EMODB)
-def test_malformed_emodb_gets_one_clear_error(name, emodb_template, tmp_path):
+def test_malformed_emodb_gets_one_clear_error(name, emodb_template, tmp_path, short):
     make, *expected = EMODB[name]
     source = copy_tree(emodb_template, tmp_path / "source")
     make(source)
@@ -30,7 +30,7 @@ def test_malformed_emodb_gets_one_clear_error(name, emodb_template, tmp_path):
 
 
 @pytest.mark.parametrize("name", RAVDESS)
-def test_malformed_ravdess_gets_one_clear_error(name, ravdess_template, tmp_path):
+def test_malformed_ravdess_gets_one_clear_error(name, ravdess_template, tmp_path, short):
     make, *expected = RAVDESS[name]
     source = copy_tree(ravdess_template, tmp_path / "source")
     make(source)

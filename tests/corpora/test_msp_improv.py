@@ -53,8 +53,29 @@ def test_raters_of_a_block_belong_to_its_turn(whole):
         3,
     )
     assert (two.rater, two.labels, two.activation) == ("ID2-p1", ("Angry",), 2) and math.isnan(two.valence)
-    assert first.rater_labels == ("Neutral", "Angry")
+    assert first.rater_labels == ("Neutral", "Angry")  # the first rater's line stands twice in the file
+    assert "1 lines repeat a rater's labels and ratings of the same turn and were passed over" in corpus.notes
     assert turn(corpus, "MSP-IMPROV-S03S-F06-R-FM01").ratings == ()
+
+
+def test_a_rater_who_says_two_different_things_counts_twice(whole):
+    source = whole("msp_improv")
+    path = source / "Evalution.txt"
+    lines = path.read_text().split("\n")
+    lines[2] = lines[2].replace("V:3", "V:4")
+    write_text(path, "\n".join(lines))
+    ratings = turn(corpora.open_corpus("msp_improv", source), "MSP-IMPROV-S01A-F01-P-FM01").ratings
+    assert [(rating.rater, rating.valence) for rating in ratings[:2]] == [("ID1-p1", 3), ("ID1-p1", 4)]
+
+
+def test_a_rating_outside_the_scale_was_not_given(whole):
+    source = whole("msp_improv")
+    path = source / "Evalution.txt"
+    write_text(path, path.read_text().replace("Happy; A:3; V:5; D:2;", "Happy; A:6; V:5; D:0;"))
+    corpus = corpora.open_corpus("msp_improv", source)
+    (rating,) = turn(corpus, "MSP-IMPROV-S08H-M02-T-MF12").ratings
+    assert rating.valence == 5 and math.isnan(rating.activation) and math.isnan(rating.dominance)
+    assert "2 ratings outside 1 to 5 were taken for not given" in corpus.notes
 
 
 def test_a_label_of_nan_is_no_label(whole):
@@ -88,9 +109,11 @@ def test_windows_line_ends_are_read(whole):
 
 
 def test_the_published_counts_are_asserted(original):
-    with pytest.raises(InputError, match="6 of 8438 turns, 1 of 792 A, 1 of 2644 H, 1 of 3477 N, 1 of 885 S"):
+    letters = "1 of 792 A, 1 of 2644 H, 1 of 3477 N, 1 of 885 S, 1 of 85 O, 1 of 555 X"
+    with pytest.raises(InputError, match=f"6 of 8438 turns, {letters}"):
         corpora.open_corpus("msp_improv", original("msp_improv"))
     assert sum(msp_improv.TURNS[letter] for letter in "AHNS") == 7798
+    assert sum(msp_improv.TURNS[letter] for letter in "AHNSOX") == msp_improv.TURNS["turns"]
 
 
 def test_missing_recordings_are_named_and_passed_with_allow_partial(whole):

@@ -21,7 +21,7 @@ def test_segments_carry_times_speaker_sex_and_words_and_no_label(whole):
     first, _, third = corpus.recordings
     assert (first.start, first.end, first.seconds, first.speaker) == (0.5, 1.25, 0.75, "AaronHuey_2010X")
     assert (first.sex, third.sex, first.split) == ("male", "female", "train")
-    assert first.transcript == "i 'm here for {NOISE} you"
+    assert first.transcript == "i'm here for you"
     assert corpus.classes == () and {r.emotion for r in corpus.recordings} == {""}
 
 
@@ -79,6 +79,31 @@ def test_a_segment_that_ends_just_after_its_talk_is_cut_there(whole):
     assert corpus.recordings[-1].seconds == 0.5
     assert len(corpus.decode(corpus.recordings[-1]).waveform) == 8000
     assert any(note.startswith("1 segments end after") for note in corpus.notes)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("we 've seen {BREATH} it(2) {SMACK}", "we've seen it"),
+        ("the(2)n <sil> read(3) on", "then read on"),  # also before a letter
+        ("don 't say she 'd go", "don't say she'd go"),
+        ("'cause the students ' work is 'em and 'twas", "'cause the students' work is 'em and 'twas"),
+        ("{NOISE}", ""),
+    ],
+)
+def test_marks_leave_the_transcript_and_split_ends_join_their_words(whole, line, words):
+    source = whole("tedlium")
+    write_text(source / "train/stm/AdaLovelace_2011.stm", f"AdaLovelace_2011 1 x 0.00 1.00 <o,f0,female> {line}\n")
+    assert corpora.open_corpus("tedlium", source).recordings[-1].transcript == words
+
+
+def test_a_segment_that_ends_before_it_begins_is_counted_and_passed_over(whole):
+    source = whole("tedlium")
+    path = source / "train/stm/AaronHuey_2010X.stm"
+    write_text(path, path.read_text().replace("2.00 2.90", "2.90 2.00"))
+    corpus = corpora.open_corpus("tedlium", source)
+    assert len(corpus) == 2 and corpus.left_out == ()
+    assert "1 segments end before they begin and were passed over" in corpus.notes
 
 
 def test_the_published_count_is_asserted(original):

@@ -131,29 +131,29 @@ def test_an_emotion_that_nobody_placed_is_named():
 def test_ratings_outside_the_scale_are_named():
     valence = toy_speech.rated().valence.copy()
     valence[7] = 6.5
-    said = r"rated: valence of rated007 is 6.5, outside the scale 1 to 5 by more than half a point \(1 such\)"
+    said = r"rated: valence of rated007 is 6.5, outside the scale 1 to 5 \(1 such\); .*prepare it again"
     with pytest.raises(InputError, match=said):
         ratings_of(replace(toy_speech.rated(), valence=valence))
     with pytest.raises(InputError, match="rated: scale=5,1 for ratings"):
         ratings_of(toy_speech.rated(), scale=(5, 1))
 
 
-@pytest.mark.parametrize("scale", [(1, 5), (-1, 1)])
-def test_a_mean_a_little_beyond_the_scale_is_its_end_and_counted(scale):
+@pytest.mark.parametrize("scale", [(1, 5), (-1, 1), (0, 0.1)])
+def test_the_scales_ends_are_taken_as_they_are_and_nothing_beyond_them(scale):
     speech, (low, high) = toy_speech.rated(), scale
-    slip = (high - low) / 8
-    within = {name: low + (getattr(speech, name) - 1) / 4 * (high - low) for name in ("valence", "activation")}
-    beyond = {name: values.copy() for name, values in within.items()}
-    beyond["valence"][[3, 4]], beyond["activation"][4] = (high + slip, low - slip), high + slip / 2
-    found = ratings_of(replace(speech, **beyond), scale=scale)
-    assert found.clipped == 3 and not found.derived
+    within = {
+        name: (low + (getattr(speech, name) - 1) / 4 * (high - low)).astype(np.float32)
+        for name in ("valence", "activation")
+    }
+    within["valence"][[3, 4]], within["activation"][4] = (high, low), high
+    found = ratings_of(replace(speech, **within), scale=scale)
     np.testing.assert_array_equal(found.values[[3, 4, 4], [0, 0, 1]], [5, 1, 5])
-    unslipped = ratings_of(replace(speech, **within), scale=scale)
-    assert unslipped.clipped == 0
-    np.testing.assert_array_equal(np.delete(found.values, [3, 4], 0), np.delete(unslipped.values, [3, 4], 0))
-    beyond["activation"][9] = low - 1.1 * slip
-    with pytest.raises(InputError, match=r"activation of rated009 .* by more than half a point \(1 such\)"):
-        ratings_of(replace(speech, **beyond), scale=scale)
+    assert found.values.min() >= 1 and found.values.max() <= 5 and not found.derived
+    for name, row, beyond in (("valence", 3, high + (high - low) / 100), ("activation", 9, low - (high - low) / 100)):
+        values = within | {name: within[name].copy()}
+        values[name][row] = beyond
+        with pytest.raises(InputError, match=rf"{name} of rated00{row} .*outside the scale .*\(1 such\)"):
+            ratings_of(replace(speech, **values), scale=scale)
 
 
 def test_ratings_of_one_dimension_alone_are_refused():

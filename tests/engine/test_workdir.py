@@ -62,6 +62,21 @@ def test_a_field_that_earlier_versions_had_not_means_there_what_they_did(tmp_pat
         claim(tmp_path, CONFIG | {"level": "rms"}, HERE)
 
 
+@pytest.mark.parametrize(("corpus", "unlabelled"), [("iemocap", []), ("msp_improv", ["ami", "iemocap"])])
+def test_word_times_of_earlier_runs_are_those_of_the_frames_numbers(tmp_path, corpus, unlabelled):
+    config = CONFIG | {"corpus": corpus, "unlabelled": unlabelled}
+    claim(tmp_path, config, HERE)
+    assert claim(tmp_path, config | {"word_times": "frame"}, HERE) is True
+    with pytest.raises(InputError, match="word_times: 'frame' -> 'note'"):
+        claim(tmp_path, config | {"word_times": "note"}, HERE)
+    assert read_claim(tmp_path)["config"]["word_times"] == "frame"
+
+
+def test_word_times_say_nothing_of_corpora_without_a_rule(tmp_path):
+    claim(tmp_path, CONFIG, HERE)
+    assert claim(tmp_path, CONFIG | {"word_times": "note"}, HERE) is True
+
+
 @pytest.mark.parametrize(
     "free", [{"run__save_seconds": 1.0}, {"run__keep": 3}, {"run__tensorboard": False}, {"run__compilation_cache": ""}]
 )

@@ -68,17 +68,18 @@ def rater(tmp_path_factory, prepared):
 
 def test_both_corpora_are_prepared_from_their_original_files(prepared):
     data_dir, said = prepared
-    assert "36 utterances: valence 1 to 5.5, activation 1.5 to 4.5" in said["iemocap"]
+    assert "36 utterances: valence 1 to 5, activation 1.5 to 4.5" in said["iemocap"]
+    assert f"the release's count others too: {rated_iemocap.UNTOUCHED}" in said["iemocap"]
     speech, other = (find_utterance_spectrograms(data_dir, corpus) for corpus in ("iemocap", "ami"))
     assert [speech.utterance_ids[row] for row in np.flatnonzero(~speech.aligned)] == [rated_iemocap.NOT_ALIGNED]
-    assert len(other.label) == 4 and np.isnan(other.valence).all()
+    assert len(other.label) == 5 and np.isnan(other.valence).all()
 
 
 def test_a_run_holds_every_figure_of_both_dimensions(rater):
     found = results(rater)
     assert found["protocol"] == "session" and found["ratings"] == "rated" and found["classes"] == POINTS
     assert found["unlabelled"] == ["ami"]
-    assert found["data"]["utterances"] == 36 and found["data"]["clipped_ratings"] == 1
+    assert found["data"]["utterances"] == 36
     # One, 1.5, 3, 3.5, 4.5 and 5 in turn: a perfect split counts as its upper point here.
     assert found["data"]["points"]["valence"] == [6, 6, 6, 6, 12]
     sizes = found["data"]["parts"]  # two of three sessions are held out by the first fold, one by the second

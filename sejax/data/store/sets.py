@@ -19,7 +19,11 @@ from sejax.errors import InputError
 
 RATE = 16000  # Hz
 SCALES = ("log", "mel")
-UNNAMED = {"level": "none"}  # settings that are named only where they are others, so that old sets keep their folders
+# Settings that are named only where they are others, so that old sets keep their folders.
+UNNAMED = {"level": "none", "word_times": "frame"}
+# How times were made of an alignment's frames, and the corpora whose alignments allow for both: sejax.corpora.iemocap.
+WORD_TIMES = ("note", "frame")
+TIMED_BY_RULE = ("iemocap",)
 REMEDY = "delete the folder and prepare the set again"
 SHOWN = 5  # groups of equal recordings that are named
 
@@ -209,12 +213,11 @@ def find_set(
     Raises InputError for no such set (the command that makes it is named), and for several.
     """
     said = {
-        path.parent: read_json(path, REMEDY).get("settings", {})
+        path.parent: read_json(path, REMEDY)
         for path in sorted(Path(data_dir, corpus).glob(f"{features}-*/settings.json"))
         if path.parent.suffix != ".unfinished"
     }
-    said = {folder: UNNAMED | settings for folder, settings in said.items()}
-    fitting = [folder for folder in said if all(said[folder].get(name) == value for name, value in wanted.items())]
+    fitting = [folder for folder, about in said.items() if _fits(about, wanted)]
     if not fitting:
         raise InputError(
             f"{missing} with python launch/prepare.py --corpus={corpus} --source=DIR {flags} --data_dir={data_dir}"
@@ -226,6 +229,16 @@ def find_set(
     return kind.load(fitting[0])
 
 
+def _fits(about: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a settings.json says what is wanted; any rule of word times will do where none made those of the set."""
+    said = UNNAMED | about.get("read", {}) | about.get("settings", {})
+    counts = about.get("counts", {})
+    timed = counts.get("timed") or counts.get("spans", {}).get("words")
+    if not timed or about.get("corpus") not in TIMED_BY_RULE:
+        said["word_times"] = wanted.get("word_times")
+    return all(said.get(name) == value for name, value in wanted.items())
+
+
 def find_utterances(
     kind: type[Prepared], data_dir: str | Path, corpus: str, *, features: str = "", called: str = "", **wanted: str
 ) -> Prepared:
@@ -234,7 +247,9 @@ def find_utterances(
     Where they are not given, these are what the kind is made as, and its name.
     """
     features, called = features or kind.MADE_AS, called or kind.KIND
-    said = {name: value for name, value in wanted.items() if UNNAMED.get(name) != value}
+    said = {name: value for name, value in wanted.items() if UNNAMED.get(name) != value or name == "word_times"}
+    if corpus not in TIMED_BY_RULE:
+        said.pop("word_times", None)
     given = "".join(f" with {name}={value}" for name, value in said.items())
     return find_set(
         kind,

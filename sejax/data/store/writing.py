@@ -33,7 +33,7 @@ from sejax.core.files import (
 from sejax.corpora import records
 from sejax.corpora.builder import LEFT_OUT, SPLIT, build, clipping, only_one
 from sejax.corpora.corpus import Corpus, Progress, Utterance, Word, class_index, seconds
-from sejax.data.store.sets import RATE
+from sejax.data.store.sets import RATE, UNNAMED
 from sejax.errors import InputError
 
 JOURNAL = "journal.jsonl"  # of an unfinished set
@@ -233,7 +233,7 @@ def prepare_set(
       corpus, source, options: as `sejax.corpora.open_corpus` takes them: `subset` or `name`, say.
       data_dir: folder that holds the prepared sets.
       allow_partial: go without unusable inputs; the set's left_out.csv lists them.
-      progress: `progress(stage, done, total)`, seconds of audio.
+      progress: `progress(stage, done, total)`, seconds of audio; files while some corpora are opened.
 
     Raises InputError for bad input, and for an existing set that left inputs out where that is not allowed.
     """
@@ -241,7 +241,7 @@ def prepare_set(
     options = {option: value for option, value in options.items() if value is not None}
     if corpus != "synthetic":
         options["allow_partial"] = allow_partial
-    opened = corpora.open_corpus(corpus, source, **options)
+    opened = corpora.open_corpus(corpus, source, progress=progress, **options)
     utterances = build(opened, data_dir, allow_partial=allow_partial, progress=progress)
     made_from = Path(utterances.data_dir).parent
     folder = made_from.parent / preparation.folder_name(made_from.name)
@@ -385,10 +385,12 @@ def _write_small_files(folder: Path, corpus: Corpus, utterances: str, decides: d
     for name, column in (columns | contents.columns).items():
         write_npy(folder / f"{name}.npy", column)
     write_json(folder / "index.json", index | contents.index)
+    read = {name: corpus.options[name] for name in UNNAMED if name in corpus.options}
     about = {
         "corpus": corpus.name,
         "utterances": utterances,
         **decides,
+        **({"read": read} if read else {}),  # the hash of the utterances stands for it
         "counts": _counts(corpus, rows) | contents.counts,
         "notes": corpus.notes,
         "digests": {path.name: digest_of_file(path) for path in sorted(folder.glob("*.csv"))},

@@ -137,7 +137,7 @@ class UtteranceSpectrograms(UtteranceSet):
 
 
 def find_utterance_spectrograms(
-    data_dir: str | Path, corpus: str, *, scale: str = "log", level: str = "none"
+    data_dir: str | Path, corpus: str, *, scale: str = "log", level: str = "none", word_times: str = "note"
 ) -> UtteranceSpectrograms:
     """The finished set of whole-utterance spectrograms of a corpus.
 
@@ -146,8 +146,9 @@ def find_utterance_spectrograms(
       corpus: its name.
       scale: "log" or "mel".
       level: what recordings were brought to.
+      word_times: the rule of `sejax.data.store.sets.WORD_TIMES`, for corpora with such.
 
     Raises:
       InputError: no such set (the command that makes it is named), or several that differ in other settings.
     """
-    return find_utterances(UtteranceSpectrograms, data_dir, corpus, scale=scale, level=level)
+    return find_utterances(UtteranceSpectrograms, data_dir, corpus, scale=scale, level=level, word_times=word_times)

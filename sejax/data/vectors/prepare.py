@@ -29,7 +29,6 @@ from sejax.data.store.writing import (
     prepare_set,
 )
 from sejax.data.vectors.extraction import BEAM_FOLDER, Outcome, extract
-from sejax.errors import InputError
 
 GROUP = 64  # outcomes that are written and noted at once: a kill loses a few seconds of work
 
@@ -100,9 +99,7 @@ def _write(
     for group in _compute(utterances, folder, through, report):
         rows += [UtteranceRow(**row) for row in group["rows"]]
         problems.found += [Problem(*problem) for problem in group["left_out"]]
-    left_out = problems.settle(allow_partial=allow_partial)
-    if not rows:
-        raise InputError(f"corpora/{corpus.name}: none of {len(corpus)} recordings has features; mend the files")
+    left_out = problems.settle(allow_partial=allow_partial, left=len(rows))
     if left_out:
         write_text(folder / LEFT_OUT, as_csv((*_problems_in(left_out_of(utterances)), *left_out)))
     shutil.rmtree(folder / BEAM_FOLDER, ignore_errors=True)

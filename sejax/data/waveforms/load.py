@@ -66,18 +66,19 @@ class Waveforms(UtteranceSet):
         ]
 
 
-def find_waveforms(data_dir: str | Path, corpus: str, *, level: str = "none") -> Waveforms:
+def find_waveforms(data_dir: str | Path, corpus: str, *, level: str = "none", word_times: str = "note") -> Waveforms:
     """The finished set of waveforms with transcripts of a corpus.
 
     Args:
       data_dir: as given to launch/prepare.py.
       corpus: its name.
       level: what recordings were brought to.
+      word_times: the rule of `sejax.data.store.sets.WORD_TIMES`, for corpora with such.
 
     Raises:
       InputError: no such set (the command that makes it is named), or several (of other files).
     """
-    return find_utterances(Waveforms, data_dir, corpus, level=level)
+    return find_utterances(Waveforms, data_dir, corpus, level=level, word_times=word_times)
 
 
 def statistics(samples: np.ndarray) -> tuple[float, float]:

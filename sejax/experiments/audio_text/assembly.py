@@ -51,7 +51,7 @@ def build(config, data_dir: Path) -> Assembly:
     """
     if config.vectors:
         recognised(Path(config.vectors))  # before anything is read
-    speech = find_waveforms(data_dir, config.corpus, level=config.level)
+    speech = find_waveforms(data_dir, config.corpus, level=config.level, word_times=config.word_times)
     vectors = None
     if config.vectors:
         vectors = _vectors(config.vectors, word_types(speech.transcripts)[0])

@@ -95,7 +95,8 @@ def build(config, data_dir: Path) -> Assembly:
     Raises:
       InputError: no such prepared set, sets made in different ways, ratings or folds that cannot be had.
     """
-    find = partial(find_utterance_spectrograms, data_dir, scale=config.scale, level=config.level)
+    asked = {name: config[name] for name in ("scale", "level", "word_times")}
+    find = partial(find_utterance_spectrograms, data_dir, **asked)
     return assemble(config, find(config.corpus), [find(corpus) for corpus in config.unlabelled])
 
 
@@ -239,7 +240,6 @@ def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part)
             "utterances": int(rated.sum()),
             "speakers": len({*speech.speaker[rated].tolist()}),
             "points": counts,  # utterances by their nearest point, from 1 to 5
-            "clipped_ratings": ratings.clipped,
             "with_word_times": int(speech.aligned[rated].sum()),
             "unlabelled": {
                 other.corpus: {"utterances": len(other.label), "seconds": round(float(other.seconds.sum()), 1)}
