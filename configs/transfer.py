@@ -10,6 +10,7 @@ Time, machine and figures of every configuration stand in docs/transfer.md.
 from ml_collections import ConfigDict
 
 from sejax.audio.level import LEVELS
+from sejax.audio.voice_activity import DETECTORS
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
 from sejax.models import names
@@ -45,7 +46,7 @@ FIELDS = {
     "image.level": Field(20.0),
     "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
     "scale": Field("log", choices=("log", "mel")),
-    "voice_activity": Field("3", choices=("0", "1", "2", "3", "none")),
+    "voice_activity": Field("3", choices=(*DETECTORS, "none")),
     "dtype": Field("float32", choices=("float32", "bfloat16")),
     "runlocal": Field(False),
     **RUN,

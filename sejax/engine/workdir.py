@@ -19,7 +19,7 @@ from sejax.errors import InputError
 CONFIG, LOCK = "config.json", "lock"
 # Of no influence on results: these may differ between a run and its continuation.
 FREE = ("run.save_seconds", "run.keep", "run.tensorboard", "run.compilation_cache", "data_dir")
-ADDED = {"level": "none"}  # fields that configs of earlier versions have not, and what they meant
+ADDED = {"level": "none", "trim": "none"}  # fields that configs of earlier versions have not, and what they meant
 PACKAGES = ("sejax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 

@@ -115,6 +115,7 @@ class Predictor:
         else:
             self.settings, self._inputs = _audio_to_inputs(results["data"]["settings"], crops)
         self.level = results["data"]["settings"].get("level", "none")
+        self._whole = results["data"]["settings"].get("features") in FEATURE_SETS  # extraction levels what it trims
         self._known = results["data"].get("recordings", {})
 
     def __call__(self, waveform: np.ndarray, rate: int, text: str = "") -> Prediction:
@@ -126,7 +127,8 @@ class Predictor:
         """
         if text and not self.transcribed:
             raise InputError("the run was trained on sound alone and reads no transcript; leave the text out")
-        waveform = levelled(waveform, rate, self.level)
+        if not self._whole:
+            waveform = levelled(waveform, rate, self.level)
         inputs = self._inputs(waveform, rate, **({"text": text} if self.transcribed else {}))
         count, each = jax.tree.leaves(inputs.values)[0].shape[:2]
         padded = jax.tree.map(_filled_up, inputs.values)
@@ -202,7 +204,8 @@ def _audio_to_inputs(
             f"the run was trained on functionals of opensmile {trained_on['opensmile']}, and {version()} is installed; "
             f"pip install opensmile=={trained_on['opensmile']}"
         )
-    return FeatureSettings(), partial(_functionals, extract=Extractor(trained_on["features"]))
+    how = {name: trained_on.get(name, "none") for name in ("level", "trim")}
+    return FeatureSettings(), partial(_functionals, extract=Extractor(trained_on["features"], **how))
 
 
 def _voiced_spectrograms(waveform: np.ndarray, rate: int, *, settings: FeatureSettings) -> Inputs:
@@ -231,7 +234,7 @@ def _evenly_spaced_crops(
 
 
 def _functionals(waveform: np.ndarray, rate: int, *, extract: Extractor) -> Inputs:
-    """Functionals [1, 1, F] of the whole recording, on the raw scale."""
+    """Functionals [1, 1, F] of the whole recording, on the raw scale, levelled and trimmed as the training's were."""
     return Inputs(np.zeros(1), np.array([len(waveform) / rate]), extract(waveform, rate)[None, None])
 
 

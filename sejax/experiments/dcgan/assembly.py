@@ -14,7 +14,7 @@ from sejax.core.rng import root_key
 from sejax.data.crops import crop_data, joined_crops, oversampled
 from sejax.data.folds import TEST, TRAIN, VALIDATION, pair_folds
 from sejax.data.ratings import DIMENSIONS, POINTS, Ratings, fuzzy, ratings_of
-from sejax.data.store.sets import check_apart
+from sejax.data.store.sets import check_apart, heard
 from sejax.data.utterances.load import UtteranceSpectrograms, find_utterance_spectrograms
 from sejax.engine.run import streamed
 from sejax.errors import InputError
@@ -242,6 +242,7 @@ def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part)
             "parts": {name: (folds == kind).sum(1).tolist() for name, kind in PARTS.items()},  # utterances, by fold
             "settings": speech.settings,
             "recordings": speech.counts.get("recordings", {}),
+            **heard(speech),
         },
     }
 

@@ -16,6 +16,7 @@ from sejax.audio.image import ImageSettings, render
 from sejax.core.experiment import Assembly, PyTree
 from sejax.data.blocks.load import Spectrograms, find_blocks
 from sejax.data.blocks.trunk_features import trunk_features
+from sejax.data.store.sets import heard
 from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
 from sejax.errors import InputError
@@ -215,6 +216,7 @@ def about(config, chunks: Spectrograms, mapping, part) -> dict[str, Any]:
             "image_size": {config.model: _image(config).size[0]},
             "settings": chunks.settings,
             "recordings": chunks.counts.get("recordings", {}),
+            **heard(chunks),
         },
     }
 

@@ -223,7 +223,7 @@ def test_a_damaged_set_is_an_error_that_says_what_to_do(tmp_path):
         ({"fmax": 11000.0}, "fmax=11000.0 Hz; use a frequency above 0 and up to 8000"),
         ({"window_length": 1.0}, "window_length=1.0 s"),
         ({"window_hop": 0.001}, "window_hop=0.001 s; use a sixteenth"),
-        ({"voice_activity": 4}, "voice_activity=4; use 0, 1, 2, 3 or none"),
+        ({"voice_activity": 4}, "voice_activity=4; use 0, 1, 2, 3, silero or none"),
         ({"frame_ms": 25}, "frame_ms=25"),
     ],
 )
