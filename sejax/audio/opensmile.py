@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from sejax.audio.level import levelled
-from sejax.audio.voice_activity import mode_of, trimmed
+from sejax.audio.voice_activity import made_by, mode_of, trimmed
 from sejax.errors import InputError
 
 FEATURE_SETS = ("emobase2010", "is10")
@@ -59,10 +59,11 @@ class Extractor:
     """
 
     def __init__(self, features: str, level: str = "none", trim: str = "none"):
-        """Raises InputError for an unknown set, or a package that is not as expected or cannot be loaded."""
+        """Raises InputError for an unknown set or detector, or a package that is not as expected, or missing."""
         check_features(features)
         self.features, self.level, self.trim = features, level, trim
         self._mode = mode_of(trim, "--trim")
+        made_by(self._mode)
         self._library = _library()
         self._folder = tempfile.TemporaryDirectory(prefix="sejax-opensmile-")
         self.configuration = installed_is10()

@@ -130,8 +130,8 @@ def trimmed(waveform: np.ndarray, rate: int, *, mode: int | str, level: str = "n
       InputError: as `voiced_frames`.
     """
     frame = rate * frames_of(mode)[-1] // 1000
-    sounding = np.flatnonzero(waveform)
-    inside = waveform[sounding[0] : sounding[-1] + 1] if len(sounding) else waveform[:0]
+    sounding = waveform != 0
+    inside = waveform[sounding.argmax() : len(waveform) - sounding[::-1].argmax()] if sounding.any() else waveform[:0]
     heard = np.append(levelled(inside, rate, level), np.zeros(-len(inside) % frame, np.int16))
     speech = np.flatnonzero(voiced_frames(heard, rate, mode=mode))
     if not len(speech):

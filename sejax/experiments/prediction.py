@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 
 from sejax.audio.level import levelled, traits, unlike
 from sejax.audio.opensmile import FEATURE_SETS, Extractor, version
+from sejax.audio.voice_activity import made_by
 from sejax.core.results import REPEATS, name_of, read_results
 from sejax.data.blocks.load import BlockSettings as FeatureSettings
 from sejax.data.blocks.spectrograms import spectrograms, voiced_blocks
@@ -78,8 +79,8 @@ class Predictor:
       level: what recordings are brought to first, as those of the training were.
 
     Raises:
-      InputError: no finished run, one that classifies nothing, no trained member of these names, or members that do
-        not see the same of a recording or do not rate the same.
+      InputError: no finished run, one that classifies nothing, no trained member of these names, members that do not
+        see the same of a recording or do not rate the same, or a package is missing that they hear with.
     """
 
     def __init__(self, workdir: Path, *, only: Mapping[str, tuple[str, ...]] | None = None):
@@ -198,6 +199,7 @@ def _audio_to_inputs(
         return settings, partial(_evenly_spaced_crops, settings=settings, **crops)
     if trained_on.get("features") not in FEATURE_SETS:
         settings = FeatureSettings.from_dict(trained_on)
+        made_by(settings.voice_activity)  # raises where the detector is missing, before any file is read
         return settings, partial(_voiced_spectrograms, settings=settings)
     if version() != trained_on["opensmile"]:
         raise InputError(
