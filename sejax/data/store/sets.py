@@ -267,7 +267,7 @@ def heard(*sets: ExampleSet) -> dict[str, dict[str, Any]]:
         found[name] += counts[f"seconds_{name}"]
         found["whole"] += len(counts.get("without_speech", ()))
     whole = {"whole": found.pop("whole")} if found["whole"] else {}
-    seconds = {name: round(float(value), 1) for name, value in found.items() if name != "whole"}
+    seconds = {name: round(float(value), 3) for name, value in found.items() if name != "whole"}
     return {"voice_activity": {"detector": str(detector)} | seconds | whole}
 
 

@@ -118,7 +118,7 @@ def test_the_set_knows_in_how_many_seconds_speech_was_found(prepared, source):
     speech = 0.03 * sum(voiced_frames(waveform, 16000, mode=3).sum() for waveform in waveforms)
     assert 0.5 < speech < sum(LENGTHS) - 0.5
     assert prepared.counts["seconds_speech"] == pytest.approx(speech)
-    found = {"detector": "3", "seconds": round(sum(LENGTHS), 1), "speech": round(speech, 1)}
+    found = {"detector": "3", "seconds": round(sum(LENGTHS), 3), "speech": round(speech, 3)}
     assert heard(prepared) == {"voice_activity": found}
 
 

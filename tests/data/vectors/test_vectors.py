@@ -287,7 +287,7 @@ def test_a_recording_without_speech_is_taken_whole_and_named(pauses, trimmed_set
     kept = prepared.counts["seconds_kept"]
     assert 2.0 + 4 * 0.5 < kept < 6.0 and f"audio       8.0 s, kept {kept:.1f} s" in "\n".join(lines)
     assert "no speech   2 utterances: z0, z1, taken whole" in lines
-    share = {"detector": "3", "seconds": 8.0, "kept": round(kept, 1), "whole": 2}
+    share = {"detector": "3", "seconds": 8.0, "kept": round(kept, 3), "whole": 2}
     assert heard(prepared) == {"voice_activity": share}
     both = {name: 2 * share[name] for name in ("seconds", "whole")}
     assert heard(prepared, prepared)["voice_activity"].items() >= both.items()
