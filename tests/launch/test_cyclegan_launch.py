@@ -124,7 +124,7 @@ def test_the_synthetic_sets_source_is_prepared_as_the_runs_was(gans, made, vecto
     found["config"] |= {"level": "rms", "trim": "silero"}
     write_results(copy, found)
     said = refused("synthesise", f"--workdir={copy}", f"--data_dir={vectors_dir}")
-    assert "--features=emobase2010 --level=rms --trim=silero" in said
+    assert "no prepared emobase2010 vectors of unlabelled with level=rms with trim=silero" in said
     source = toy_vectors.unlabelled()
     with pytest.raises(InputError, match="level none, trimmed by none.*--level=rms --trim=silero"):
         synthesise(copy, source, tmp_path / "made")
