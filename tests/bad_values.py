@@ -57,7 +57,7 @@ CONFIG = {
     ),
     "cyclegan": (
         *("source=", "source=a/b", "target=", "target=emodb+emodb", "features=mfcc", "normalisation=none", "folds=-1"),
-        *("whole=2", "seeds=0", "lambdas=-1", "lambdas=nan", "lambdas=0+0", "epochs=0", "pretraining=-1"),
+        *("trim=4", "whole=2", "seeds=0", "lambdas=-1", "lambdas=nan", "lambdas=0+0", "epochs=0", "pretraining=-1"),
         *("objective=l1", "row_epochs=-1", "members_at_once=-1", "input=tfdata", "seed=5000", ".learning_rate=0"),
         *(".learning_rate=nan", ".decay=0", ".decay=2", ".decay_epochs=0", ".discriminator_speed=0", ".b1=1"),
         *(".b1=-0.1", ".lambda_cycle=-5", ".generator_updates=0", ".real_label=2", ".real_label=0", ".dropout=1"),
@@ -69,7 +69,7 @@ CONFIG = {
         *("real=", "real=emodb+emodb", "test=../nemo", "synthetic=nowhere", "trainings=real+none", "trainings="),
         *("lambdas=-2", "lambdas=inf", "features=is09", "normalisation=all", "folds=1", "repeats=0", "updates=-1"),
         *(".development=0", ".development=1", ".development=nan", ".noise=-1", ".noise=nan", ".mixup=0", ".mixup=-1"),
-        *(".slope=2", ".extra=-1", ".extra=2000000000", ".rows=0", ".evaluation=cross"),
+        *(".slope=2", ".extra=-1", ".extra=2000000000", ".rows=0", ".evaluation=cross", "trim=loud"),
     ),
     "dcgan": (
         *("corpus=a b", "unlabelled=ami/librispeech", "unlabelled=ami+ami", "models=wgan", "folds=1", "swap=often"),
@@ -181,6 +181,8 @@ SCRIPTS = (
     ((*_PREPARE, "--features=mfcc"), "mfcc"),
     ((*_PREPARE, "--scale=bark"), "bark"),
     ((*_PREPARE, "--voice_activity=4"), "voice_activity"),
+    ((*_PREPARE, "--trim=4", "--features=is10"), "trim"),
+    ((*_PREPARE, "--trim=silero"), "trim"),
     ((*_PREPARE, "--block_length=0"), "block_length"),
     ((*_PREPARE, "--block_length=nan"), "block_length"),
     ((*_PREPARE, "--block_length=inf"), "block_length"),

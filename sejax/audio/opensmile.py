@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from sejax.audio.level import levelled
+from sejax.audio.voice_activity import made_by, mode_of, trimmed
 from sejax.errors import InputError
 
 FEATURE_SETS = ("emobase2010", "is10")
@@ -51,14 +52,18 @@ class Extractor:
     Attributes:
       features: "emobase2010" or "is10".
       level: what waveforms are brought to first, of `sejax.audio.level.LEVELS`.
+      trim: the detector, of `sejax.audio.voice_activity.DETECTORS`, whose first and last frame with speech functionals
+        are taken between; "none": of everything.
       names: the features' names in openSMILE's order, tuple of 1582.
       configuration: path of openSMILE's configuration file; it goes with this object.
     """
 
-    def __init__(self, features: str, level: str = "none"):
-        """Raises InputError for an unknown set, or a package that is not as expected or cannot be loaded."""
+    def __init__(self, features: str, level: str = "none", trim: str = "none"):
+        """Raises InputError for an unknown set or detector, or a package that is not as expected, or missing."""
         check_features(features)
-        self.features, self.level = features, level
+        self.features, self.level, self.trim = features, level, trim
+        self._mode = mode_of(trim, "--trim")
+        made_by(self._mode)
         self._library = _library()
         self._folder = tempfile.TemporaryDirectory(prefix="sejax-opensmile-")
         self.configuration = installed_is10()
@@ -79,15 +84,24 @@ class Extractor:
             raise InputError(f"opensmile {version()}: {features} gives {count} features, not {SIZE}{_REMEDY}")
 
     def __call__(self, waveform: np.ndarray, rate: int) -> np.ndarray:
-        """Functionals f32[1582] of a waveform int16[T] at `rate` Hz.
+        """Functionals f32[1582] of a waveform int16[T] at `rate` Hz; see `extract`."""
+        return self.extract(waveform, rate)[0]
+
+    def extract(self, waveform: np.ndarray, rate: int) -> tuple[np.ndarray, float | None]:
+        """Functionals f32[1582] of a waveform int16[T] at `rate` Hz, and the seconds of it that they are of.
+
+        These are None where nothing is trimmed, and 0.0 where no speech was found: then functionals are of everything.
 
         Raises NoFeatures for waveforms that are silent, too short (openSMILE needs a few frames of 60 ms), or whose
         functionals are not all finite.
         """
         if waveform.dtype != np.int16 or waveform.ndim != 1:
             raise InputError(f"opensmile: {waveform.dtype}{list(waveform.shape)}; give int16 [T], as corpora.read does")
+        whole, kept = len(waveform) / rate, None
+        if self._mode is not None:
+            waveform, kept = trimmed(waveform, rate, mode=self._mode, level=self.level)
         waveform = levelled(waveform, rate, self.level)
-        lasts = f"{len(waveform) / rate:.3f} s"
+        lasts = f"{len(waveform) / rate:.3f} s" + (f" of {whole:.3f} s with speech by {self.trim}" if kept else "")
         if not len(waveform) or waveform.min() == waveform.max():
             raise NoFeatures(f"silent: {lasts} of one value", "leave it out")
         try:
@@ -101,7 +115,7 @@ class Extractor:
         if not finite.all():
             first = self.names[int(np.argmin(finite))]
             raise NoFeatures(f"{(~finite).sum()} features are not finite, {first} the first", "leave it out")
-        return found[0]
+        return found[0], kept
 
     def _run(self, waveform: np.ndarray, rate: int) -> list[np.ndarray]:
         """What openSMILE hands out: one vector, or none for a waveform that is too short."""

@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 
 from sejax.audio.level import levelled, traits, unlike
 from sejax.audio.opensmile import FEATURE_SETS, Extractor, version
+from sejax.audio.voice_activity import made_by
 from sejax.core.results import REPEATS, name_of, read_results
 from sejax.data.blocks.load import BlockSettings as FeatureSettings
 from sejax.data.blocks.spectrograms import spectrograms, voiced_blocks
@@ -78,8 +79,8 @@ class Predictor:
       level: what recordings are brought to first, as those of the training were.
 
     Raises:
-      InputError: no finished run, one that classifies nothing, no trained member of these names, or members that do
-        not see the same of a recording or do not rate the same.
+      InputError: no finished run, one that classifies nothing, no trained member of these names, members that do not
+        see the same of a recording or do not rate the same, or a package is missing that they hear with.
     """
 
     def __init__(self, workdir: Path, *, only: Mapping[str, tuple[str, ...]] | None = None):
@@ -115,6 +116,7 @@ class Predictor:
         else:
             self.settings, self._inputs = _audio_to_inputs(results["data"]["settings"], crops)
         self.level = results["data"]["settings"].get("level", "none")
+        self._whole = results["data"]["settings"].get("features") in FEATURE_SETS  # extraction levels what it trims
         self._known = results["data"].get("recordings", {})
 
     def __call__(self, waveform: np.ndarray, rate: int, text: str = "") -> Prediction:
@@ -126,7 +128,8 @@ class Predictor:
         """
         if text and not self.transcribed:
             raise InputError("the run was trained on sound alone and reads no transcript; leave the text out")
-        waveform = levelled(waveform, rate, self.level)
+        if not self._whole:
+            waveform = levelled(waveform, rate, self.level)
         inputs = self._inputs(waveform, rate, **({"text": text} if self.transcribed else {}))
         count, each = jax.tree.leaves(inputs.values)[0].shape[:2]
         padded = jax.tree.map(_filled_up, inputs.values)
@@ -196,13 +199,15 @@ def _audio_to_inputs(
         return settings, partial(_evenly_spaced_crops, settings=settings, **crops)
     if trained_on.get("features") not in FEATURE_SETS:
         settings = FeatureSettings.from_dict(trained_on)
+        made_by(settings.voice_activity)  # raises where the detector is missing, before any file is read
         return settings, partial(_voiced_spectrograms, settings=settings)
     if version() != trained_on["opensmile"]:
         raise InputError(
             f"the run was trained on functionals of opensmile {trained_on['opensmile']}, and {version()} is installed; "
             f"pip install opensmile=={trained_on['opensmile']}"
         )
-    return FeatureSettings(), partial(_functionals, extract=Extractor(trained_on["features"]))
+    how = {name: trained_on.get(name, "none") for name in ("level", "trim")}
+    return FeatureSettings(), partial(_functionals, extract=Extractor(trained_on["features"], **how))
 
 
 def _voiced_spectrograms(waveform: np.ndarray, rate: int, *, settings: FeatureSettings) -> Inputs:
@@ -231,7 +236,7 @@ def _evenly_spaced_crops(
 
 
 def _functionals(waveform: np.ndarray, rate: int, *, extract: Extractor) -> Inputs:
-    """Functionals [1, 1, F] of the whole recording, on the raw scale."""
+    """Functionals [1, 1, F] of the whole recording, on the raw scale, levelled and trimmed as the training's were."""
     return Inputs(np.zeros(1), np.array([len(waveform) / rate]), extract(waveform, rate)[None, None])
 
 

@@ -157,6 +157,7 @@ def _what_was_run(results, report):
     data, seconds = results.get("data") or {}, results.get("seconds")
     body = page.preformatted(results.get("command") or _equivalent_config(results))
     body += "".join(map(paragraph, terms.protocol_notes([results], report)))
+    data = data | ({"voice_activity": terms.heard(data["voice_activity"])} if "voice_activity" in data else {})
     elsewhere = (*report.elsewhere, "levels_alone")
     facts = {name.replace("_", " "): _fact(value) for name, value in data.items() if name not in elsewhere}
     if results.get("classes"):

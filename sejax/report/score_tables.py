@@ -32,6 +32,7 @@ from sejax.report.terms import (
     PARTS,
     PROTOCOLS,
     count_text,
+    detector,
     failure,
     levels,
     members_text,
@@ -449,8 +450,8 @@ def field_text(run, field):
         return MISSING
     if field == "labelled" and is_finite(value):
         return f"{100 * value:g} %"
-    if field == "voice_activity" and str(value) != "none":
-        return f"mode {value}"
+    if field == "voice_activity":
+        return detector(value)
     return str(value)
 
 

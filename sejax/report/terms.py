@@ -37,6 +37,24 @@ def joined(value):
     return ("+".join(map(str, value)) or "none") if isinstance(value, list | tuple) else str(value)
 
 
+def detector(value):
+    """A detector of voice activity as a config or a set names it: `mode 0` of WebRTC's, `silero`, `none`."""
+    return f"mode {value}" if str(value).isdigit() else str(value)
+
+
+def heard(found):
+    """What a detector found in the data: `mode 0 kept 93 % of 1487 s`.
+
+    `found` has "detector", "seconds", and what it "kept" of them or in how many it found "speech"; "whole" counts the
+    recordings that it found none in.
+    """
+    verb, part = ("kept", found["kept"]) if "kept" in found else ("found speech in", found["speech"])
+    share = 100 * part / found["seconds"] if found["seconds"] else 0.0
+    text = f"{detector(found['detector'])} {verb} {share:.3g} % of {found['seconds']:.0f} s"
+    whole = found.get("whole")
+    return text + (f"; {whole} recording{'s' * (whole > 1)} without speech kept whole" if whole else "")
+
+
 def levels(results):
     """What one prediction of each test part is for: the run's field "unit" (block, chunk), and the utterance."""
     return {"test": setting(results, "unit", "block"), "test_utterance": "utterance"}

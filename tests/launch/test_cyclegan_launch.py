@@ -1,13 +1,18 @@
 """CycleGANs from training to classifiers of what they make: in stages, killed in either, used by other commands."""
 
 import random
+import shutil
 import signal
+from dataclasses import replace
 
 import pytest
 import toy_vectors
 from scripts import AUGMENTATION, CYCLEGAN, checkpoints, kill_once, launch, results
 
+from sejax.core.results import read_results, write_results
 from sejax.data.vectors import synthetic
+from sejax.errors import InputError
+from sejax.experiments.cyclegan.synthesis import synthesise
 
 
 def refused(script, *arguments):
@@ -112,6 +117,23 @@ def test_what_cannot_be_ends_without_a_traceback_and_says_why(tmp_path, gans, ma
     assert not (tmp_path / "run" / "config.json").exists()
     assert "experiment: 'cyclegan' -> 'augmentation'" in refused("train", *AUGMENTATION, here, f"--workdir={gans}")
     assert "launch/synthesise.py" in refused("predict", f"--workdir={gans}", "--wav=setup.py")
+
+
+def test_the_synthetic_sets_source_is_prepared_as_the_runs_was(gans, made, vectors_dir, tmp_path):
+    copy = shutil.copytree(gans, tmp_path / "run", ignore=shutil.ignore_patterns("synthetic"))
+    found = read_results(copy)
+    found["config"] |= {"level": "rms", "trim": "silero"}
+    write_results(copy, found)
+    said = refused("synthesise", f"--workdir={copy}", f"--data_dir={vectors_dir}")
+    assert "no prepared emobase2010 vectors of unlabelled with level=rms with trim=silero" in said
+    source = toy_vectors.unlabelled()
+    with pytest.raises(InputError, match="level none, trimmed by none.*--level=rms --trim=silero"):
+        synthesise(copy, source, tmp_path / "made")
+    how = {"features": "emobase2010", "opensmile": "2.6.0", "level": "rms", "trim": "silero"}
+    synthesise(copy, replace(source, settings=how), tmp_path / "made")
+    about = synthetic.load(tmp_path / "made").about
+    assert (about["level"], about["trim"]) == ("rms", "silero")
+    assert not {"level", "trim"} & synthetic.load(made).about.keys()
 
 
 @pytest.fixture(scope="module")

@@ -122,6 +122,21 @@ def test_a_recording_is_brought_to_the_trainings_level_and_told_from_its_recordi
     np.testing.assert_allclose(*posteriors, atol=1e-3)
 
 
+def test_pauses_are_left_out_as_in_training(trained, tmp_path):
+    pytest.importorskip("webrtcvad", reason="trimming needs the webrtcvad-wheels package")
+    copy = shutil.copytree(trained, tmp_path / "run")
+    changed, loud = read_results(copy), voice("joy", speaker=4)
+    silence = np.append(loud, np.zeros(RATE, np.int16))
+    predict = Predictor(copy, only={"fold": ("0",)})
+    assert np.abs(predict(silence, RATE).utterance - predict(loud, RATE).utterance).max() > 1e-3
+    for level in ("none", "rms"):
+        changed["data"]["settings"] |= {"trim": "0", "level": level}
+        write_results(copy, changed)
+        predict = Predictor(copy, only={"fold": ("0",)})
+        np.testing.assert_array_equal(predict(silence, RATE).utterance, predict(loud, RATE).utterance)
+        assert predict(silence, RATE).end.tolist() == [1.8]  # the answer is still the whole recording's
+
+
 def test_where_nothing_was_validated_the_first_variant_predicts_and_not_the_one_that_tests_best():
     def variant(name, **metrics):
         return {"name": {"training": name}, "summary": {metric: {"mean": value} for metric, value in metrics.items()}}

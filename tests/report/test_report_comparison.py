@@ -131,6 +131,13 @@ def test_member_counts_become_a_column_where_they_differ(fabricate, failed_resul
     assert column(table, "members") == ["5 (1 failed)", "5"]
 
 
+def test_another_detector_is_called_by_its_name(fabricate):
+    (table,) = comparison([fabricate(voice_activity="silero"), fabricate(voice_activity="3")])
+    assert column(table, "voice activity") == ["mode 3", "silero"]
+    runs = [fabricate(voice_activity=mode) for mode in ("3", "silero", "none")]
+    assert run_names(runs) == ["voiced (mode 3)", "voiced (silero)", "with pauses"]
+
+
 def test_run_names_hold_only_what_differs(fabricate):
     runs = [fabricate(), fabricate(voice_activity="none"), fabricate(voice_activity="none", scale="mel")]
     assert run_names(sorted(runs, key=row_order)) == ["log, voiced", "log, with pauses", "mel, with pauses"]

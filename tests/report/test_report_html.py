@@ -9,6 +9,7 @@ from sejax.experiments import report_of
 from sejax.report import drawing
 from sejax.report.html import duration, read_examples, write_examples, write_report
 from sejax.report.run import pooled_confusion
+from sejax.report.terms import heard
 
 VOID = {"meta", "br", "img", "hr", "link", "input"}
 IMAGES = {
@@ -125,6 +126,33 @@ def test_the_page_says_what_was_run_and_what_the_protocol_means(parsed):
     assert "Protocol image: images are split at random" in text
     for heading in ("Confusion matrices", "Training curves", "Pseudo-labels", "Members", "Examples", "Environment"):
         assert heading in page.text
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        ({"detector": "0", "seconds": 1487.1, "kept": 1384.2}, "mode 0 kept 93.1 % of 1487 s"),
+        ({"detector": "silero", "seconds": 80.0, "speech": 60.0}, "silero found speech in 75 % of 80 s"),
+        ({"detector": "3", "seconds": 0.0, "kept": 0.0}, "mode 3 kept 0 % of 0 s"),
+        (
+            {"detector": "3", "seconds": 9.0, "kept": 9.0, "whole": 1},
+            "mode 3 kept 100 % of 9 s; 1 recording without speech kept whole",
+        ),
+        (
+            {"detector": "3", "seconds": 9.0, "kept": 9.0, "whole": 2},
+            "mode 3 kept 100 % of 9 s; 2 recordings without speech kept whole",
+        ),
+    ],
+)
+def test_what_a_detector_found_in_words(found, text):
+    assert heard(found) == text
+
+
+def test_the_page_says_how_much_the_detector_kept_and_is_the_same_where_nobody_knows(results):
+    found = {"voice_activity": {"detector": "0", "seconds": 1487.1, "kept": 1384.2}}
+    before, after = report(results), report(results | {"data": results["data"] | found})
+    said = "<dt>voice activity</dt><dd>mode 0 kept 93.1 % of 1487 s</dd>"
+    assert after.count(said) == 1 and after.replace(said, "") == before
 
 
 def test_dark_mode_redefines_every_colour_of_the_figures(parsed):

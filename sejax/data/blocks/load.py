@@ -6,10 +6,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from sejax.data.store.sets import RATE, SCALES, ExampleSet, check_settings, find_set, level_rule, with_level
+from sejax.audio.voice_activity import frames_of, mode_of
+from sejax.data.store.sets import (
+    RATE,
+    SCALES,
+    ExampleSet,
+    check_settings,
+    find_set,
+    level_rule,
+    listed,
+    voice_rules,
+    with_level,
+)
 from sejax.errors import InputError
-
-_NAMED = 10  # utterances without a block that are named; utterances.csv has them all
 
 
 @dataclass(frozen=True)
@@ -20,8 +29,8 @@ class BlockSettings:
 
     Attributes:
       scale: "log" (linear frequency axis) or "mel", both in dB.
-      voice_activity: mode of the detector, 0 (keeps most) to 3, or None to keep everything.
-      frame_ms: frame of the detector, 10, 20 or 30 ms.
+      voice_activity: WebRTC's detector in a mode, 0 (keeps most) to 3, "silero", or None to keep everything.
+      frame_ms: frame of the detector, of WebRTC's 10, 20 or 30 ms (where it is not given), of Silero's 32 ms.
       block_length: seconds.
       block_overlap: seconds that consecutive blocks share; what is left after the last whole block is dropped.
       fmax: Hz; every block gives one image for each.
@@ -31,8 +40,8 @@ class BlockSettings:
     """
 
     scale: str = "log"
-    voice_activity: int | None = 0
-    frame_ms: int = 30
+    voice_activity: int | str | None = 0
+    frame_ms: int | None = None
     block_length: float = 1.0
     block_overlap: float = 0.01
     fmax: tuple[float, ...] = (7000.0, 7500.0, 8000.0)
@@ -43,11 +52,12 @@ class BlockSettings:
 
     def __post_init__(self):
         object.__setattr__(self, "fmax", tuple(float(fmax) for fmax in self.fmax))
-        block, window, mode = self.block_length, self.window_length, self.voice_activity
+        if self.frame_ms is None:
+            object.__setattr__(self, "frame_ms", frames_of(self.voice_activity)[-1])
+        block, window = self.block_length, self.window_length
         check_settings(
             ("scale", self.scale, self.scale in SCALES, "", f"one of {', '.join(SCALES)}"),
-            ("voice_activity", mode, mode is None or mode in range(4), "", "0, 1, 2, 3 or none"),
-            ("frame_ms", self.frame_ms, self.frame_ms in (10, 20, 30), "", "10, 20 or 30"),
+            *voice_rules(self.voice_activity, self.frame_ms),
             ("block_length", block, 0.01 <= block <= 60, " s", "0.01 to 60 s"),
             (
                 *("block_overlap", self.block_overlap, 0 <= self.block_overlap < block, " s"),
@@ -154,17 +164,14 @@ class Spectrograms(ExampleSet):
         """What was kept, blocks, and images beside the paper's count."""
         counts = self.counts
         kept, published, without = counts["seconds_kept"], counts["published_images"], counts["without_block"]
-        beside, names = "", "0 utterances"
+        beside = ""
         if published:
             beside = f" (the paper's Table 1: {published}, {counts['images'] / published - 1:+.1%})"
-        if without:
-            more = f" and {len(without) - _NAMED} more in utterances.csv" if len(without) > _NAMED else ""
-            names = f"{len(without)} utterances: {', '.join(without[:_NAMED])}{more}"
         return [
             f"audio       {counts['seconds']:.1f} s, kept {kept:.1f} s ({kept / counts['seconds']:.1%})",
             f"blocks      {counts['blocks']}",
             f"images      {counts['images']}{beside}",
-            f"no block    {names}",
+            f"no block    {listed(without, more='utterances.csv')}",
         ]
 
 
@@ -183,7 +190,7 @@ def find_blocks(
       data_dir: as given to launch/prepare.py.
       corpus: its name.
       scale: "log" or "mel".
-      voice_activity: "0" to "3", or "none".
+      voice_activity: "0" to "3", "silero", or "none".
       features: "spectrograms" (blocks of 1 s) or "chunks" (of 30 ms), see `FEATURES`.
       level: what recordings were brought to.
 
@@ -201,7 +208,7 @@ def find_blocks(
         features="spectrograms",
         wanted={
             "scale": scale,
-            "voice_activity": None if voice_activity == "none" else int(voice_activity),
+            "voice_activity": mode_of(voice_activity),
             "block_length": FEATURES[features]().block_length,
             "level": level,
         },

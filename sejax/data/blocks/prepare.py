@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sejax.audio.voice_activity import made_by
 from sejax.core.files import write_text
 from sejax.corpora.corpus import Corpus, Utterance
 from sejax.corpora.published import PUBLISHED
@@ -46,7 +47,11 @@ def prepare_blocks(
         raise InputError(f"prepare: settings={settings!r}; pass a sejax.data.blocks.load.BlockSettings")
     preparation = Preparation(
         features="spectrograms",
-        decides={"settings": settings.as_dict(), "spectrogram": asdict(settings.spectrogram)},
+        decides={
+            "settings": settings.as_dict(),
+            "spectrogram": asdict(settings.spectrogram),
+            **made_by(settings.voice_activity),
+        },
         write=functools.partial(_write, settings=settings),
     )
     return prepare_set(preparation, corpus, source, data_dir, **how)
@@ -130,7 +135,7 @@ def _table(rows: list[BlocksRow]) -> str:
 def _nothing_left(corpus: Corpus, rows: list[BlocksRow], settings: BlockSettings) -> str:
     longest = max(rows, key=lambda row: row.seconds_kept)
     return (
-        f"corpora/{corpus.name}: no block of {settings.block_length} s in {len(rows)} utterances (voice activity mode"
+        f"corpora/{corpus.name}: no block of {settings.block_length} s in {len(rows)} utterances (voice activity"
         f" {settings.voice_activity} leaves at most {longest.seconds_kept:.2f} s, in {longest.id});"
         " use --voice_activity=none, or a shorter --block_length"
     )

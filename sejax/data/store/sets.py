@@ -6,7 +6,7 @@ A set is a folder DATA_DIR/<corpus>/<features>-<hash>: settings.json (what the s
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
@@ -14,17 +14,19 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from sejax.audio.level import LEVELS
+from sejax.audio.voice_activity import DETECTORS, MODES, SILERO, frames_of
 from sejax.core.files import damaged, digest_of_file, read_json, read_npy
 from sejax.errors import InputError
 
 RATE = 16000  # Hz
 SCALES = ("log", "mel")
 # Settings that are named only where they are others, so that old sets keep their folders.
-UNNAMED = {"level": "none", "word_times": "frame"}
+UNNAMED = {"level": "none", "trim": "none", "word_times": "frame"}
 # How times were made of an alignment's frames, and the corpora whose alignments allow for both: sejax.corpora.iemocap.
 WORD_TIMES = ("note", "frame")
 TIMED_BY_RULE = ("iemocap",)
 REMEDY = "delete the folder and prepare the set again"
+NAMED = 10  # utterances of a list that are named
 SHOWN = 5  # groups of equal recordings that are named
 
 
@@ -62,10 +64,12 @@ class ExampleSet:
     digests: tuple[str, ...] = ()
     traits: tuple[list[float], ...] = ()
 
-    # Of each kind: its name in the plural, the field of its large array, and its name for launch/prepare.py --features.
+    # Of each kind: its name in the plural, the field of its large array, its name for launch/prepare.py --features, and
+    # the setting that says which detector looked for speech.
     KIND: ClassVar[str]
     LARGE: ClassVar[str]
     MADE_AS: ClassVar[str]
+    DETECTOR: ClassVar[str] = "voice_activity"
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -263,6 +267,26 @@ def find_utterances(
     )
 
 
+def heard(*sets: ExampleSet) -> dict[str, dict[str, Any]]:
+    """What a detector of voice activity found in some sets, for the results' description of the data.
+
+    ``{"voice_activity": {"detector", "seconds", "kept" or "speech"}}``: of so many seconds it kept so many, or found
+    speech in so many; with "whole", the number of recordings that were kept whole for want of speech, where there are
+    any. {} where one of the sets asked no detector, or does not say what came of it.
+    """
+    detector, found = sets[0].settings.get(sets[0].DETECTOR, "none"), Counter()
+    for counts in (each.counts for each in sets):
+        name = next((name for name in ("kept", "speech") if f"seconds_{name}" in counts), "")
+        if detector in (None, "none") or not name:
+            return {}
+        found["seconds"] += counts.get("seconds_heard", counts["seconds"])
+        found[name] += counts[f"seconds_{name}"]
+        found["whole"] += len(counts.get("without_speech", ()))
+    whole = {"whole": found.pop("whole")} if found["whole"] else {}
+    seconds = {name: round(float(value), 3) for name, value in found.items() if name != "whole"}
+    return {"voice_activity": {"detector": str(detector)} | seconds | whole}
+
+
 def check_apart(first: ExampleSet, second: ExampleSet) -> None:
     """Raises InputError where two sets hold a recording of the same samples: one would be trained on, one tested."""
     both = sorted(set(first.digests) & set(second.digests))
@@ -280,6 +304,28 @@ def with_level(settings: Mapping[str, Any], level: str) -> dict[str, Any]:
     """Settings of a prepared set with the level of its recordings, which is named where there is one."""
     settings = {name: value for name, value in settings.items() if name != "level"}
     return settings if level == UNNAMED["level"] else settings | {"level": level}
+
+
+def listed(ids: Sequence[str], *, more: str = "") -> str:
+    """So many utterances, the first of them by name; `more`: the file that has them all."""
+    if not ids:
+        return "0 utterances"
+    rest = f" and {len(ids) - NAMED} more" + (f" in {more}" if more else "") if len(ids) > NAMED else ""
+    return f"{len(ids)} utterances: {', '.join(ids[:NAMED])}{rest}"
+
+
+def voice_rules(mode: int | str | None, frame_ms: int | None) -> tuple[tuple[str, Any, bool, str, str], ...]:
+    """The rules of a detector and of its frame, for `check_settings`."""
+    beside = f" with voice_activity={mode}" if mode == SILERO else ""
+    return (
+        ("voice_activity", mode, mode is None or mode in MODES, "", f"{', '.join(DETECTORS)} or none"),
+        (*("frame_ms", frame_ms, frame_ms in frames_of(mode), ""), f"{_either(frames_of(mode))}{beside}"),
+    )
+
+
+def _either(values: tuple[int, ...]) -> str:
+    """Numbers in words: "10, 20 or 30"."""
+    return " or ".join(filter(None, (", ".join(map(str, values[:-1])), str(values[-1]))))
 
 
 def level_rule(level: str) -> tuple[str, Any, bool, str, str]:

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from sejax.audio.voice_activity import frames_of
 from sejax.data.store.sets import (
     RATE,
     SCALES,
@@ -16,6 +17,7 @@ from sejax.data.store.sets import (
     check_settings,
     find_utterances,
     level_rule,
+    voice_rules,
     with_level,
 )
 
@@ -33,9 +35,9 @@ class UtteranceSettings:
       fmax: Hz, upper end of the highest band.
       window_length, window_hop: seconds; 1024 and 256 samples. The Fourier transform is as long as the window, or the
         next power of two.
-      voice_activity: mode of the detector that finds the spans of utterances without word times, 0 (keeps most) to 3
-        (keeps least: what it keeps stands for words); None takes the whole of them.
-      frame_ms: frame of the detector, 10, 20 or 30 ms.
+      voice_activity: the detector that finds the spans of utterances without word times: WebRTC's in a mode, 0 (keeps
+        most) to 3 (keeps least: what it keeps stands for words), or "silero"; None takes the whole of them.
+      frame_ms: frame of the detector, of WebRTC's 10, 20 or 30 ms (where it is not given), of Silero's 32 ms.
       level: what recordings are brought to before all else, of `sejax.audio.level.LEVELS`; "none": left as they are.
     """
 
@@ -44,12 +46,14 @@ class UtteranceSettings:
     fmax: float = 8000.0
     window_length: float = 0.064
     window_hop: float = 0.016
-    voice_activity: int | None = 3
-    frame_ms: int = 30
+    voice_activity: int | str | None = 3
+    frame_ms: int | None = None
     level: str = "none"
 
     def __post_init__(self):
-        window, hop, mode = self.window_length, self.window_hop, self.voice_activity
+        if self.frame_ms is None:
+            object.__setattr__(self, "frame_ms", frames_of(self.voice_activity)[-1])
+        window, hop = self.window_length, self.window_hop
         check_settings(
             ("scale", self.scale, self.scale in SCALES, "", f"one of {', '.join(SCALES)}"),
             ("bands", self.bands, 1 <= self.bands <= 4096, "", "1 to 4096"),
@@ -59,8 +63,7 @@ class UtteranceSettings:
                 *("window_hop", hop, window / 16 <= hop <= window, " s"),
                 f"a sixteenth of the window's {window} s up to the whole",
             ),
-            ("voice_activity", mode, mode is None or mode in range(4), "", "0, 1, 2, 3 or none"),
-            ("frame_ms", self.frame_ms, self.frame_ms in (10, 20, 30), "", "10, 20 or 30"),
+            *voice_rules(self.voice_activity, self.frame_ms),
             level_rule(self.level),
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sejax.audio.spectrogram import filterbank
-from sejax.audio.voice_activity import voiced_frames
+from sejax.audio.voice_activity import made_by, voiced_frames
 from sejax.corpora.corpus import Corpus, Utterance
 from sejax.data.store.sets import RATE
 from sejax.data.store.writing import (
@@ -81,7 +81,11 @@ def preparation(settings: UtteranceSettings) -> Preparation:
     return Preparation(
         features="utterance_spectrograms",
         stage="spectrograms",
-        decides={"settings": settings.as_dict(), "spectrogram": asdict(settings.spectrogram)},
+        decides={
+            "settings": settings.as_dict(),
+            "spectrogram": asdict(settings.spectrogram),
+            **made_by(settings.voice_activity),
+        },
         write=functools.partial(_write, settings=settings),
     )
 
@@ -122,7 +126,19 @@ def _write(
         "words": sum(len(row.span_start) for row in rows if row.spans == "words"),
         "spans": {kind: kinds[kind] for kind in ("words", "voiced", "whole")},
     }
+    if settings.voice_activity is not None and kinds["words"] < len(rows):
+        counts |= _heard(rows, settings)
     return Contents(rows, columns=columns, counts=counts)
+
+
+def _heard(rows: list[FramesRow], settings: UtteranceSettings) -> dict[str, float]:
+    """Seconds of the utterances without word times, in which a detector looked for speech, and of what it found."""
+    asked = [row for row in rows if row.spans != "words"]
+    frames = sum(sum(row.span_end) - sum(row.span_start) for row in asked if row.spans == "voiced")
+    return {
+        "seconds_heard": sum(row.seconds for row in asked),
+        "seconds_speech": frames * settings.spectrogram.hop_length / RATE,
+    }
 
 
 def _frames(waveforms: Iterator[np.ndarray], rows: list, settings: UtteranceSettings) -> Iterator[np.ndarray]:

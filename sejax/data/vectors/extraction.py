@@ -21,7 +21,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,17 +40,33 @@ _AHEAD = 4  # utterances for each process that wait for it or for their turn to 
 _AHEAD_BYTES = 64 * 2**20  # and never more samples than this, however long the recordings are
 
 
+@dataclass(frozen=True)
+class VectorRow(UtteranceRow):
+    """What a preparation remembers of an utterance.
+
+    `seconds_kept` is what functionals are of, 0 where no speech was found and they are of the whole; None where
+    nothing is trimmed.
+    """
+
+    seconds_kept: float | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """An utterance's functionals f32[F], or the problem that leaves it without."""
 
-    row: UtteranceRow
+    row: VectorRow
     values: np.ndarray | None = None
     problem: Problem | None = None
 
 
 def extract(
-    utterances: Iterable[Utterance], *, features: str, level: str = "none", workers: int | None = None
+    utterances: Iterable[Utterance],
+    *,
+    features: str,
+    level: str = "none",
+    trim: str = "none",
+    workers: int | None = None,
 ) -> Iterator[Outcome]:
     """Functionals of utterances, in their order.
 
@@ -58,6 +74,7 @@ def extract(
       utterances: read one at a time, a few ahead of the processes.
       features: the name of an openSMILE feature set.
       level: what recordings are brought to first, of `sejax.audio.level.LEVELS`.
+      trim: the detector by which pauses at both ends are left out first; "none": they stay.
       workers: processes; None takes one for each core that this process may use, 1 none beside this one.
 
     With several workers the calling script must start its work under `if __name__ == "__main__":`, since a fresh
@@ -67,12 +84,12 @@ def extract(
     if workers < 1:
         raise InputError(f"workers={workers}: use at least 1 process")
     if workers == 1:
-        extractor = Extractor(features, level)
+        extractor = Extractor(features, level, trim)
         for utterance in utterances:
             yield outcome(utterance, extractor)
         return
     try:
-        yield from _in_processes(utterances, features, level, workers)
+        yield from _in_processes(utterances, (features, level, trim), workers)
     except concurrent.futures.process.BrokenProcessPool as error:
         raise InputError(
             "a worker process died: stopped from outside (for want of memory, say), or the script that asked for it"
@@ -86,26 +103,31 @@ def outcome(utterance: Utterance, extractor: Extractor) -> Outcome:
     return _outcome(utterance, _functionals(utterance.waveform, utterance.rate, extractor))
 
 
-def _outcome(utterance: Utterance, result: np.ndarray | tuple[str, str]) -> Outcome:
+# Functionals and the seconds that they are of, or what is wrong and its remedy: what can be sent between processes.
+Result = tuple[np.ndarray | None, float | None, tuple[str, str] | None]
+
+
+def _outcome(utterance: Utterance, result: Result) -> Outcome:
     """What `_functionals` gave, with the utterance's row."""
-    row = UtteranceRow.of(utterance, traits=traits_of(utterance))
-    if isinstance(result, tuple):
-        return Outcome(row, problem=Problem(utterance.path or utterance.id, *result))
-    return Outcome(row, result)
+    row = VectorRow.of(utterance, traits=traits_of(utterance))
+    values, kept, problem = result
+    if problem:
+        return Outcome(row, problem=Problem(utterance.path or utterance.id, *problem))
+    return Outcome(replace(row, seconds_kept=kept), values)
 
 
-def _functionals(waveform: np.ndarray, rate: int, extractor: Extractor) -> np.ndarray | tuple[str, str]:
-    """f32[F], or what is wrong and its remedy."""
+def _functionals(waveform: np.ndarray, rate: int, extractor: Extractor) -> Result:
+    """What the extractor gives, or why it gives nothing."""
     try:
-        return extractor(waveform, rate)
+        return *extractor.extract(waveform, rate), None
     except NoFeatures as error:
-        return error.what, error.remedy
+        return None, None, (error.what, error.remedy)
 
 
-def _in_processes(utterances: Iterable[Utterance], features: str, level: str, workers: int) -> Iterator[Outcome]:
+def _in_processes(utterances: Iterable[Utterance], how: tuple[str, str, str], workers: int) -> Iterator[Outcome]:
     """As `extract`: a window of utterances is with the processes, its oldest is handed on first."""
     pool = concurrent.futures.ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(features, level)
+        workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=how
     )
     window: collections.deque = collections.deque()
     held = 0
@@ -125,12 +147,12 @@ def _in_processes(utterances: Iterable[Utterance], features: str, level: str, wo
 _extractor: Extractor | None = None  # of this worker process
 
 
-def _begin(features: str, level: str) -> None:
+def _begin(features: str, level: str, trim: str) -> None:
     """Get a worker process ready; it ends with the process that started it, even when that one is killed."""
     global _extractor
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent stops its workers itself
     threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
-    _extractor = Extractor(features, level)
+    _extractor = Extractor(features, level, trim)
 
 
 def _end_with(parent) -> None:
@@ -138,17 +160,22 @@ def _end_with(parent) -> None:
     os._exit(1)
 
 
-def _in_worker(waveform: np.ndarray, rate: int) -> np.ndarray | tuple[str, str]:
+def _in_worker(waveform: np.ndarray, rate: int) -> Result:
     return _functionals(waveform, rate, _extractor)
 
 
 def through_beam(
-    features: str, *, level: str = "none", runner: str = "DirectRunner", options: Sequence[str] = ()
+    features: str,
+    *,
+    level: str = "none",
+    trim: str = "none",
+    runner: str = "DirectRunner",
+    options: Sequence[str] = (),
 ):
     """The `through` of `sejax.data.vectors.prepare.prepare_vectors` that extracts in a Beam pipeline.
 
     Args:
-      features: "emobase2010" or "is10", and level, as given to `prepare_vectors`.
+      features: "emobase2010" or "is10", level and trim, as given to `prepare_vectors`.
       runner: the name of a Beam runner.
       options: further options of the pipeline, as on Beam's command line: "--direct_num_workers=2", say.
 
@@ -162,7 +189,8 @@ def through_beam(
         chosen.get_all_options()
     except SystemExit as error:  # it has shown the options on stderr
         raise InputError(f"beam: options {', '.join(options)} are refused, see above") from error
-    return functools.partial(_beam_outcomes, features=features, level=level, options=chosen)
+    how = {"features": features, "level": level, "trim": trim}
+    return functools.partial(_beam_outcomes, how=how, options=chosen)
 
 
 def _import_beam():
@@ -175,7 +203,7 @@ def _import_beam():
     return apache_beam
 
 
-def _beam_outcomes(utterances, first: int, folder: Path, *, features: str, level: str, options) -> Iterator[Outcome]:
+def _beam_outcomes(utterances, first: int, folder: Path, *, how: dict[str, str], options) -> Iterator[Outcome]:
     """Run the pipeline over what is not there yet, then read its files in order."""
     total = utterances.info.splits[SPLIT].num_examples
     files = folder.resolve() / BEAM_FOLDER
@@ -184,12 +212,12 @@ def _beam_outcomes(utterances, first: int, folder: Path, *, features: str, level
     ranges = [(start, min(start + RANGE, total)) for start in range(begin, total, RANGE) if first < total]
     missing = [limits for limits in ranges if not _range_file(files, limits).is_file()]
     if missing:
-        _run_pipeline(missing, Path(utterances.data_dir).resolve(), files, features, level, options)
+        _run_pipeline(missing, Path(utterances.data_dir).resolve(), files, how, options)
     outcomes = itertools.chain.from_iterable(read_range(_range_file(files, limits)) for limits in ranges)
     yield from itertools.islice(outcomes, first - begin, None)
 
 
-def _run_pipeline(missing, utterances: Path, files: Path, features: str, level: str, options) -> None:
+def _run_pipeline(missing, utterances: Path, files: Path, how: dict[str, str], options) -> None:
     beam = _import_beam()
     try:
         pipeline = beam.Pipeline(options=options)
@@ -197,24 +225,32 @@ def _run_pipeline(missing, utterances: Path, files: Path, features: str, level: 
         raise InputError(f"beam: no such runner can be used ({error})") from error
     with pipeline:
         ranges = pipeline | "Ranges" >> beam.Create(missing) | "Spread" >> beam.Reshuffle()
-        ranges | "Extract" >> extract_ranges(features, level=level, utterances=str(utterances), folder=str(files))
+        ranges | "Extract" >> extract_ranges(**how, utterances=str(utterances), folder=str(files))
 
 
-def extract_ranges(features: str, *, level: str = "none", utterances: str, folder: str):
+def extract_ranges(features: str, *, level: str = "none", trim: str = "none", utterances: str, folder: str):
     """A Beam transform: (first, last + 1) of a range of utterances -> path of the file with their outcomes.
 
     Args:
-      features: "emobase2010" or "is10". level: what recordings are brought to first.
+      features, level, trim: as `extract` takes them.
       utterances: folder of the utterance set's version, as `sejax.corpora.builder.build(...).data_dir`.
       folder: where the files go; it exists.
     """
-    write = functools.partial(write_range, features=features, level=level, utterances=utterances, folder=folder)
-    return _import_beam().Map(write)
+    how = {"features": features, "level": level, "trim": trim}
+    return _import_beam().Map(functools.partial(write_range, **how, utterances=utterances, folder=folder))
 
 
-def write_range(limits: tuple[int, int], *, features: str, level: str = "none", utterances: str, folder: str) -> str:
+def write_range(
+    limits: tuple[int, int],
+    *,
+    features: str,
+    level: str = "none",
+    trim: str = "none",
+    utterances: str,
+    folder: str,
+) -> str:
     """Extract a range of utterances, on whatever machine this runs, and write their outcomes; returns the file."""
-    source, extractor = _opened(utterances, features, level)
+    source, extractor = _opened(utterances, (features, level, trim))
     outcomes = [outcome(records.from_example(source[number]), extractor) for number in range(*limits)]
     values = [each.values for each in outcomes if each.problem is None]
     notes = [[asdict(each.row), each.problem and astuple(each.problem)] for each in outcomes]
@@ -232,21 +268,21 @@ def read_range(path: Path) -> Iterator[Outcome]:
         values, notes = iter(file["values"]), json.loads(str(file["notes"]))
     for row, problem in notes:
         if problem:
-            yield Outcome(UtteranceRow(**row), problem=Problem(*problem))
+            yield Outcome(VectorRow(**row), problem=Problem(*problem))
         else:
-            yield Outcome(UtteranceRow(**row), next(values))
+            yield Outcome(VectorRow(**row), next(values))
 
 
 _in_thread = threading.local()  # what a worker's thread has open, so that it opens it once
 
 
-def _opened(utterances: str, features: str, level: str) -> tuple:
+def _opened(utterances: str, how: tuple[str, str, str]) -> tuple:
     """The utterances, random access, and an extractor."""
-    if getattr(_in_thread, "key", None) != (utterances, features, level):
+    if getattr(_in_thread, "key", None) != (utterances, how):
         import tensorflow_datasets as tfds
 
         source = tfds.builder_from_directory(utterances).as_data_source(split=SPLIT)
-        _in_thread.opened, _in_thread.key = (source, Extractor(features, level)), (utterances, features, level)
+        _in_thread.opened, _in_thread.key = (source, Extractor(*how)), (utterances, how)
     return _in_thread.opened
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from sejax.audio.level import joined
 from sejax.audio.opensmile import check_features
 from sejax.data.labels import FOUR, four_classes, relabel
-from sejax.data.store.sets import UtteranceSet, find_utterances
+from sejax.data.store.sets import UtteranceSet, find_utterances, listed
 from sejax.errors import InputError
 
 
@@ -29,6 +29,7 @@ class Vectors(UtteranceSet):
     KIND: ClassVar[str] = "feature vectors"
     LARGE: ClassVar[str] = "features"
     MADE_AS: ClassVar[str] = "emobase2010"
+    DETECTOR: ClassVar[str] = "trim"
 
     features: np.ndarray
     names: tuple[str, ...]
@@ -41,15 +42,20 @@ class Vectors(UtteranceSet):
 
     def _content(self) -> list[str]:
         """The features."""
-        of, by = self.settings["features"], self.settings["opensmile"]
-        return [
-            f"audio       {self.counts['seconds']:.1f} s",
-            f"features    {self.counts['features']} ({of}, opensmile {by})",
+        of, by, counts = self.settings["features"], self.settings["opensmile"], self.counts
+        lines = [
+            f"audio       {counts['seconds']:.1f} s",
+            f"features    {counts['features']} ({of}, opensmile {by})",
         ]
+        if "seconds_kept" in counts:
+            kept, without = counts["seconds_kept"], counts["without_speech"]
+            lines[0] += f", kept {kept:.1f} s ({kept / counts['seconds']:.1%}) between first and last speech"
+            lines += [f"no speech   {listed(without)}, taken whole"] if without else []
+        return lines
 
 
 def find_vectors(
-    data_dir: str | Path, corpus: str, features: str = "emobase2010", *, level: str = "none"
+    data_dir: str | Path, corpus: str, features: str = "emobase2010", *, level: str = "none", trim: str = "none"
 ) -> Vectors:
     """The finished set of feature vectors of a corpus.
 
@@ -58,13 +64,15 @@ def find_vectors(
       corpus: its name.
       features: "emobase2010" or "is10".
       level: what recordings were brought to.
+      trim: the detector by which pauses at both ends were left out, or "none".
 
     Raises:
       InputError: an unknown feature set, no such set of vectors (the command that makes it is named), or several (of
         other files or another openSMILE).
     """
     check_features(features)
-    return find_utterances(Vectors, data_dir, corpus, features=features, called=f"{features} vectors", level=level)
+    how = {"features": features, "called": f"{features} vectors", "level": level, "trim": trim}
+    return find_utterances(Vectors, data_dir, corpus, **how)
 
 
 def emotional(sets: Sequence[Vectors]) -> Vectors:
@@ -136,9 +144,18 @@ def join(sets: Sequence[Vectors]) -> Vectors:
         sessions=sessions,
         sex=tuple(sex[name] for name in speakers),
         corpus="+".join(corpora),
-        counts={"recordings": joined(each.counts.get("recordings", {}) for each in sets)},
+        counts={"recordings": joined(each.counts.get("recordings", {}) for each in sets)} | _summed(sets),
         folder="",
     )
+
+
+def _summed(sets: Sequence[Vectors]) -> dict[str, float | list[str]]:
+    """What `sejax.data.store.sets.heard` counts, of all sets together; {} where one of them was not trimmed."""
+    if not all("seconds_kept" in each.counts for each in sets):
+        return {}
+    seconds = {name: sum(each.counts[name] for each in sets) for name in ("seconds", "seconds_kept")}
+    without = [f"{each.corpus}:{name}" for each in sets for name in each.counts["without_speech"]]
+    return seconds | {"without_speech": without}
 
 
 def _numbered(names) -> tuple[tuple[str, ...], np.ndarray]:

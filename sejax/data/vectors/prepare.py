@@ -12,23 +12,23 @@ from pathlib import Path
 import numpy as np
 
 from sejax.audio.opensmile import SIZE, Extractor, check_features, version
+from sejax.audio.voice_activity import made_by, mode_of
 from sejax.core.files import write_text
 from sejax.corpora import records
 from sejax.corpora.builder import LEFT_OUT, SPLIT
 from sejax.corpora.corpus import Corpus
 from sejax.corpora.problems import Problem, Problems, as_csv
-from sejax.data.store.sets import check_settings, level_rule, with_level
+from sejax.data.store.sets import UNNAMED, check_settings, level_rule, with_level
 from sejax.data.store.writing import (
     JOURNAL,
     Contents,
     GrowingArray,
     Journal,
     Preparation,
-    UtteranceRow,
     left_out_of,
     prepare_set,
 )
-from sejax.data.vectors.extraction import BEAM_FOLDER, Outcome, extract
+from sejax.data.vectors.extraction import BEAM_FOLDER, Outcome, VectorRow, extract
 
 GROUP = 64  # outcomes that are written and noted at once: a kill loses a few seconds of work
 
@@ -43,6 +43,7 @@ def prepare_vectors(
     *,
     features: str = "emobase2010",
     level: str = "none",
+    trim: str = "none",
     workers: int | None = None,
     through: Extract | None = None,
     allow_partial: bool = False,
@@ -56,6 +57,8 @@ def prepare_vectors(
       corpus, source, data_dir, allow_partial, how: as `sejax.data.store.writing.prepare_set` takes them.
       features: "emobase2010" or "is10".
       level: what recordings are brought to first, of `sejax.audio.level.LEVELS`.
+      trim: the detector, of `sejax.audio.voice_activity.DETECTORS`, by which pauses before the first and after the last
+        frame with speech are left out; "none": they stay. A recording without speech is taken whole, and counted.
       workers: processes that extract; None: one for each core.
       through: another way to the outcomes than processes of this machine, `extraction.through_beam` for example.
 
@@ -64,22 +67,23 @@ def prepare_vectors(
     """
     check_features(features)
     check_settings(level_rule(level))
-    through = through or functools.partial(_here, features=features, level=level, workers=workers)
+    detector, named = made_by(mode_of(trim, "--trim")), {} if trim == UNNAMED["trim"] else {"trim": trim}
+    through = through or functools.partial(_here, features=features, level=level, trim=trim, workers=workers)
     preparation = Preparation(
         features=features,
-        decides={"settings": with_level({"features": features, "opensmile": version()}, level)},
+        decides={"settings": with_level({"features": features, "opensmile": version(), **named}, level), **detector},
         write=functools.partial(_write, features=features, through=through, allow_partial=allow_partial),
     )
     return prepare_set(preparation, corpus, source, data_dir, allow_partial=allow_partial, **how)
 
 
 def _here(
-    utterances, first: int, folder: Path, *, features: str, level: str, workers: int | None
+    utterances, first: int, folder: Path, *, features: str, level: str, trim: str, workers: int | None
 ) -> Iterator[Outcome]:
     """Outcomes from processes of this machine."""
     source = utterances.as_data_source(split=SPLIT)
     remaining = (records.from_example(source[number]) for number in range(first, len(source)))
-    return extract(remaining, features=features, level=level, workers=workers)
+    return extract(remaining, features=features, level=level, trim=trim, workers=workers)
 
 
 def _write(
@@ -97,13 +101,23 @@ def _write(
     problems = Problems(corpus.name)
     rows = []
     for group in _compute(utterances, folder, through, report):
-        rows += [UtteranceRow(**row) for row in group["rows"]]
+        rows += [VectorRow(**row) for row in group["rows"]]
         problems.found += [Problem(*problem) for problem in group["left_out"]]
     left_out = problems.settle(allow_partial=allow_partial, left=len(rows))
     if left_out:
         write_text(folder / LEFT_OUT, as_csv((*_problems_in(left_out_of(utterances)), *left_out)))
     shutil.rmtree(folder / BEAM_FOLDER, ignore_errors=True)
-    return Contents(rows, index={"names": names}, counts={"features": len(names)})
+    return Contents(rows, index={"names": names}, counts={"features": len(names)} | _kept(rows))
+
+
+def _kept(rows: list[VectorRow]) -> dict[str, float | list[str]]:
+    """Seconds that functionals are of, and who was taken whole for want of speech; {} where nothing was trimmed."""
+    if any(row.seconds_kept is None for row in rows):
+        return {}
+    return {
+        "seconds_kept": sum(row.seconds_kept or row.seconds for row in rows),
+        "without_speech": [row.id for row in rows if not row.seconds_kept],
+    }
 
 
 def _compute(utterances, folder: Path, through: Extract, report: Callable[[float], None]) -> Journal:

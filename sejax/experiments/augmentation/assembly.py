@@ -15,7 +15,7 @@ from sejax.core.experiment import Assembly
 from sejax.data.folds import TEST, VALIDATION
 from sejax.data.labels import FOUR
 from sejax.data.level_statistics import Fold, level_columns, level_scores
-from sejax.data.store.sets import check_apart
+from sejax.data.store.sets import check_apart, heard
 from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.data.vectors.synthetic import SyntheticVectors
 from sejax.data.vectors.synthetic import load as load_synthetic
@@ -91,7 +91,7 @@ def build(config, data_dir: Path) -> Assembly:
       InputError: no such prepared or synthetic set, or one that does not fit.
     """
     synthetic = load_synthetic(config.synthetic) if config.synthetic else None
-    find = partial(find_vectors, data_dir, features=config.features, level=config.level)
+    find = partial(find_vectors, data_dir, features=config.features, level=config.level, trim=config.trim)
     real, test = [find(name) for name in config.real], find(config.test) if config.test else None
     return assemble(config, real, test, synthetic)
 
@@ -202,6 +202,7 @@ def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Sched
             "settings": real.settings,
             "recordings": real.counts.get("recordings", {}),
             "levels_alone": level_scores(_level_folds(real, test, splits)),
+            **heard(real),
         },
     }
     if config.training == config.trainings[0]:  # the same for every training

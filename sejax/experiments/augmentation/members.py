@@ -159,10 +159,11 @@ def check_folds(synthetic: SyntheticVectors, config) -> None:
     """Synthetic vectors must come from generators that did not see the fold's test part.
 
     Raises:
-      InputError: their run had other targets, folds, seed or features, or another protocol.
+      InputError: their run had other targets, folds, seed or features, another level or trimming, or another protocol.
     """
-    about = synthetic.about
-    wanted = {"target": list(config.real), "features": config.features, "normalisation": config.normalisation}
+    about = {"level": "none", "trim": "none"} | synthetic.about  # which are named there where they are others
+    wanted = {"target": list(config.real), "normalisation": config.normalisation}
+    wanted |= {name: config[name] for name in ("features", "level", "trim")}
     if config.evaluation == "within" and config.normalisation == "leak_free":
         wanted |= {"folds": config.folds, "seed": config.seed}
     differing = [f"{name}: {about[name]} there, {value} here" for name, value in wanted.items() if about[name] != value]

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from sejax.core.experiment import Assembly, Source
 from sejax.data.folds import TRAIN, Instead
 from sejax.data.labels import FOUR
-from sejax.data.store.sets import check_apart
+from sejax.data.store.sets import check_apart, heard
 from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.engine.ensemble import stack_members
 from sejax.engine.fields import config_with
@@ -50,7 +50,7 @@ def build(config, data_dir: Path, stages: Mapping[str, Path] | None = None) -> A
     Raises:
       InputError: no such prepared set, a config that cannot be, a corpus that cannot be split.
     """
-    find = partial(find_vectors, data_dir, features=config.features, level=config.level)
+    find = partial(find_vectors, data_dir, features=config.features, level=config.level, trim=config.trim)
     targets = [find(name) for name in config.target]
     return assemble(config, find(config.source), targets, (stages or {}).get(PRETRAINING))
 
@@ -174,6 +174,7 @@ def about(config, source: Vectors, target: Vectors, folds: list[Fold]) -> dict[s
             "features": len(target.names),
             "settings": source.settings,
             "recordings": source.counts.get("recordings", {}),
+            **heard(source, target),
         },
     }
 

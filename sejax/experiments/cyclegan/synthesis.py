@@ -111,12 +111,15 @@ def synthesise(workdir: Path, source: Vectors, folder: Path) -> list[dict[str, A
     members = [member for member in results["members"] if not member["failed"]]
     names = [{field: member[field] for field in ("fold", "seed", "lambda_cls")} for member in members]
     trained = results["data"]["features"]
-    here, there = ((each.get("features"), each.get("level", "none")) for each in (source.settings, results["config"]))
+    here, there = (
+        (each.get("features"), each.get("level", "none"), each.get("trim", "none"))
+        for each in (source.settings, results["config"])
+    )
     if len(source.names) != trained or here != there:
         raise InputError(
-            f"{source.folder}: {len(source.names)} features of {here[0]} at level {here[1]}, and {workdir} was trained "
-            f"on {trained} of {there[0]} at level {there[1]}; prepare the source with --features={there[0]} "
-            f"--level={there[1]}"
+            f"{source.folder}: {len(source.names)} features of {here[0]} at level {here[1]}, trimmed by {here[2]}, and "
+            f"{workdir} was trained on {trained} of {there[0]} at level {there[1]}, trimmed by {there[2]}; prepare the "
+            f"source with --features={there[0]} --level={there[1]} --trim={there[2]}"
         )
     synthetic.write(
         folder,
@@ -130,6 +133,7 @@ def synthesise(workdir: Path, source: Vectors, folder: Path) -> list[dict[str, A
             "target": list(results["config"]["target"]),
             "normalisation": results["protocol"],
             **{name: results["config"][name] for name in ("folds", "seed", "seeds", "features")},
+            **{name: value for name, value in zip(("level", "trim"), there[1:], strict=True) if value != "none"},
             **{f"distances/{name}": [m["metrics"].get(f"train/{name}_synthetic") for m in members] for name in FIGURES},
         },
     )

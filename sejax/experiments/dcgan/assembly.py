@@ -15,7 +15,7 @@ from sejax.data.crops import crop_data, joined_crops, oversampled
 from sejax.data.folds import TEST, TRAIN, VALIDATION, pair_folds
 from sejax.data.level_statistics import level_folds, level_scores
 from sejax.data.ratings import DIMENSIONS, POINTS, Ratings, fuzzy, ratings_of
-from sejax.data.store.sets import check_apart
+from sejax.data.store.sets import check_apart, heard
 from sejax.data.utterances.load import UtteranceSpectrograms, find_utterance_spectrograms
 from sejax.engine.run import streamed
 from sejax.errors import InputError
@@ -249,6 +249,7 @@ def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part)
             "settings": speech.settings,
             "recordings": speech.counts.get("recordings", {}),
             "levels_alone": levels,
+            **heard(speech),
         },
     }
 

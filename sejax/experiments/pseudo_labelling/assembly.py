@@ -20,6 +20,7 @@ from sejax.data.blocks.trunk_features import trunk_features
 from sejax.data.folds import TEST, TRAIN, Instead, make_folds, near_copies_in_training
 from sejax.data.labels import labelled_subset
 from sejax.data.level_statistics import level_folds, level_scores
+from sejax.data.store.sets import heard
 from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
 from sejax.errors import InputError
@@ -232,6 +233,7 @@ def about(config, spectrograms, members) -> dict[str, Any]:
             "settings": spectrograms.settings,
             "recordings": spectrograms.counts.get("recordings", {}),
             "levels_alone": level_scores(level_folds(spectrograms, members["part"])),
+            **heard(spectrograms),
             "published_images": known.images if known else None,
             "test_images": [int((part == TEST).sum()) for part in members["part"][: config.folds]],
             "near_copies_in_training": round(float(near_copies.mean()), 3),

@@ -17,6 +17,7 @@ from sejax.core.experiment import Assembly, PyTree
 from sejax.data.blocks.load import Spectrograms, find_blocks
 from sejax.data.blocks.trunk_features import trunk_features
 from sejax.data.level_statistics import level_folds, level_scores
+from sejax.data.store.sets import heard
 from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
 from sejax.errors import InputError
@@ -231,6 +232,7 @@ def about(config, chunks: Spectrograms, mapping, part, rows: np.ndarray) -> dict
             "settings": chunks.settings,
             "recordings": chunks.counts.get("recordings", {}),
             "levels_alone": level_scores(level_folds(chunks, part, rows=rows)),
+            **heard(chunks),
         },
     }
 

@@ -17,6 +17,7 @@ import toy_speech
 from sejax.audio.spectrogram import spectrogram
 from sejax.audio.voice_activity import voiced_frames
 from sejax.corpora.corpus import Utterance, Word
+from sejax.data.store.sets import heard
 from sejax.data.utterances import frames as frames_module
 from sejax.data.utterances.frames import frame_batches, frames
 from sejax.data.utterances.load import UtteranceSettings, UtteranceSpectrograms, find_utterance_spectrograms
@@ -110,6 +111,15 @@ def test_spans_are_the_voiced_stretches_in_frames_where_there_are_no_words(prepa
         np.testing.assert_array_equal(inside, voiced_frames(waveform, 16000, mode=3))
     spans = slice(*prepared.span_offset[1:3])  # of 0.02 s, which is no frame of the detector: the whole
     np.testing.assert_array_equal([prepared.span_start[spans], prepared.span_end[spans]], [[0], [320 / 256]])
+
+
+def test_the_set_knows_in_how_many_seconds_speech_was_found(prepared, source):
+    waveforms = [soundfile.read(source.parent / f"f{number}.wav", dtype="int16")[0] for number in range(len(LENGTHS))]
+    speech = 0.03 * sum(voiced_frames(waveform, 16000, mode=3).sum() for waveform in waveforms)
+    assert 0.5 < speech < sum(LENGTHS) - 0.5
+    assert prepared.counts["seconds_speech"] == pytest.approx(speech)
+    found = {"detector": "3", "seconds": round(sum(LENGTHS), 3), "speech": round(speech, 3)}
+    assert heard(prepared) == {"voice_activity": found}
 
 
 @pytest.mark.parametrize("count", [1, 255, 256, 5000])
@@ -223,7 +233,7 @@ def test_a_damaged_set_is_an_error_that_says_what_to_do(tmp_path):
         ({"fmax": 11000.0}, "fmax=11000.0 Hz; use a frequency above 0 and up to 8000"),
         ({"window_length": 1.0}, "window_length=1.0 s"),
         ({"window_hop": 0.001}, "window_hop=0.001 s; use a sixteenth"),
-        ({"voice_activity": 4}, "voice_activity=4; use 0, 1, 2, 3 or none"),
+        ({"voice_activity": 4}, "voice_activity=4; use 0, 1, 2, 3, silero or none"),
         ({"frame_ms": 25}, "frame_ms=25"),
     ],
 )

@@ -12,8 +12,9 @@ import pytest
 import soundfile
 import speech_like
 
-from sejax.audio.opensmile import Extractor
+from sejax.audio.opensmile import Extractor, NoFeatures
 from sejax.data import folds
+from sejax.data.store.sets import heard
 from sejax.data.vectors.load import Vectors, find_vectors
 from sejax.data.vectors.prepare import prepare_vectors
 from sejax.errors import InputError
@@ -125,7 +126,7 @@ def test_what_opensmile_cannot_use_is_named_and_the_rest_is_kept(tmp_path, monke
     with pytest.raises(InputError, match=r"2 inputs.*f1.wav: too short.*f3.wav: too short.*--allow_partial"):
         prepare_vectors("manifest", path, tmp_path / "data", workers=1)
     calls = []
-    monkeypatch.setattr(Extractor, "__call__", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(Extractor, "extract", lambda *arguments: calls.append(arguments))
     made = prepare_vectors("manifest", path, tmp_path / "data", workers=1, allow_partial=True)
     assert calls == []  # nothing was extracted twice
     assert Vectors.load(made).utterance_ids == ("u0", "u2")
@@ -223,6 +224,7 @@ def test_the_command_prepares_on_all_cores_and_prints_the_summary(source, folder
     [
         (["--features=is10", "--scale=mel"], "--scale belongs to spectrograms"),
         (["--workers=2"], "--workers belongs to feature vectors"),
+        (["--trim=3"], "--trim belongs to feature vectors"),
         (["--features=utterance_spectrograms", "--block_length=2"], "--block_length belongs to blocks"),
         (["--features=utterance_spectrograms", "--fmax=7000,8000"], "--fmax=7000.0,8000.0; give one frequency"),
         (["--features=waveforms", "--scale=mel"], "--scale belongs to spectrograms; leave it out with --features=wave"),
@@ -233,3 +235,77 @@ def test_the_command_prepares_on_all_cores_and_prints_the_summary(source, folder
 def test_options_of_the_other_kind_of_features_are_refused(arguments, message, tmp_path):
     done = launch("--corpus=emodb", f"--data_dir={tmp_path}", *arguments)
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def pauses(tmp_path_factory):
+    """Voices alone, the same with a second of digital silence at the end, and white noise too faint for a voice."""
+    pytest.importorskip("webrtcvad", reason="trimming needs the webrtcvad-wheels package")
+    folder = tmp_path_factory.mktemp("pauses")
+    rows, random = ["path,label"], np.random.default_rng(0)
+    for number in range(2):
+        voice = speech_like.vowels(1.0, seed=number)
+        hiss = np.round(random.standard_normal(16000)).astype(np.int16)
+        for name, samples in (("a", voice), ("b", np.append(voice, np.zeros(16000, np.int16)))):
+            soundfile.write(folder / f"{name}{number}.wav", samples, 16000)
+            rows.append(f"{name}{number}.wav,joy")
+        soundfile.write(folder / f"z{number}.wav", hiss, 16000)
+        rows.append(f"z{number}.wav,anger")
+    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
+    return folder / "manifest.csv"
+
+
+@pytest.fixture(scope="module")
+def trimmed_set(pauses, tmp_path_factory):
+    data = tmp_path_factory.mktemp("data")
+    return prepare_vectors("manifest", pauses, data, name="small", features="is10", trim="3", workers=1)
+
+
+def changed_columns(prepared):
+    """The share of columns that a second of silence at the end changes by more than 1 %, the most of any recording."""
+    found = dict(zip(prepared.utterance_ids, prepared.features, strict=True))
+    pairs = [(found[f"a{number}"], found[f"b{number}"]) for number in range(2)]
+    return max(np.mean(np.abs(one - other) > 0.01 * np.abs(one)) for one, other in pairs)
+
+
+def test_silence_at_the_end_changes_most_columns_and_none_where_it_is_trimmed(pauses, trimmed_set):
+    whole = prepare_vectors("manifest", pauses, trimmed_set.parents[1], name="small", features="is10", workers=1)
+    assert changed_columns(Vectors.load(whole)) > 0.5
+    assert changed_columns(Vectors.load(trimmed_set)) == 0.0
+
+
+def test_a_recording_without_speech_is_taken_whole_and_named(pauses, trimmed_set):
+    prepared, extractor = Vectors.load(trimmed_set), Extractor("is10")
+    found = dict(zip(prepared.utterance_ids, prepared.features, strict=True))
+    for name in ("z0", "z1"):
+        hiss, rate = soundfile.read(pauses.parent / f"{name}.wav", dtype="int16")
+        np.testing.assert_array_equal(found[name], extractor(hiss, rate))
+    assert prepared.counts["without_speech"] == ["z0", "z1"]
+    assert prepared.settings["trim"] == "3" and prepared.counts["seconds"] == 8.0
+    np.testing.assert_allclose(prepared.seconds, [1.0, 2.0, 1.0, 1.0, 2.0, 1.0])  # of the recordings
+    lines = prepared.describe().splitlines()
+    kept = prepared.counts["seconds_kept"]
+    assert 2.0 + 4 * 0.5 < kept < 6.0 and f"audio       8.0 s, kept {kept:.1f} s" in "\n".join(lines)
+    assert "no speech   2 utterances: z0, z1, taken whole" in lines
+    share = {"detector": "3", "seconds": 8.0, "kept": round(kept, 3), "whole": 2}
+    assert heard(prepared) == {"voice_activity": share}
+    both = {name: 2 * share[name] for name in ("seconds", "whole")}
+    assert heard(prepared, prepared)["voice_activity"].items() >= both.items()
+
+
+def test_a_trimmed_set_is_found_by_its_detector_and_the_same_from_processes(pauses, trimmed_set, tmp_path):
+    data = trimmed_set.parents[1]
+    assert find_vectors(data, "small", "is10", trim="3").folder == str(trimmed_set)
+    with pytest.raises(InputError, match=r"is10 vectors of small with trim=0 .*--features=is10 --trim=0 --data_dir="):
+        find_vectors(data, "small", "is10", trim="0")
+    parallel = prepare_vectors("manifest", pauses, tmp_path, name="small", features="is10", trim="3", workers=2)
+    assert parallel.name == trimmed_set.name and contents(parallel) == contents(trimmed_set)
+    with pytest.raises(InputError, match="--trim=4; use 0, 1, 2, 3, silero or none"):
+        prepare_vectors("manifest", pauses, data, trim="4")
+
+
+def test_what_is_too_short_once_it_is_trimmed_is_named_with_what_was_left():
+    burst = np.zeros(16000, np.int16)
+    burst[8000:8320] = speech_like.vowels(0.5, seed=3)[:320]
+    with pytest.raises(NoFeatures, match=r"too short for openSMILE \(0\.\d+ s of 1\.000 s with speech by 0\)"):
+        Extractor("is10", trim="0")(burst, 16000)

@@ -61,7 +61,7 @@ def test_kills_at_every_stage_lead_to_the_same_bytes_as_no_kill(tmp_path, opensm
 def test_what_was_noted_is_not_extracted_again(tmp_path, opensmile_installed, monkeypatch):
     source = speech_like.corpus(tmp_path / "source", LENGTHS)
     monkeypatch.setattr(prepare, "GROUP", 2)
-    original, calls = Extractor.__call__, []
+    original, calls = Extractor.extract, []
 
     def counted(extractor, *arguments):
         if len(calls) == limit:
@@ -69,7 +69,7 @@ def test_what_was_noted_is_not_extracted_again(tmp_path, opensmile_installed, mo
         calls.append(arguments)
         return original(extractor, *arguments)
 
-    monkeypatch.setattr(Extractor, "__call__", counted)
+    monkeypatch.setattr(Extractor, "extract", counted)
     limit = 5
     with pytest.raises(KeyboardInterrupt):
         prepare.prepare_vectors("manifest", source, tmp_path / "data", workers=1, allow_partial=True)
