@@ -30,7 +30,7 @@ SIZE = 1582  # features of either set
 _CHANGES = (
     ("functL1", "Extremes.norm", "frame", "segment"),  # positions of extremes as a share of the utterance
     ("functL1nz", "Extremes.norm", "frame", "segment"),
-    ("pitchShs", "voicingCutoff", "0.75", "0.70"),  # a little more counts as voiced
+    ("pitchShs", "voicingCutoff", "0.75", "0.70"),  # far more counts as voiced: clean low voices, see docs/features.md
     ("mfcc", "copyInputName", "0", "1"),  # longer names of the cepstral coefficients; values stay
 )
 

@@ -16,6 +16,8 @@ from sejax.data.labels import FOUR, four_classes, relabel
 from sejax.data.store.sets import UtteranceSet, find_utterances, listed
 from sejax.errors import InputError
 
+PITCH = "F0final_sma_amean"  # mean fundamental frequency of the voiced frames, 0 where there are none
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Vectors(UtteranceSet):
@@ -51,7 +53,16 @@ class Vectors(UtteranceSet):
             kept, without = counts["seconds_kept"], counts["without_speech"]
             lines[0] += f", kept {kept:.1f} s ({kept / counts['seconds']:.1%}) between first and last speech"
             lines += [f"no speech   {listed(without)}, taken whole"] if without else []
+        without = self.without_pitch()
+        lines += [f"no pitch    {listed(without)}: all columns of F0, jitter and shimmer are 0"] if without else []
         return lines
+
+    def without_pitch(self) -> list[str]:
+        """The utterances in which openSMILE found no voiced frame."""
+        if PITCH not in self.names:
+            return []
+        rows = np.flatnonzero(self.features[:, self.names.index(PITCH)] == 0)
+        return [self.utterance_ids[row] for row in rows]
 
 
 def find_vectors(

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,17 @@ def test_the_summary_names_what_the_set_holds(folder):
     text = Vectors.load(folder).describe()
     assert "utterances  5" in text and "2 (1 female, 1 male)" in text and "audio       4.1 s" in text
     assert "anger 2, joy 2, unlabelled 1" in text and "features    1582 (emobase2010, opensmile" in text
+
+
+def test_recordings_without_pitch_are_named(folder):
+    made = Vectors.load(folder)
+    features = np.array(made.features)
+    features[:, made.names.index("F0final_sma_amean")] = [120.0, 0.0, 210.0, 0.0, 90.0]
+    lines = replace(made, features=features).describe().splitlines()
+    (line,) = (line for line in lines if line.startswith("no pitch"))
+    assert line.startswith(f"no pitch    2 utterances: {made.utterance_ids[1]}, {made.utterance_ids[3]}: all columns")
+    features[:, made.names.index("F0final_sma_amean")] = 100.0
+    assert "no pitch" not in replace(made, features=features).describe()
 
 
 @pytest.mark.parametrize("name", ["", "small", "small/emobase2010-0123456789.unfinished"])
