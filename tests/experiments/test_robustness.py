@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, recall_score
 
+from sejax.audio.level import levelled
 from sejax.core.files import read_json, write_json
 from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION
 from sejax.data.store.sets import digest_of_samples
@@ -182,6 +183,11 @@ def test_a_recording_that_is_not_the_prepared_one_is_refused(monkeypatch):
     speech = {name: Recording(voice(100.0 * (number + 1))) for number, name in enumerate(IDS)}
     run_of(monkeypatch, digests=tuple(digest_of_samples(one.waveform) for one in speech.values()))
     check_recordings(plan_of(), speech)
+    for level in ("rms", "peak"):  # of what was prepared, or of what it was brought to
+        check_recordings(plan_of()._replace(level=level), speech)
+        digests = {name: digest_of_samples(levelled(one.waveform, RATE, level)) for name, one in speech.items()}
+        assert digests["u3"] != digest_of_samples(speech["u3"].waveform)
+        check_recordings(plan_of()._replace(level=level, digests=digests), speech)
     with pytest.raises(InputError, match="u3 of toy: other samples than those that were prepared"):
         check_recordings(plan_of(), speech | {"u3": Recording(voice(1.0))})
 
