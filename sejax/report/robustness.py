@@ -76,17 +76,19 @@ def robustness_table(found, results, report: Report):
     titles = [_title(dimension, COLUMNS[name]) for dimension in dimensions for name in columns]
     titles += ["no answer"] if unanswered else []
     notes = _notes(found, results, report, unanswered)
-    return tables.Table(_caption(found), ("condition", *titles), tuple(rows), notes)
+    return tables.Table(_caption(found, results), ("condition", *titles), tuple(rows), notes)
 
 
 def _title(dimension, column):
     return f"{dimension}: {column}" if dimension else column
 
 
-def _caption(found):
+def _caption(found, results):
     count, known = (found["conditions"][0]["scores"][_first(found)][name] for name in ("utterances", "labelled"))
     labelled = "" if known == count else f", {known} of them with a known answer"
-    return f"Degraded recordings: {count} utterances of {found['corpus']}{labelled}, protocol {found['protocol']}"
+    ratings = f", ratings {results['ratings']}" if "ratings" in results else ""
+    protocol = f"protocol {found['protocol']}{ratings}"
+    return f"Degraded recordings: {count} utterances of {found['corpus']}{labelled}, {protocol}"
 
 
 def _first(found):

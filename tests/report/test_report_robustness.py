@@ -84,6 +84,7 @@ def test_ratings_have_columns_of_each_dimension():
         "condition", *(f"{dimension}: {name}" for dimension in ("valence", "activation") for name in each)
     )
     assert "the point nearest to the mean rating" in " ".join(table.notes)
+    assert table.caption.endswith(f"protocol speaker, ratings {run['ratings']}")
 
 
 def test_the_figure_has_right_answers_over_gain_noise_and_channel(results, panels):
