@@ -25,7 +25,7 @@ from sejax.data.ratings import expected
 from sejax.data.text import read_table
 from sejax.engine.command import run_command
 from sejax.errors import InputError
-from sejax.experiments.prediction import Prediction, Predictor
+from sejax.experiments.prediction import Prediction, Predictor, members_named
 from sejax.report.sound import posteriors_over_time
 from sejax.report.utterance import explained
 
@@ -84,13 +84,7 @@ def given_files(files):
 
 def wanted():
     """What the members are to be called, from --member and --fold: {name: values}."""
-    found = {"fold": tuple(map(str, FOLD.value))} if FOLD.value else {}
-    for pair in MEMBER.value:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise InputError(f"--member={pair}: give NAME=VALUE, such as seed=0")
-        found[name] = (*found.get(name, ()), value)
-    return found
+    return members_named([*(f"fold={fold}" for fold in FOLD.value), *MEMBER.value], flag="member")
 
 
 def described(members):

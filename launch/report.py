@@ -4,9 +4,10 @@
     python launch/report.py --workdir=RUN1 --workdir=RUN2 ... --output=comparison.html --figure=comparison.svg
     python launch/report.py runs/*
 
-One workdir: report.html is made from its results.json, and the headline table is printed. Several: the
-comparison is printed as Markdown and written as HTML, a table for each experiment among them; where a run holds
-several networks or learning rates, each has a row. Unfinished runs among many are named on stderr and left out.
+One workdir: report.html is made from its results.json, and the headline table is printed, with that of
+launch/robustness.py where the run has one. Several: the comparison is printed as Markdown and written as HTML, a table
+for each experiment among them; where a run holds several networks or learning rates, each has a row. Unfinished runs
+among many are named on stderr and left out.
 """
 
 import os
@@ -23,6 +24,7 @@ from sejax.experiments import report_of
 from sejax.report import page, tables
 from sejax.report.drawing import write_picture
 from sejax.report.html import write_report
+from sejax.report.robustness import is_of, read_robustness, robustness_table
 from sejax.report.score_figures import picture_of
 from sejax.report.score_tables import comparison, headline, row_order
 
@@ -46,9 +48,12 @@ def main(arguments):
 def report(workdir):
     """Write report.html of one run and print its headline."""
     results = read_results(workdir)
-    own = report_of(results)
-    path = write_report(workdir if workdir.is_dir() else workdir.parent, results, own)
+    own, folder = report_of(results), workdir if workdir.is_dir() else workdir.parent
+    path = write_report(folder, results, own)
     print(tables.plain_text(headline(results, own)))
+    robustness = read_robustness(folder)
+    if robustness and is_of(robustness, results):
+        print(tables.plain_text(robustness_table(robustness, results, own)))
     print(f"report: {path}")
 
 

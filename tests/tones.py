@@ -27,14 +27,22 @@ def tone(label: int, *, speaker: int, seconds: float, random: np.random.Generato
 
 
 @functools.cache
+def waves(utterances: int = 30) -> tuple[np.ndarray, ...]:
+    """Utterances of two blocks, int16[32000] each: one of each class by each speaker in turn."""
+    random, each = np.random.default_rng(0), len(CLASSES)
+    return tuple(
+        tone(u % each, speaker=u // each % SPEAKERS, seconds=BLOCKS_PER_UTTERANCE, random=random)
+        for u in range(utterances)
+    )
+
+
+@functools.cache
 def spectrograms(blocks: int = 60) -> Spectrograms:
     """``blocks`` blocks of 1 s, one image each: utterances of two blocks, one of each class by each speaker in turn."""
-    random = np.random.default_rng(0)
     utterances = blocks // BLOCKS_PER_UTTERANCE
     speaker = (np.arange(utterances) // len(CLASSES) % SPEAKERS).astype(np.int32)
     label = (np.arange(utterances) % len(CLASSES)).astype(np.int32)
-    waves = [tone(label[u], speaker=speaker[u], seconds=BLOCKS_PER_UTTERANCE, random=random) for u in range(utterances)]
-    samples = np.concatenate(waves).reshape(blocks, RATE)
+    samples = np.concatenate(waves(utterances)).reshape(blocks, RATE)
     of_block = np.repeat(np.arange(utterances, dtype=np.int32), BLOCKS_PER_UTTERANCE)
     start = np.tile(np.arange(BLOCKS_PER_UTTERANCE, dtype=np.float64), utterances)
     return Spectrograms(
@@ -59,6 +67,21 @@ def spectrograms(blocks: int = 60) -> Spectrograms:
         counts={},
         folder="",
     )
+
+
+def write_manifest(folder: Path) -> Path:
+    """The recordings that the blocks are cut from, as files, and the manifest that lists them; returns its path."""
+    import soundfile
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rows, made = ["path,id,label,speaker"], spectrograms()
+    for name, wave, label, speaker in zip(
+        made.utterance_ids, waves(), made.utterance_label, made.utterance_speaker, strict=True
+    ):
+        soundfile.write(folder / f"{name}.wav", wave, RATE)
+        rows.append(f"{name}.wav,{name},{CLASSES[label]},{made.speakers[speaker]}")
+    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
+    return folder / "manifest.csv"
 
 
 def write_prepared_set(

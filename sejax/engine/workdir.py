@@ -44,8 +44,8 @@ def environment(backend: str, placement: Mapping[str, int]) -> dict[str, Any]:
 
 
 def only_run(workdir: Path) -> contextlib.AbstractContextManager[None]:
-    """`sejax.core.files.locked`, for what is trained in a workdir."""
-    refusal = f"{workdir} is in use by another process that trains in it; wait for it, or give another --workdir"
+    """`sejax.core.files.locked`, for what is trained, or judged, in a workdir."""
+    refusal = f"{workdir} is in use by another process that trains or judges in it; wait, or give another --workdir"
     return locked(Path(workdir) / LOCK, refusal)
 
 

@@ -13,9 +13,11 @@ from sejax.errors import InputError
 from sejax.report import Report, Results
 
 if TYPE_CHECKING:  # reports do without JAX, the pure functions without ml_collections
+    import numpy as np
     from ml_collections import ConfigDict
 
     from sejax.core.experiment import Assembly, PyTree
+    from sejax.data.store.sets import ExampleSet
 
 EXPERIMENTS = ("pseudo_labelling", "transfer", "cyclegan", "augmentation", "dcgan", "audio_text")
 
@@ -59,6 +61,25 @@ class Posteriors(NamedTuple):
     transcribed: Transcribed | None = None
 
 
+class HeldOut(NamedTuple):
+    """What the members of a variant were trained, validated and tested on: M members, N examples of U utterances.
+
+    Attributes:
+      speech: the prepared set that holds the utterances.
+      names: of the members, with the fields that they have in results.json.
+      part: i8[M, N], what each example is to each member (`sejax.data.folds`): images, pieces, vectors.
+      utterance: i32[N], index of each example's utterance in the set.
+      label: i32[U], the right class of each utterance, -1 where there is none; of each rated dimension by its name, or
+        of the classes by "".
+    """
+
+    speech: ExampleSet
+    names: tuple[dict[str, Any], ...]
+    part: np.ndarray
+    utterance: np.ndarray
+    label: Mapping[str, np.ndarray]
+
+
 def _one_thing(config) -> dict[str, ConfigDict]:
     return {"": config}
 
@@ -84,6 +105,8 @@ class Study:
       validation_figures: those that its results hold, as in ``valid/accuracy``; None where it does not say.
       posteriors: ``posteriors(config, num_classes) -> Posteriors`` of one variant's config, where its trained members
         classify plain audio; None where they do not.
+      held_out: ``held_out(config, data_dir) -> HeldOut`` of one variant's config, so that members that classify plain
+        audio can be asked about utterances that they test; None where it does not say.
     """
 
     build: Callable[..., Assembly]
@@ -93,6 +116,7 @@ class Study:
     member_fields: Mapping[str, str] = field(default_factory=dict)
     validation_figures: tuple[str, ...] | None = None
     posteriors: Callable[[ConfigDict, int], Posteriors] | None = None
+    held_out: Callable[[ConfigDict, Path], HeldOut] | None = None
 
     def assembly(self, config, data_dir: Path, stages: Mapping[str, Path] | None = None) -> Assembly:
         """What `build` makes; ``stages`` says where each of the config's stages was trained.

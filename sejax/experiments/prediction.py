@@ -5,7 +5,7 @@ one vector of openSMILE functionals for the whole recording, which is its only b
 with the words of its transcript.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ from sejax.data.utterances.load import UtteranceSettings
 from sejax.engine.run import run_settings, trained_states
 from sejax.engine.workdir import folder_of, read_claim, read_finished
 from sejax.errors import InputError
-from sejax.experiments import Posteriors, study
+from sejax.experiments import Posteriors, Study, study
 
 
 class Prediction(NamedTuple):
@@ -89,20 +89,17 @@ class Predictor:
         self.classes = tuple(results["classes"])
         wanted = best_variant(results, dict(only or {}))
         self.members, self._parts, self._explain, kinds = [], [], [], []
-        for name, variant in study(config.experiment).variants(config).items():
-            folder = folder_of(Path(workdir), name)
-            members = read_finished(folder)[0] if name else results["members"]
-            rows = [row for row, member in enumerate(members) if not member["failed"] and _fits(member, wanted)]
+        for variant, folder, members in trained_variants(workdir, results, config):
+            rows = [row for row, member in enumerate(members) if is_wanted(member, wanted)]
             if rows:
-                self.members += [_name(members[row]) for row in rows]
-                found = _posteriors(variant, len(self.classes))
+                self.members += [full_name(members[row]) for row in rows]
+                found = predicting(config.experiment).posteriors(variant, len(self.classes))
                 self._parts.append(_trained(found, folder, variant, rows, len(members)))
                 kinds.append((dict(found.rated), dict(found.crops)))
                 self._transcribed = found.transcribed
                 self._explain += [_explaining(found, self._parts[-1].args[0])] if found.transcribed else []
         if not self._parts:
-            known = "; ".join(", ".join(f"{k} {v}" for k, v in _name(m).items()) for m in results["members"])
-            raise InputError(f"{workdir}: no trained member is {wanted}; its members are {known}")
+            raise no_member(workdir, results, wanted)
         if any(kind != kinds[0] for kind in kinds):
             raise InputError(
                 f"{workdir}: the members of {wanted} rate other things or look at crops of another width; name one of "
@@ -119,8 +116,10 @@ class Predictor:
         self._whole = results["data"]["settings"].get("features") in FEATURE_SETS  # extraction levels what it trims
         self._known = results["data"].get("recordings", {})
 
-    def __call__(self, waveform: np.ndarray, rate: int, text: str = "") -> Prediction:
+    def __call__(self, waveform: np.ndarray, rate: int, text: str = "", *, explain: bool = True) -> Prediction:
         """Posteriors of an int16 waveform [T] at 16 kHz, and of its transcript where transcripts are read.
+
+        ``explain=False`` leaves out what decisions rest on, which takes many times as long as the posteriors.
 
         Raises:
           InputError: less voiced speech than one block, nothing that has functionals, or a transcript that nobody
@@ -135,7 +134,7 @@ class Predictor:
         padded = jax.tree.map(_filled_up, inputs.values)
         found = np.concatenate([np.asarray(part(padded)) for part in self._parts])  # [M, I, C] or [M, I, D, C]
         found = found[:, : count * each].mean(0).reshape(count, each, *found.shape[2:]).mean(1)
-        pieces = self._explained(inputs, padded, found) if self.transcribed else ()
+        pieces = self._explained(inputs, padded, found) if self.transcribed and explain else ()
         return Prediction(inputs.start, inputs.end, found, found.mean(0), pieces)
 
     def unlike(self, waveform: np.ndarray, rate: int) -> list[str]:
@@ -165,15 +164,30 @@ def _filled_up(values: np.ndarray) -> np.ndarray:
     return padded
 
 
-def _posteriors(config, num_classes: int) -> Posteriors:
-    """How the trained members of a variant classify; InputError for an experiment that classifies nothing."""
-    posteriors = study(config.experiment).posteriors
-    if posteriors is None:
+def predicting(experiment: str) -> Study:
+    """The Study of an experiment by its name; InputError for one whose runs classify nothing."""
+    found = study(experiment)
+    if found.posteriors is None:
         raise InputError(
-            f"a run of {config.experiment} classifies nothing: make vectors with launch/synthesise.py, train "
+            f"a run of {experiment} classifies nothing: make vectors with launch/synthesise.py, train "
             "classifiers with configs/augmentation.py, and give the workdir of that run"
         )
-    return posteriors(config, num_classes)
+    return found
+
+
+def trained_variants(
+    workdir: Path, results: Mapping[str, Any], config
+) -> Iterator[tuple[Any, Path, Sequence[Mapping[str, Any]]]]:
+    """The config, the folder and the members of each variant of a finished run."""
+    for name, variant in study(config.experiment).variants(config).items():
+        folder = folder_of(Path(workdir), name)
+        yield variant, folder, read_finished(folder)[0] if name else results["members"]
+
+
+def no_member(workdir: Path, results: Mapping[str, Any], wanted: Mapping[str, tuple[str, ...]]) -> InputError:
+    """The error for names that no trained member of a run has."""
+    known = "; ".join(", ".join(f"{k} {v}" for k, v in full_name(m).items()) for m in results["members"])
+    return InputError(f"{workdir}: no trained member is {dict(wanted)}; its members are {known}")
 
 
 def _trained(posteriors: Posteriors, folder: Path, config, rows: list[int], count: int):
@@ -253,9 +267,29 @@ def best_variant(results: Mapping[str, Any], only: dict[str, tuple[str, ...]]) -
     return {name: (str(value),) for name, value in best["name"].items()} | only
 
 
-def _name(member: Mapping[str, Any]) -> dict[str, Any]:
+def full_name(member: Mapping[str, Any]) -> dict[str, Any]:
     """What a member is called, its fold and seed included."""
     return name_of(member) | {field: member[field] for field in REPEATS if field in member}
+
+
+def is_wanted(member: Mapping[str, Any], wanted: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether a member did not fail and is called as wanted."""
+    return not member["failed"] and _fits(member, wanted)
+
+
+def members_named(pairs: Sequence[str], *, flag: str) -> dict[str, tuple[str, ...]]:
+    """What members are to be called: {name: values}, from NAME=VALUE as given with a flag.
+
+    Raises:
+      InputError: what is no pair.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError(f"--{flag}={pair}: give NAME=VALUE, such as seed=0")
+        found[name] = (*found.get(name, ()), value)
+    return found
 
 
 def _fits(name: Mapping[str, Any], wanted: Mapping[str, tuple[str, ...]], *, partly: bool = False) -> bool:

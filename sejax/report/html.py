@@ -8,6 +8,7 @@ from sejax.report import Report, page, tables, terms
 from sejax.report.confusion import confusion_matrix
 from sejax.report.curves import learning_curves, training_curves
 from sejax.report.page import Section, in_row, paragraph, picture
+from sejax.report.robustness import figure_of, read_robustness, section_of
 from sejax.report.run import (
     MARKS,
     arranged,
@@ -37,7 +38,7 @@ def write_report(workdir, results, report: Report):
     matplotlib the page has its tables and says how to get the figures.
     """
     path = Path(workdir) / FILE
-    write_text(path, report_page(results, report, read_examples(workdir)))
+    write_text(path, report_page(results, report, read_examples(workdir), read_robustness(workdir)))
     return path
 
 
@@ -55,12 +56,13 @@ def read_examples(workdir):
     return read_npz(path, "delete it, and the page is made without examples")
 
 
-def report_page(results, report: Report, images=None):
-    """The page's text; see `write_report`."""
-    drawings, missing = _drawn(results, report, images or {})
+def report_page(results, report: Report, images=None, robustness=None):
+    """The page's text; see `write_report`. `robustness`: as `sejax.report.robustness.read_robustness` gives it."""
+    drawings, missing = _drawn(results, report, images or {}, robustness)
     sections = [
         Section("What was run", missing + _what_was_run(results, report)),
         *(report.sections(results, drawings) if report.sections else sections_of(results, drawings, report)),
+        Section("Robustness", section_of(robustness, results, report, drawings["robustness"])),
         Section("Examples", drawings["examples"]),
         Section("Environment", page.definitions(results.get("environment", {}))),
         Section("Config", page.definitions(results["config"])),
@@ -68,10 +70,11 @@ def report_page(results, report: Report, images=None):
     return page.document(report.title(results) if report.title else _title(results), _lead(results, report), sections)
 
 
-def _drawn(results, report, images):
+def _drawn(results, report, images, robustness):
     """The figures by section {name: HTML}, and a warning in their place where matplotlib is missing."""
     makers = dict(DRAWINGS if report.drawings is None else report.drawings)
     makers["examples"] = lambda results, report: _gallery(results, images)
+    makers["robustness"] = lambda results, report: figure_of(robustness, results)
     try:
         return {name: make(results, report) for name, make in makers.items()}, ""
     except ImportError as error:

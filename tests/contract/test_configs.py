@@ -7,6 +7,7 @@ from cases import CONFIGS, load_config
 from tiers import tiered
 
 from sejax.core.rng import member_key, root_key
+from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.engine.fields import check_config, wanted
 from sejax.engine.run import run, run_settings
 from sejax.engine.segment import make_segment
@@ -36,6 +37,22 @@ def test_every_config_builds_and_takes_a_step_when_run_locally(tmp_path, config_
     assert (np.asarray(carry.failed_at) == -1).all()
     assert set(assembly.about) >= {"corpus", "protocol", "classes", "paper", "data"}
     assert set(assembly.examples()) in (set(), set(assembly.about["classes"]))
+    check_held_out(study(config.experiment), config, tmp_path, assembly)
+
+
+def check_held_out(experiment, config, data_dir, assembly):
+    """What an experiment says that its members test is what they do test."""
+    assert (experiment.posteriors is None) == (experiment.held_out is None)
+    if experiment.held_out is None:
+        return
+    held, parts = experiment.held_out(config, data_dir), np.asarray(assembly.members["part"])
+    assert held.names == assembly.names
+    assert len(held.utterance) == held.part.shape[1] and held.utterance.max() < len(held.speech.utterance_ids)
+    for kind in (TRAIN, VALIDATION, TEST):
+        np.testing.assert_array_equal((held.part == kind).sum(1), (parts == kind).sum(1))
+    for label in held.label.values():
+        assert len(label) == len(held.speech.utterance_ids)
+        assert (label[held.utterance[(held.part == TEST).any(0)]] >= 0).all()
 
 
 @pytest.mark.parametrize("config_name", sorted(CONFIGS))

@@ -16,7 +16,7 @@ from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.vectors.load import emotional
 from sejax.errors import InputError
 from sejax.experiments.augmentation.algorithm import CHANGED, ITSELF, gather_test
-from sejax.experiments.augmentation.assembly import assemble, variants
+from sejax.experiments.augmentation.assembly import assemble, held_out, variants
 from sejax.experiments.augmentation.members import cross_splits, within_splits
 from sejax.experiments.classification import whole_source
 from sejax.experiments.feature_vectors import Scaling, fit_z_norm
@@ -239,6 +239,18 @@ def test_repeats_take_the_generators_seeds_in_turn(tmp_path, target):
     assert [(name["fold"], name["seed"]) for name in assembly.names] == [(f, s) for f in (0, 1) for s in (0, 1, 2)]
     generator = (np.asarray(assembly.members["start"]) - len(target.label)) // 32
     np.testing.assert_array_equal(generator, [0, 1, 0, 2, 3, 2])
+
+
+def test_what_members_test_is_told_without_a_synthetic_set(tmp_path, synthetic):
+    toy_vectors.write_prepared_set(tmp_path, toy_vectors.emotional())
+    toy_vectors.write_prepared_set(tmp_path, toy_vectors.emotional("nemo", seed=9))
+    assembly = assembled(synthetic, "real+syn", repeats=2)
+    held = held_out(make_config("real+syn", repeats=2), tmp_path)
+    assert held.names == assembly.names and len({name["lambda_cls"] for name in held.names}) == 1
+    np.testing.assert_array_equal(held.part, assembly.members["part"])
+    crossed = held_out(make_config("real+noise", evaluation="cross", test="nemo"), tmp_path)
+    assert crossed.speech.corpus == "nemo" and (crossed.part == TRAIN).sum() == 0
+    assert [set(name) for name in crossed.names] == [{"training", "fold", "seed"}]
 
 
 @pytest.mark.parametrize(

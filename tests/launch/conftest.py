@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "corpora"))
 
 import toy_vectors
 from scripts import CYCLEGAN, TRAIN, TRANSFER, launch
-from tones import BlockSettings, write_prepared_set
+from tones import BlockSettings, write_manifest, write_prepared_set
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +20,12 @@ def data_dir(tmp_path_factory):
     write_prepared_set(folder)
     write_prepared_set(folder, corpus="toneschunks", settings=BlockSettings.chunks())
     return folder
+
+
+@pytest.fixture(scope="session")
+def tones_source(tmp_path_factory):
+    """The manifest of the recordings that both sets are made of."""
+    return write_manifest(tmp_path_factory.mktemp("originals"))
 
 
 def _trained(workdir, arguments, data_dir):

@@ -10,8 +10,11 @@ import rated_iemocap
 import soundfile
 from scripts import launch, results
 
+from sejax.core.files import read_json
+from sejax.data.labels import four_classes
 from sejax.data.waveforms.load import find_waveforms
 from sejax.experiments.prediction import Predictor
+from sejax.report.robustness import FILE
 
 pytestmark = pytest.mark.slow
 
@@ -137,6 +140,27 @@ def test_prediction_takes_a_table_silence_one_sample_and_no_words(trained, origi
     done = launch("predict", f"--workdir={trained}", "--member=fusion=att_d_1", f"--csv={tmp_path / 'files.csv'}")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("-> ") == 3 and "nan" not in done.stdout
+
+
+def test_degraded_turns_are_judged_with_their_own_words(trained, data_dir, originals, tmp_path):
+    pytest.importorskip("soxr")
+    speech, given = find_waveforms(data_dir, "iemocap"), (f"--data_dir={data_dir}", "--corpus=iemocap", "--files=3")
+    classes = four_classes(speech.classes)
+    for fusion, same in (("text", [1.0] * 13), ("att_d_1", None)):
+        workdir = shutil.copytree(trained, tmp_path / fusion)
+        done = launch("robustness", *given, f"--workdir={workdir}", f"--source={originals}", f"--only=fusion={fusion}")
+        assert done.returncode == 0, done.stderr
+        found = read_json(workdir / FILE, "")
+        assert [judge["member"]["fold"] for judge in found["judges"]] == [0, 1, 2] and found["protocol"] == "session"
+        scores = [row["scores"][""] for row in found["conditions"]]
+        assert same in (None, [score["same"] for score in scores])  # words do not change
+        members = [member for member in results(trained)["members"] if member["fusion"] == fusion]
+        posteriors = iter(found["conditions"][0]["posteriors"])
+        for judge, member in zip(found["judges"], members, strict=True):
+            for name, label in zip(judge["ids"], judge["label"][""], strict=True):
+                assert label == CLASSES.index(classes[speech.classes[speech.label[speech.utterance_ids.index(name)]]])
+                place = member["predictions"]["id"].index(name)
+                np.testing.assert_allclose(next(posteriors), member["predictions"]["posterior"][place], atol=2e-4)
 
 
 def test_texts_and_files_are_as_many(trained, originals):

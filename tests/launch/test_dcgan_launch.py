@@ -12,7 +12,7 @@ import soundfile
 from ami_tree import ami_tree
 from scripts import launch, results
 
-from sejax.core.files import write_json
+from sejax.core.files import read_json, write_json
 from sejax.core.results import unpack
 from sejax.data.crops import crop_data, evaluation_starts, read_crops
 from sejax.data.utterances.load import find_utterance_spectrograms
@@ -21,6 +21,7 @@ from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
 from sejax.experiments.dcgan.networks import make_networks
 from sejax.experiments.prediction import Predictor
+from sejax.report.robustness import FILE
 
 pytestmark = pytest.mark.slow
 
@@ -167,6 +168,28 @@ def test_predicted_posteriors_are_those_of_the_evaluated_utterance(rater, prepar
     assert not np.allclose(*each, atol=1e-4)
     np.testing.assert_allclose(found.posteriors, np.mean(each, 0), atol=1e-6)
     np.testing.assert_allclose(found.utterance, np.mean(each, (0, 1)), atol=1e-6)
+
+
+def test_degraded_turns_are_rated_in_both_dimensions(rater, prepared, iemocap, tmp_path):
+    pytest.importorskip("soxr")
+    workdir = shutil.copytree(rater, tmp_path / "run")
+    given = (f"--data_dir={prepared[0]}", "--corpus=iemocap", f"--source={iemocap}", "--files=3")
+    done = launch("robustness", *given, f"--workdir={workdir}")
+    assert done.returncode == 0, done.stderr
+    found, speech = read_json(workdir / FILE, ""), find_utterance_spectrograms(prepared[0], "iemocap")
+    assert [judge["member"]["fold"] for judge in found["judges"]] == [0, 1]
+    for judge in found["judges"]:
+        rows = [speech.utterance_ids.index(name) for name in judge["ids"]]
+        for dimension in ("valence", "activation"):
+            points = np.clip(getattr(speech, dimension)[rows], 1, 5) - 1
+            assert (np.abs(points - judge["label"][dimension]) <= 0.5).all()
+    untouched, *others = found["conditions"]
+    assert [np.shape(posterior) for posterior in untouched["posteriors"]] == [(2, 5)] * 6
+    for row in (untouched, *others):
+        for number, dimension in enumerate(("valence", "activation")):
+            means = [np.array(x["posteriors"])[:, number] @ np.arange(1, 6) for x in (row, untouched)]
+            assert row["scores"][dimension]["moved"] == pytest.approx(np.abs(means[0] - means[1]).mean(), abs=1e-4)
+    assert "activation: points moved" in (workdir / "report.html").read_text()
 
 
 def test_models_that_rate_other_things_are_not_averaged(rater, tmp_path):

@@ -13,10 +13,12 @@ from scripts import launch
 from sejax.audio.degradations import gain
 from sejax.audio.level import ranges, traits
 from sejax.audio.opensmile import Extractor
+from sejax.core.files import read_json
 from sejax.core.results import read_results, write_results
 from sejax.engine.run import trained_states
 from sejax.errors import InputError
 from sejax.experiments.prediction import Predictor, best_variant
+from sejax.report.robustness import FILE
 
 RATE = 16000
 PITCH = {"anger": 320.0, "joy": 240.0, "neutral": 160.0, "sadness": 90.0}  # Hz
@@ -35,17 +37,26 @@ def extract(opensmile_installed):
     return Extractor("emobase2010")
 
 
+SAID = [(emotion, speaker) for speaker in range(10) for emotion in PITCH]
+
+
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, extract):
-    """Workdir of classifiers trained on functionals of 40 such voices."""
-    said = [(emotion, speaker) for speaker in range(10) for emotion in PITCH]
-    features = np.stack([extract(voice(emotion, speaker=speaker), RATE) for emotion, speaker in said])
-    label = [toy_vectors.LABELS.index(emotion) for emotion, _ in said]
+def data_dir(tmp_path_factory, extract):
+    """A folder with the functionals of 40 such voices."""
+    features = np.stack([extract(voice(emotion, speaker=speaker), RATE) for emotion, speaker in SAID])
+    label = [toy_vectors.LABELS.index(emotion) for emotion, _ in SAID]
     made = toy_vectors.vectors_of(
-        features, label, [speaker for _, speaker in said], corpus="voices", names=extract.names
+        features, label, [speaker for _, speaker in SAID], corpus="voices", names=extract.names
     )
-    data_dir, workdir = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("runs") / "voices"
-    toy_vectors.write_prepared_set(data_dir, made)
+    folder = tmp_path_factory.mktemp("data")
+    toy_vectors.write_prepared_set(folder, made)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, data_dir):
+    """Workdir of classifiers trained on them."""
+    workdir = tmp_path_factory.mktemp("runs") / "voices"
     config = "configs/augmentation.py:real=voices,folds=2,repeats=1,updates=25"
     done = launch(
         "train",
@@ -135,6 +146,30 @@ def test_pauses_are_left_out_as_in_training(trained, tmp_path):
         predict = Predictor(copy, only={"fold": ("0",)})
         np.testing.assert_array_equal(predict(silence, RATE).utterance, predict(loud, RATE).utterance)
         assert predict(silence, RATE).end.tolist() == [1.8]  # the answer is still the whole recording's
+
+
+def test_degraded_voices_are_judged_by_the_fold_that_tests_them(trained, data_dir, tmp_path):
+    pytest.importorskip("soxr")
+    rows = ["path,id"]
+    for number, (emotion, speaker) in enumerate(SAID):
+        soundfile.write(tmp_path / f"{number}.wav", voice(emotion, speaker=speaker), RATE)
+        rows.append(f"{number}.wav,voices{number:03}")
+    (tmp_path / "manifest.csv").write_text("\n".join(rows) + "\n")
+    workdir = shutil.copytree(trained, tmp_path / "run")
+    given = (f"--data_dir={data_dir}", "--corpus=manifest", f"--source={tmp_path}", "--files=3")
+    done = launch("robustness", *given, f"--workdir={workdir}")
+    assert done.returncode == 0, done.stderr
+    found = read_json(workdir / FILE, "")
+    speakers = [{SAID[int(name.removeprefix("voices"))][1] for name in judge["ids"]} for judge in found["judges"]]
+    assert len(speakers) == 2 and not speakers[0] & speakers[1]
+    assert [judge["member"]["training"] for judge in found["judges"]] == ["real", "real"]
+    untouched, *others = found["conditions"]
+    for judge, posterior in zip(found["judges"], np.split(np.array(untouched["posteriors"]), 2), strict=True):
+        predict = Predictor(trained, only={"fold": (str(judge["member"]["fold"]),)})
+        for name, given in zip(judge["ids"], posterior, strict=True):
+            emotion, speaker = SAID[int(name.removeprefix("voices"))]
+            np.testing.assert_allclose(given, predict(voice(emotion, speaker=speaker), RATE).utterance, atol=1e-5)
+    assert untouched["scores"][""]["right"] == 1 and others[6]["scores"][""]["same"] < 1  # white noise as loud
 
 
 def test_where_nothing_was_validated_the_first_variant_predicts_and_not_the_one_that_tests_best():

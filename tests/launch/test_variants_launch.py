@@ -1,6 +1,7 @@
 """Several networks in one run: trained in turn, resumed between and inside them, evaluated and used for prediction."""
 
 import random
+import shutil
 import signal
 
 import numpy as np
@@ -8,6 +9,9 @@ import pytest
 import soundfile
 from scripts import TRANSFER, checkpoints, kill_once, launch, results
 from tones import tone
+
+from sejax.core.files import read_json
+from sejax.report.robustness import FILE
 
 
 @pytest.mark.slow
@@ -71,6 +75,18 @@ def test_predict_takes_the_network_that_validated_best_or_the_one_it_is_told(com
     done = launch(*asked, "--member=model=resnet50")
     assert done.returncode == 2
     assert "its members are model squeezenet1_1" in done.stderr
+
+
+def test_degraded_recordings_are_judged_by_the_network_that_validated_best(tmp_path, compared, data_dir, tones_source):
+    pytest.importorskip("soxr")
+    workdir = shutil.copytree(compared, tmp_path / "compared")
+    given = (f"--data_dir={data_dir}", "--corpus=manifest", f"--source={tones_source}", "--files=2")
+    done = launch("robustness", *given, f"--workdir={workdir}")
+    assert done.returncode == 0, done.stderr
+    best = max(results(workdir)["members"], key=lambda member: member["metrics"]["valid/accuracy"])["model"]
+    found = read_json(workdir / FILE, "")
+    assert [judge["member"]["model"] for judge in found["judges"]] == [best] and found["protocol"] == "utterance"
+    assert f"2 utterances by one member ({best} at 1; seed 0)" in done.stdout and "Protocol utterance: " in done.stdout
 
 
 def test_a_network_or_weights_that_are_not_there_end_the_run_before_it_begins(tmp_path, data_dir):

@@ -5,6 +5,7 @@ A set is a folder DATA_DIR/<corpus>/<features>-<hash>: settings.json (what the s
 """
 
 import csv
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
@@ -298,6 +299,11 @@ def check_apart(first: ExampleSet, second: ExampleSet) -> None:
             f"{names} have the same samples ({len(both)} such recordings), and one corpus is trained on apart from the "
             "other: give other corpora, or remove these from one of them"
         )
+
+
+def digest_of_samples(waveform: np.ndarray) -> str:
+    """What a set keeps of an utterance's samples int16[T]: 16 hex digits."""
+    return hashlib.sha256(np.ascontiguousarray(waveform, "<i2").data).hexdigest()[:16]
 
 
 def with_level(settings: Mapping[str, Any], level: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from sejax.core.files import (
 from sejax.corpora import records
 from sejax.corpora.builder import LEFT_OUT, SPLIT, build, clipping, only_one
 from sejax.corpora.corpus import Corpus, Progress, Utterance, Word, class_index, seconds
-from sejax.data.store.sets import RATE, UNNAMED
+from sejax.data.store.sets import RATE, UNNAMED, digest_of_samples
 from sejax.errors import InputError
 
 JOURNAL = "journal.jsonl"  # of an unfinished set
@@ -167,7 +167,7 @@ class UtteranceRow:
         """The row of an utterance; `more`: what the class adds."""
         computed = {
             "seconds": len(utterance.waveform) / utterance.rate,
-            "digest": hashlib.sha256(np.ascontiguousarray(utterance.waveform, "<i2").data).hexdigest()[:16],
+            "digest": digest_of_samples(utterance.waveform),
             "traits": [],
         }
         names = [field.name for field in fields(UtteranceRow) if field.name not in computed]

@@ -21,14 +21,14 @@ from sejax.data.text import word_types
 from sejax.data.waveforms.load import Waveforms, find_waveforms
 from sejax.data.word_vectors import WordVectors, read_word_vectors, recognised
 from sejax.errors import InputError
-from sejax.experiments import Posteriors, Study, Transcribed
+from sejax.experiments import HeldOut, Posteriors, Study, Transcribed
 from sejax.experiments.audio_text.algorithm import Method, Settings, planned_source
 from sejax.experiments.audio_text.explanation import explain
 from sejax.experiments.audio_text.members import Split, choose_examples, make_members, split
 from sejax.experiments.audio_text.networks import EMBEDDING, Network
 from sejax.experiments.audio_text.report import REPORT
 from sejax.experiments.audio_text.results import Summary, about, batches_in_words, described_piece, pieces_of
-from sejax.experiments.methods import compared, dtype_of, experiment_of, gain_limits, settings_of
+from sejax.experiments.methods import compared, dtype_of, experiment_of, gain_limits, rate_members, settings_of
 from sejax.models.audio_text import FUSIONS, AudioText
 
 _SIZES = ("kernels", "channels", "strides", "widths")
@@ -51,13 +51,17 @@ def build(config, data_dir: Path) -> Assembly:
     """
     if config.vectors:
         recognised(Path(config.vectors))  # before anything is read
-    speech = find_waveforms(data_dir, config.corpus, level=config.level, word_times=config.word_times)
+    speech = _find(config, data_dir)
     vectors = None
     if config.vectors:
         vectors = _vectors(config.vectors, word_types(speech.transcripts)[0])
     assembly = assemble(config, speech, vectors)
     _say_once(batches_in_words(assembly.about["data"]))
     return assembly
+
+
+def _find(config, data_dir: Path) -> Waveforms:
+    return find_waveforms(data_dir, config.corpus, level=config.level, word_times=config.word_times)
 
 
 @functools.lru_cache(maxsize=1)
@@ -74,8 +78,7 @@ def _say_once(text: str) -> None:
 def assemble(config, speech: Waveforms, vectors: WordVectors | None = None) -> Assembly:
     """As `build`, from a prepared set and word vectors at hand."""
     check(config, vectors)
-    if config.classes == "four":
-        speech = relabel(speech, four_classes(speech.classes), FOUR)
+    speech = labelled(config, speech)
     types, ids = word_types(speech.transcripts)
     pieces = cut(speech, ids, longest=round(config.longest * RATE), most_words=config.most_words)
     folds = split(config, speech, ids, max(len(types), 1))
@@ -103,6 +106,21 @@ def assemble(config, speech: Waveforms, vectors: WordVectors | None = None) -> A
         summarise=Summary(speech, pieces, types, ids, rows, example[0]),
         about=about(config, speech, pieces, buckets, folds, types, ids, vectors),
     )
+
+
+def labelled(config, speech: Waveforms) -> Waveforms:
+    """The prepared set with the classes of a config."""
+    return relabel(speech, four_classes(speech.classes), FOUR) if config.classes == "four" else speech
+
+
+def held_out(config, data_dir: Path) -> HeldOut:
+    """What each member tests; see `sejax.experiments.HeldOut`."""
+    speech = labelled(config, _find(config, data_dir))
+    types, ids = word_types(speech.transcripts)
+    folds = [{"part": part} for part in split(config, speech, ids, max(len(types), 1)).part]
+    rates = tuple(config.learning_rates)
+    names, members = rate_members({"fusion": config.fusion}, folds, seeds=config.seeds, rates=rates)
+    return HeldOut(speech, names, members["part"], speech.utterance, {"": speech.label})
 
 
 def check(config, vectors: WordVectors | None) -> None:
@@ -208,4 +226,5 @@ STUDY = Study(
     member_fields={"learning_rate": "learning_rates"},
     validation_figures=("valid/uar", "valid/accuracy", "valid/macro_f1", "valid/loss"),
     posteriors=posteriors,
+    held_out=held_out,
 )

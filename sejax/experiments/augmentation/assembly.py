@@ -1,7 +1,7 @@
 """From a config, prepared vectors and a synthetic set to one Assembly for each training."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -21,7 +21,7 @@ from sejax.data.vectors.synthetic import SyntheticVectors
 from sejax.data.vectors.synthetic import load as load_synthetic
 from sejax.engine.ensemble import stack_members
 from sejax.errors import InputError
-from sejax.experiments import Posteriors, Study
+from sejax.experiments import HeldOut, Posteriors, Study
 from sejax.experiments.augmentation.algorithm import (
     CHANGES,
     TRAININGS,
@@ -91,21 +91,39 @@ def build(config, data_dir: Path) -> Assembly:
       InputError: no such prepared or synthetic set, or one that does not fit.
     """
     synthetic = load_synthetic(config.synthetic) if config.synthetic else None
+    return assemble(config, *_find(config, data_dir), synthetic)
+
+
+def _find(config, data_dir: Path) -> tuple[list[Vectors], Vectors | None]:
     find = partial(find_vectors, data_dir, features=config.features, level=config.level, trim=config.trim)
-    real, test = [find(name) for name in config.real], find(config.test) if config.test else None
-    return assemble(config, real, test, synthetic)
+    return [find(name) for name in config.real], find(config.test) if config.test else None
+
+
+def held_out(config, data_dir: Path) -> HeldOut:
+    """What each member tests; see `sejax.experiments.HeldOut`."""
+    sets, other = _find(config, data_dir)
+    _, test, splits = _split(config, sets, other)
+    weighted = "syn" in config.training
+    places = list(_places(config, splits, weighted=weighted))
+    names = tuple(_name(config, *place) for place in places)
+    part = np.stack([split.part for _, split, _ in places])
+    return HeldOut(test, names, part, test.utterance, {"": test.label})
+
+
+def _split(config, sets: list[Vectors], other: Vectors | None) -> tuple[Vectors, Vectors, list[Split]]:
+    """The real vectors, those of the test, and the folds."""
+    real = emotional(sets)
+    test = emotional([other]) if other else real
+    setting = {"normalisation": config.normalisation, "seed": config.seed}
+    if config.evaluation == "within":
+        return real, test, within_splits(real, folds=config.folds, **setting)
+    return real, test, cross_splits(real, test, development=config.development, **setting)
 
 
 def assemble(config, sets: list[Vectors], other: Vectors | None, synthetic: SyntheticVectors | None) -> Assembly:
     """As `build`, from vectors at hand; ``other`` is the test corpus of a cross-corpus comparison."""
     _check(config, sets, other, synthetic)
-    real = emotional(sets)
-    test = emotional([other]) if other else real
-    setting = {"normalisation": config.normalisation, "seed": config.seed}
-    if config.evaluation == "within":
-        splits = within_splits(real, folds=config.folds, **setting)
-    else:
-        splits = cross_splits(real, test, development=config.development, **setting)
+    real, test, splits = _split(config, sets, other)
     uses_synthetic = "syn" in config.training
     # Noise and mixup make as many vectors of each emotion as a generator does.
     extra = config.extra or (len(synthetic.source_ids) if synthetic is not None else EXTRA)
@@ -155,19 +173,28 @@ def _check(config, sets: list[Vectors], other: Vectors | None, synthetic: Synthe
 def make_members(config, splits: list[Split], real: Vectors, synthetic: SyntheticVectors | None, extra: int):
     """Splits x repeats (x weights of the generators) of one training: their names and arrays."""
     uses_real, changes = config.training != "syn", config.training.removeprefix("real+") in CHANGES
-    weights = config.lambdas if synthetic is not None else (None,)
     names, members, cache = [], [], {}
-    for weight, split, repeat in product(weights, splits, range(config.repeats)):
+    for weight, split, repeat in _places(config, splits, weighted=synthetic is not None):
         if synthetic is None:
-            made = Made({}, 0, extra * len(FOUR) if changes else 0, split.real_scaling)
+            made = Made(0, extra * len(FOUR) if changes else 0, split.real_scaling)
         else:
             key = (weight, split.number, repeat % synthetic.about["seeds"])
             if key not in cache:  # fitting the normalisation reads all of the generator's vectors
                 cache[key] = made_vectors(synthetic, split, weight=weight, repeat=repeat, offset=len(real.label))
             made = cache[key]
-        names.append({"training": config.training, "fold": split.number, "seed": repeat} | made.name)
+        names.append(_name(config, weight, split, repeat))
         members.append(member(split, real, made, uses_real=uses_real))
     return tuple(names), members
+
+
+def _places(config, splits: list[Split], *, weighted: bool) -> Iterator[tuple[float | None, Split, int]]:
+    """Weight of the generators (None without any), split and repeat of each member."""
+    return product(map(float, config.lambdas) if weighted else (None,), splits, range(config.repeats))
+
+
+def _name(config, weight: float | None, split: Split, repeat: int) -> dict[str, Any]:
+    name = {"training": config.training, "fold": split.number, "seed": repeat}
+    return name if weight is None else name | {"lambda_cls": weight}
 
 
 def posteriors(config, num_classes: int) -> Posteriors:
@@ -228,4 +255,5 @@ STUDY = Study(
     member_fields={"lambda_cls": "lambdas"},
     validation_figures=("valid/uar", "valid/accuracy", "valid/macro_f1"),
     posteriors=posteriors,
+    held_out=held_out,
 )

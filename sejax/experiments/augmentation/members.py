@@ -114,9 +114,8 @@ def anchor(splits: list[Split], real: Vectors, test: Vectors, *, protocol: str) 
 
 
 class Made(NamedTuple):
-    """The synthetic vectors of one member: name of the generator's weight, first row, number, normalisation."""
+    """The synthetic vectors of one member: first row, number, normalisation."""
 
-    name: dict[str, Any]
     start: int
     count: int
     scaling: Scaling
@@ -134,7 +133,7 @@ def made_vectors(synthetic: SyntheticVectors, split: Split, *, weight: float, re
     seed = repeat % synthetic.about["seeds"]
     start, stop = synthetic.rows_of(fold=fold, seed=seed, lambda_cls=float(weight))
     scaling = fit_z_norm(np.asarray(synthetic.features[start:stop]))
-    return Made({"lambda_cls": float(weight)}, offset + start, stop - start, scaling)
+    return Made(offset + start, stop - start, scaling)
 
 
 def member(split: Split, real: Vectors, made: Made, *, uses_real: bool) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from sejax.data.store.sets import check_apart, heard
 from sejax.data.utterances.load import UtteranceSpectrograms, find_utterance_spectrograms
 from sejax.engine.run import streamed
 from sejax.errors import InputError
-from sejax.experiments import Posteriors, Study
+from sejax.experiments import HeldOut, Posteriors, Study
 from sejax.experiments.classification import valid_source, whole_batches, whole_source
 from sejax.experiments.dcgan.algorithm import Method, Settings
 from sejax.experiments.dcgan.batches import crop_source, evaluation_gather, stream_batches
@@ -59,8 +59,12 @@ def training_rows(part: np.ndarray, ratings: Ratings, *, balance: float) -> np.n
     Valences are binned by their nearest point, the upper one of a perfect split.
     """
     trains = np.flatnonzero(part == TRAIN)
-    valence = np.clip(ratings.values[trains, 0], 1, POINTS)
-    return trains[oversampled(np.floor(valence + 0.5).astype(np.int32) - 1, balance=balance)].astype(np.int32)
+    return trains[oversampled(nearest_points(ratings.values[trains, 0]), balance=balance)].astype(np.int32)
+
+
+def nearest_points(values: np.ndarray) -> np.ndarray:
+    """Ratings f32[...] from 1 to 5 as places i32[...], 0 to 4, of their nearest points; 0 where unrated."""
+    return np.floor(np.nan_to_num(values, nan=1.0).clip(1, POINTS) + 0.5).astype(np.int32) - 1
 
 
 PARTS = {"train": TRAIN, "valid": VALIDATION, "test": TEST}
@@ -95,9 +99,24 @@ def build(config, data_dir: Path) -> Assembly:
     Raises:
       InputError: no such prepared set, sets made in different ways, ratings or folds that cannot be had.
     """
-    asked = {name: config[name] for name in ("scale", "level", "word_times")}
-    find = partial(find_utterance_spectrograms, data_dir, **asked)
+    find = _finding(config, data_dir)
     return assemble(config, find(config.corpus), [find(corpus) for corpus in config.unlabelled])
+
+
+def _finding(config, data_dir: Path) -> Callable[[str], UtteranceSpectrograms]:
+    """What finds the prepared set of a corpus that a config means."""
+    asked = {name: config[name] for name in ("scale", "level", "word_times")}
+    return partial(find_utterance_spectrograms, data_dir, **asked)
+
+
+def held_out(config, data_dir: Path) -> HeldOut:
+    """What each member tests; right is the nearest point, the upper one of a perfect split."""
+    speech = _finding(config, data_dir)(config.corpus)
+    ratings = ratings_of(speech, scale=tuple(config.rating_scale))
+    names, members = make_members(config, speech, ratings)
+    points = np.where(rated_by(ratings)[:, None], nearest_points(ratings.values), -1)
+    label = dict(zip(DIMENSIONS, points.T, strict=True))
+    return HeldOut(speech, names, members["part"], speech.utterance, label)
 
 
 def assemble(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSpectrograms]) -> Assembly:
@@ -219,7 +238,7 @@ def label_arrays(ratings: Ratings) -> dict[str, np.ndarray]:
 def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part) -> dict[str, Any]:
     """What the results file says about the data and the paper."""
     rated = rated_by(ratings)
-    points = np.clip(np.floor(ratings.values[rated] + 0.5), 1, POINTS).astype(int) - 1
+    points = nearest_points(ratings.values[rated])
     counts = {name: np.bincount(points[:, row], minlength=POINTS).tolist() for row, name in enumerate(DIMENSIONS)}
     sessions = len({*speech.session[rated].tolist()}) > 1
     folds = part[np.sort(np.unique(part, axis=0, return_index=True)[1])]
@@ -261,4 +280,5 @@ STUDY = Study(
     member_fields={"learning_rate": "learning_rates"},
     validation_figures=("valid/uar", "valid/accuracy", "valid/uar_3", "valid/pearson"),
     posteriors=posteriors,
+    held_out=held_out,
 )

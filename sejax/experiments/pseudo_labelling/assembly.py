@@ -15,7 +15,7 @@ from sejax import models
 from sejax.audio.image import render
 from sejax.core.experiment import Assembly, PyTree
 from sejax.corpora.published import PUBLISHED
-from sejax.data.blocks.load import find_blocks
+from sejax.data.blocks.load import Spectrograms, find_blocks
 from sejax.data.blocks.trunk_features import trunk_features
 from sejax.data.folds import TEST, TRAIN, Instead, make_folds, near_copies_in_training
 from sejax.data.labels import labelled_subset
@@ -24,7 +24,7 @@ from sejax.data.store.sets import heard
 from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
 from sejax.errors import InputError
-from sejax.experiments import Posteriors, Study
+from sejax.experiments import HeldOut, Posteriors, Study
 from sejax.experiments.classification import PARTS, confusion_metrics
 from sejax.experiments.images import (
     augmentation,
@@ -75,9 +75,20 @@ def build(config, data_dir: Path) -> Assembly:
     Raises:
       InputError: no such prepared set, unknown weights, a fold that cannot be made.
     """
+    return assemble(config, _find(config, data_dir), load_weights(config.model, config.weights, seed=config.seed))
+
+
+def _find(config, data_dir: Path) -> Spectrograms:
     how = {"scale": config.scale, "voice_activity": config.voice_activity, "level": config.level}
-    spectrograms = find_blocks(data_dir, config.corpus, **how)
-    return assemble(config, spectrograms, load_weights(config.model, config.weights, seed=config.seed))
+    return find_blocks(data_dir, config.corpus, **how)
+
+
+def held_out(config, data_dir: Path) -> HeldOut:
+    """What each member tests; see `sejax.experiments.HeldOut`."""
+    spectrograms = _find(config, data_dir)
+    names, members = make_members(config, spectrograms)
+    label = {"": spectrograms.utterance_label}
+    return HeldOut(spectrograms, names, members["part"], spectrograms.utterance, label)
 
 
 def assemble(config, spectrograms, variables: PyTree) -> Assembly:
@@ -246,4 +257,5 @@ STUDY = Study(
     report=REPORT,
     validation_figures=("valid/accuracy", "valid/uar", "valid/macro_f1", "valid/loss"),
     posteriors=posteriors,
+    held_out=held_out,
 )

@@ -21,7 +21,7 @@ from sejax.data.store.sets import heard
 from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
 from sejax.errors import InputError
-from sejax.experiments import Posteriors, Study
+from sejax.experiments import HeldOut, Posteriors, Study
 from sejax.experiments.classification import PARTS, confusion_metrics
 from sejax.experiments.images import (
     augmentation,
@@ -86,9 +86,20 @@ def build(config, data_dir: Path) -> Assembly:
     Raises:
       InputError: no such prepared set, weights that do not fit, parts that cannot be filled.
     """
+    return assemble(config, _find(config, data_dir), load_weights(config.model, config.model_weights, seed=config.seed))
+
+
+def _find(config, data_dir: Path) -> Spectrograms:
     how = {"scale": config.scale, "voice_activity": config.voice_activity, "level": config.level}
-    chunks = find_blocks(data_dir, config.corpus, features="chunks", **how)
-    return assemble(config, chunks, load_weights(config.model, config.model_weights, seed=config.seed))
+    return find_blocks(data_dir, config.corpus, features="chunks", **how)
+
+
+def held_out(config, data_dir: Path) -> HeldOut:
+    """What each member tests; see `sejax.experiments.HeldOut`."""
+    chunks = _find(config, data_dir)
+    chunks = only(chunks, class_mapping(config.corpus, config.classes, chunks.classes))
+    names, members = make_members(config, chunks)
+    return HeldOut(chunks, names, members["part"], chunks.utterance, {"": chunks.utterance_label})
 
 
 def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
@@ -244,4 +255,5 @@ STUDY = Study(
     member_fields={"learning_rate": "rates"},
     validation_figures=("valid/accuracy", "valid/loss"),
     posteriors=posteriors,
+    held_out=held_out,
 )
