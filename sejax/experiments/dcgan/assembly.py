@@ -1,6 +1,6 @@
 """From a config and prepared sets of utterance spectrograms to one Assembly for each of the four models."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
