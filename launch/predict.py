@@ -111,22 +111,22 @@ def judge_in_table(predict: Predictor, files: list[Recording]) -> None:
         transcribed=predict.transcribed,
         run=f"{WORKDIR.value}: {described(predict.members)}",
     )
-    table, failures = Table(Path(TABLE.value), rows), []
-    left = [given for given in files if not table.has(given.file, given.text)]
+    table = Table(Path(TABLE.value), rows)
+    left = [given for given in files if table.failure(*given) is None]
     with progress_bar("predicting", len(files), "files", done=len(files) - len(left)) as bar:
         for outcome in outcomes(predict, left, explain=drawing()):
             table.add(outcome)
-            if outcome.error is not None:
-                failures.append(failure(outcome))
-                bar.set_postfix_str(f"{len(failures)} failed", refresh=False)
-            elif drawing():
+            if outcome.prediction is not None and drawing():
                 draw(outcome.recording.file, outcome, predict)
             bar.update()
     table.close()
-    print(f"table: {TABLE.value}, {len(files) - len(left)} files of {len(files)} were there", file=sys.stderr)
-    if failures:
-        more = f"; and {len(failures) - 3} more" if len(failures) > 3 else ""
-        raise InputError(f"{len(failures)} of {len(left)} files failed: {'; '.join(failures[:3])}{more}")
+    print(f"table: {TABLE.value}; {len(files) - len(left)} of {len(files)} files were there", file=sys.stderr)
+    failed = [given for given in files if table.failure(*given)]
+    if failed:
+        raise InputError(
+            f"{len(failed)} of {len(files)} files failed, such as {printable(failed[0].file)}: "
+            f"{table.failure(*failed[0])}; their rows in {TABLE.value} say why"
+        )
 
 
 def outcomes(predict: Predictor, files: list[Recording], *, explain: bool):

@@ -340,6 +340,7 @@ def _posteriors(config, num_classes: int) -> Posteriors:
 def _trained(posteriors: Posteriors, folder: Path, config, rows: list[int], count: int):
     """What gives the posteriors of some members of a variant: inputs -> f32[M, I, ...]."""
     states = trained_states(folder, run_settings(config).members_at_once, rows, count, posteriors.subtrees)
+    states = jax.device_put(states)  # once, and not with every call
     return partial(jax.jit(jax.vmap(posteriors.apply, in_axes=(0, None, None))), states, posteriors.shared)
 
 

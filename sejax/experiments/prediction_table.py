@@ -157,7 +157,7 @@ class Table:
       rows: how its rows are made.
 
     Attributes:
-      done: keys of the recordings that it holds.
+      done: what it holds: of each recording, by `Rows.key`, why it failed, "" where it did not.
 
     Raises:
       InputError: another format, a missing package, a table of other columns or of another run, one that another
@@ -189,14 +189,16 @@ class Table:
             self._file.close()
             raise
 
-    def has(self, file: Path, text: str) -> bool:
-        """Whether the rows of a recording are there."""
-        return tuple(self._rows.key(file, text).values()) in self.done
+    def failure(self, file: Path, text: str) -> str | None:
+        """Why a recording failed, "" where it did not; None where there are no rows of it."""
+        return self.done.get(tuple(self._rows.key(file, text).values()))
 
     def add(self, outcome: Outcome) -> None:
         """Write the rows of a recording, all in one go."""
+        rows = self._rows.of(outcome)
+        self.done[tuple(self._rows.key(*outcome.recording).values())] = rows[0]["error"] or ""
         with naming(self._growing):
-            self._file.write("".join(map(self._form.line, self._rows.of(outcome))).encode())
+            self._file.write("".join(map(self._form.line, rows)).encode())
             self._file.flush()
             if time.monotonic() - self._flushed > _FLUSHED:
                 os.fsync(self._file.fileno())
@@ -224,9 +226,9 @@ class Table:
         except OSError:  # some file systems have no locks
             return
 
-    def _resumed(self) -> set[tuple[str, ...]]:
-        """Keys of the recordings that are complete; what follows them is cut off."""
-        done, columns = set(), list(self._rows.key(Path(), ""))
+    def _resumed(self) -> dict[tuple[str, ...], str]:
+        """`done`, of the recordings that are complete; what follows them is cut off."""
+        done, columns = {}, list(self._rows.key(Path(), ""))
         end = place = 0  # of what is complete, of what was read
         last, here, wanted = None, 0, 0
         self._file.seek(0)
@@ -256,7 +258,7 @@ class Table:
                 last, here, wanted = key, 0, count
             here += 1
             if here == wanted:
-                done.add(key)
+                done[key] = row["error"] or ""
                 end = place
         self._file.truncate(end)
         if header and not end:
