@@ -18,6 +18,7 @@ A file that cannot be judged is said, and a row of the table, and the others go 
 command goes on with a table where it was. docs/prediction.md says what the columns are.
 """
 
+import functools
 import statistics
 import sys
 from pathlib import Path
@@ -81,6 +82,8 @@ def main(argv):
     print(f"mean of {len(predict.members)} members: {described(predict.members)}", file=sys.stderr)
     if streamed:
         return listen(predict)
+    if not predict.transcribed and not TEXT.value:  # what tables say is of no use
+        files = list(dict.fromkeys(given._replace(text="") for given in files))
     return judge_in_table(predict, files) if TABLE.value else judge(predict, files)
 
 
@@ -261,8 +264,7 @@ def draw(file: Path, outcome: Outcome, predict: Predictor) -> None:
     Where transcripts are read: each piece of the recording with what its decision rests on. The figure's name is the
     file's whole path, below the folder for figures: files of one name in two folders have two figures.
     """
-    from sejax.audio.spectrogram import spectrogram  # here and below, since without figures none of it is needed
-    from sejax.report.sound import posteriors_over_time
+    from sejax.report.sound import posteriors_over_time  # here, since without figures none of it is needed
     from sejax.report.utterance import explained
 
     prediction, waveform = outcome.prediction, outcome.waveform
@@ -272,11 +274,10 @@ def draw(file: Path, outcome: Outcome, predict: Predictor) -> None:
         keep(place.with_name(f"{name}.svg"), explained(piece | {"id": name}, predict.classes))
     if prediction.pieces:
         return
-    levels = spectrogram(waveform.astype(np.float32) / 32768, predict.settings.spectrogram, fmax=RATE / 2)
     figure = posteriors_over_time(
         waveform,
         RATE,
-        levels,
+        spectrogram_of(waveform, predict.settings.spectrogram),
         np.stack([prediction.start, prediction.end], axis=1),
         prediction.posteriors[:, 0] if predict.rated else prediction.posteriors,
         predict.classes,
@@ -284,6 +285,23 @@ def draw(file: Path, outcome: Outcome, predict: Predictor) -> None:
         title=printable(file.name),
     )
     keep(place.with_name(f"{place.name}.svg"), figure)
+
+
+def spectrogram_of(waveform: np.ndarray, settings) -> np.ndarray:
+    """Decibels [bands, frames] of a whole waveform, of which zeros make few lengths: few compilations."""
+    padded = np.zeros(max(1 << 16, 1 << (len(waveform) - 1).bit_length()), np.float32)
+    padded[: len(waveform)] = waveform / np.float32(32768)
+    return np.asarray(compiled(settings)(padded))[:, : settings.frames(len(waveform))]
+
+
+@functools.cache
+def compiled(settings):
+    """A spectrogram's program."""
+    import jax
+
+    from sejax.audio.spectrogram import spectrogram
+
+    return jax.jit(lambda waveform: spectrogram(waveform, settings, fmax=RATE / 2))
 
 
 def keep(path: Path, figure: str) -> None:

@@ -85,7 +85,7 @@ def test_lengths_compile_nothing_anew_and_no_call_grows_with_them(predict, wavef
 def test_a_table_of_files_folders_patterns_manifests_and_a_list(finished, folder, tmp_path):
     (tmp_path / "sub").mkdir()
     os.link(folder / "f0.wav", tmp_path / "sub" / "g.wav")
-    (tmp_path / "list.csv").write_text(f"file,transcript\n{folder / 'f3.wav'},\nsub/gone.wav,\n")
+    (tmp_path / "list.csv").write_text(f"file,transcript\n{folder / 'f3.wav'},So what?\nsub/gone.wav,\n")
     table = tmp_path / "out.csv"
     command = [sys.executable, "launch/predict.py", f"--workdir={finished}", f"--output_table={table}"]
     given = [str(tmp_path / "sub"), f"{folder}/f[12].wav", str(tmp_path / "list.csv"), "-"]
