@@ -8,6 +8,7 @@ from sejax.audio.level import LEVELS, SPEECH
 from sejax.errors import InputError
 
 RUNNING = "running"
+_BY_ONE_GAIN = ("peak", "rms", "loudness")
 _FULL_SCALE = 32768
 _FRAME = 0.01  # s, after which the running level is measured anew
 _SETTLED = 1.0  # s, that are heard before the first is given out
@@ -35,6 +36,8 @@ def stream_level(level: str, stated: str, rate: int) -> Callable[[np.ndarray], n
         if stated:
             raise InputError(f"--stream_level={stated}: the run takes recordings as loud as they are; leave it out")
         return lambda samples: samples
+    if level not in _BY_ONE_GAIN:
+        raise InputError(f"level={level}: what is done to a recording for it needs the whole; give files")
     if stated == RUNNING:
         if level == "loudness":
             raise InputError("--stream_level=running: loudness is gated by that of the whole; state it in LUFS")

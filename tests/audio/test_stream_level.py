@@ -45,6 +45,12 @@ def test_the_running_level_depends_on_what_was_heard_and_not_on_how_it_was_cut(l
     np.testing.assert_array_equal(made[-160:], levelled(waveform[: len(made)], RATE, level)[-160:])
 
 
+def test_a_level_that_is_more_than_one_gain_is_refused(monkeypatch):
+    monkeypatch.setattr("sejax.audio.stream_level.LEVELS", (*LEVELS, "another"))
+    with pytest.raises(InputError, match="level=another: what is done to a recording for it needs the whole"):
+        stream_level("another", "-20", RATE)
+
+
 def test_silence_so_far_stays_silence():
     assert not RunningLevel("rms", RATE)(np.full(2 * RATE, 3, np.int16)).any()
 

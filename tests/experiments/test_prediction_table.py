@@ -15,7 +15,7 @@ from sejax.experiments.prediction_table import FORMATS, Rows, Table, entropy
 
 CLASSES = ("anger", "joy, or so", "neutral")
 MEMBERS = ({"fold": 0, "seed": 0}, {"fold": 1, "seed": 0})
-TRAITS = Traits(-26.5, 0.001, -40.0, 8000.0, 0.0)
+TRAITS = Traits(**dict.fromkeys(Traits._fields, 0.5) | {"level": -26.5})
 
 
 def rows(*kinds, run="runs/a", rated=None, transcribed=False):

@@ -125,7 +125,7 @@ def test_predicted_posteriors_are_those_of_the_evaluation(trained, data_dir, ori
 def test_many_recordings_share_calls_and_are_judged_as_each_alone(trained, originals):
     predict = Predictor(trained, only={"fusion": ("att_d_1",)})
     waveform = soundfile.read(originals / ANGRY, dtype="int16")[0]
-    spoken = [(waveform, "I hate it"), (np.tile(waveform, 4), "no " * 30), (waveform[:3000], ""), (waveform, "So what?")]
+    spoken = [(waveform, "I hate it"), (np.tile(waveform, 4), "no " * 30), (waveform[:3000], ""), (waveform, "So?")]
     prepared = [predict.prepared(sound, 16000, text) for sound, text in spoken]
     for explain in (False, True):
         for found, (sound, text) in zip(predict.judged(prepared, explain=explain), spoken, strict=True):
