@@ -1,6 +1,6 @@
 """Prediction of many files, one file and one hour, beside an earlier version of sejax and openSMILE with an SVM.
 
-    python benchmarks/prediction.py --workdir=runs/NAME --source=EMODB [--before=CHECKOUT] [--files=N] [--repeats=3]
+    python benchmarks/prediction.py --workdir=runs/NAME --source=EMODB [--before=CHECKOUT] [--repeats=3]
 
 Whole processes are timed, as a user starts them: wall seconds, CPU seconds and the peak of resident memory. CHECKOUT is
 a checkout of the version to compare with; its launch/predict.py prints posteriors and draws figures, which it always
@@ -136,12 +136,12 @@ def main():
     parser.add_argument("--workdir", required=True, type=Path, help="a finished run")
     parser.add_argument("--source", required=True, type=Path, help="folder with wav/")
     parser.add_argument("--before", type=Path, help="checkout of the version to compare with")
-    parser.add_argument("--files", type=int, default=0, help="the first so many; 0: all")
+    parser.add_argument("--before_files", type=int, default=0, help="so many evenly spaced ones for it; 0: all")
     parser.add_argument("--repeats", type=int, default=3, help="of all but the earlier version on all files")
     parser.add_argument("--skip_hour", action="store_true")
     given = parser.parse_args()
     workdir = given.workdir.resolve()
-    files = sorted((given.source / "wav").resolve().glob("*.wav"))[: given.files or None]
+    files = sorted((given.source / "wav").resolve().glob("*.wav"))
     with tempfile.TemporaryDirectory() as folder:
         measure(workdir, files, Path(folder), given)
 
@@ -172,9 +172,11 @@ def measure(workdir, files, folder, given):
         figures = f"--output={folder / 'figures'}"
         first = [run(predict(workdir, figures, one), home=next(homes), **before) for _ in range(given.repeats)]
         show("one file, before", middle(first))
-        theirs = run(predict(workdir, figures, *files), home=next(homes), may_fail=True, **before)
-        show(f"{len(files)} files, before", theirs, len(files))
-        print(f"ratio, {len(files)} files: {theirs.wall / mine.wall:.1f} wall, {theirs.cpu / mine.cpu:.1f} CPU")
+        some = files[:: len(files) // given.before_files] if given.before_files else files
+        theirs = run(predict(workdir, figures, *some), home=next(homes), may_fail=True, **before)
+        show(f"{len(some)} files, before", theirs, len(some))
+        wall, cpu = (cost / len(some) * len(files) for cost in theirs[:2])
+        print(f"ratio, {len(files)} files: {wall / mine.wall:.1f} wall, {cpu / mine.cpu:.1f} CPU")
         print(f"ratio, one file, cold: {middle(first).wall / middle(cold).wall:.2f} wall")
         script = [sys.executable, "-c", POSTERIORS, str(workdir), str(listed), str(folder / "before.npz")]
         run(script, home=next(homes), **before)
