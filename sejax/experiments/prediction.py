@@ -20,7 +20,7 @@ from sejax.audio.level import Traits, levelled, traits, unlike
 from sejax.audio.opensmile import FEATURE_SETS, Extractor, version
 from sejax.core.results import REPEATS, name_of, read_results
 from sejax.data.blocks.load import BlockSettings as FeatureSettings
-from sejax.data.blocks.spectrograms import BATCH, spectrograms, voiced_blocks
+from sejax.data.blocks.spectrograms import BATCH, image_shape, spectrograms, voiced_blocks
 from sejax.data.crops import evaluation_starts, read_crops
 from sejax.data.utterances.frames import frames_of
 from sejax.data.utterances.load import UtteranceSettings
@@ -74,7 +74,7 @@ class Whole(NamedTuple):
 
 
 # Inputs in one call of the networks: one shape, which is compiled once whatever is predicted. On a CPU the maps of more
-# leave its caches (SqueezeNet up to fire5: 5.6 ms of CPU an image in eights, 8.6 in sixteens); others want more at once.
+# leave its caches (SqueezeNet up to fire5: 5.6 ms of CPU an image in eights, 8.6 in sixteens); others want more.
 _ROWS = {"cpu": 8}
 _ROWS_ELSEWHERE = 64
 _WAITING = 256  # recordings that wait for one whose shape few have
@@ -139,7 +139,7 @@ class Predictor:
         self._crops = partial(_evenly_spaced_crops, settings=self.settings, **crops) if crops else None
         self.level = trained_on.get("level", "none")
         self._known = results["data"].get("recordings", {})
-        self._rows = _ROWS.get(jax.default_backend(), _ROWS_ELSEWHERE)
+        self._rows, self._compiled = _ROWS.get(jax.default_backend(), _ROWS_ELSEWHERE), False
 
     def __call__(self, waveform: np.ndarray, rate: int, text: str = "") -> Prediction:
         """Posteriors of an int16 waveform [T] at 16 kHz, and of its transcript where transcripts are read.
@@ -228,7 +228,7 @@ class Predictor:
         The networks see `_ROWS` inputs at once and one shape, but pieces with transcripts, where the last ones have the
         next power of two.
         """
-        values = spectrograms(values, self.settings) if self.blocks else values
+        values = self._spectrograms(values) if self.blocks else values
         count, each = jax.tree.leaves(values)[0].shape[:2]
         rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), values)
         pieces = []
@@ -239,6 +239,18 @@ class Predictor:
             pieces.append(np.concatenate([np.asarray(part(padded)) for part in self._parts])[:, :here])
         found = np.concatenate(pieces, axis=1)  # [M, I, C] or [M, I, D, C]
         return found.reshape(len(found), count, each, *found.shape[2:]).mean(2)
+
+    def _spectrograms(self, samples: np.ndarray) -> np.ndarray:
+        """Spectrograms of blocks; while the first are compiled so are the networks, in a thread of their own."""
+        if self._compiled:
+            return spectrograms(samples, self.settings)
+        blank = np.zeros((self._rows, *image_shape(self.settings)), np.float32)
+        networks = threading.Thread(target=lambda: [part(blank) for part in self._parts])
+        networks.start()
+        found = spectrograms(samples, self.settings)
+        networks.join()
+        self._compiled = True
+        return found
 
     def _concluded(self, waiting: "deque[_Judgement]") -> Iterator[Prediction | InputError]:
         """What is known of the first recordings, as far as nothing is missing."""
