@@ -1,6 +1,6 @@
 """Prediction of many files, one file and one hour, beside an earlier version of sejax and openSMILE with an SVM.
 
-    python benchmarks/prediction.py --workdir=runs/NAME --source=EMODB [--before=CHECKOUT] [--repeats=3]
+    python benchmarks/prediction.py --workdir=runs/NAME --source=EMODB [--before=CHECKOUT] [--parts one many peer hour]
 
 Whole processes are timed, as a user starts them: wall seconds, CPU seconds and the peak of resident memory. CHECKOUT is
 a checkout of the version to compare with; its launch/predict.py prints posteriors and draws figures, which it always
@@ -26,6 +26,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 16000
+PARTS = ("one", "many", "peer", "hour")
 
 PEER_TRAINS = """
 import pickle, sys, opensmile, numpy as np
@@ -138,7 +139,7 @@ def main():
     parser.add_argument("--before", type=Path, help="checkout of the version to compare with")
     parser.add_argument("--before_files", type=int, default=0, help="so many evenly spaced ones for it; 0: all")
     parser.add_argument("--repeats", type=int, default=3, help="of all but the earlier version on all files")
-    parser.add_argument("--skip_hour", action="store_true")
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     given = parser.parse_args()
     workdir = given.workdir.resolve()
     files = sorted((given.source / "wav").resolve().glob("*.wav"))
@@ -152,45 +153,55 @@ def measure(workdir, files, folder, given):
     listed, table, one = folder / "list.txt", folder / "out.csv", files[len(files) // 2]
     listed.write_text("\n".join(map(str, files)))
     before = {"cwd": given.before, "path": given.before} if given.before else None
+    figures = f"--output={folder / 'figures'}"
 
-    def show(what, cost, count=None):
-        print(f"{what:44}{cost}" + (f"  {count / cost.wall:7.1f} files/s" if count else ""), flush=True)
-        return cost
-
-    home, cold, warm, whole = next(homes), [], [], []
-    for _ in range(given.repeats):
-        home = next(homes)
-        cold.append(run(predict(workdir, one), home=home))
-        warm.append(run(predict(workdir, one), home=home))
-    show("one file, cold", middle(cold))
-    show("one file, warm", middle(warm))
-    for _ in range(given.repeats):
-        table.unlink(missing_ok=True)
-        whole.append(run(predict(workdir, f"--output_table={table}", *files), home=home, may_fail=True))
-    mine = show(f"{len(files)} files, warm", middle(whole), len(files))
-    if before:
-        figures = f"--output={folder / 'figures'}"
-        first = [run(predict(workdir, figures, one), home=next(homes), **before) for _ in range(given.repeats)]
-        show("one file, before", middle(first))
+    if "one" in given.parts:
+        cold, warm, theirs = [], [], []
+        for _ in range(given.repeats):
+            home = next(homes)
+            cold.append(run(predict(workdir, one), home=home))
+            warm.append(run(predict(workdir, one), home=home))
+            if before:
+                theirs.append(run(predict(workdir, figures, one), home=next(homes), **before))
+        show("one file, cold", middle(cold))
+        show("one file, warm", middle(warm))
+        if before:
+            show("one file, before", middle(theirs))
+            wall, cpu = (their / own for their, own in zip(middle(theirs)[:2], middle(cold)[:2], strict=True))
+            print(f"one file, cold, ratio: {wall:.2f} wall, {cpu:.2f} CPU")
+    home = next(homes)
+    if "many" in given.parts:
+        run(predict(workdir, one), home=home)
+        whole = []
+        for _ in range(given.repeats):
+            table.unlink(missing_ok=True)
+            whole.append(run(predict(workdir, f"--output_table={table}", *files), home=home, may_fail=True))
+        mine = show(f"{len(files)} files, warm", middle(whole), len(files))
+    if before and "many" in given.parts:
         some = files[:: len(files) // given.before_files] if given.before_files else files
         theirs = run(predict(workdir, figures, *some), home=next(homes), may_fail=True, **before)
         show(f"{len(some)} files, before", theirs, len(some))
         wall, cpu = (cost / len(some) * len(files) for cost in theirs[:2])
-        print(f"ratio, {len(files)} files: {wall / mine.wall:.1f} wall, {cpu / mine.cpu:.1f} CPU")
-        print(f"ratio, one file, cold: {middle(first).wall / middle(cold).wall:.2f} wall")
+        print(f"{len(files)} files, ratio: {wall / mine.wall:.1f} wall, {cpu / mine.cpu:.1f} CPU")
         script = [sys.executable, "-c", POSTERIORS, str(workdir), str(listed), str(folder / "before.npz")]
         run(script, home=next(homes), **before)
         count, difference = largest_difference(table, folder / "before.npz")
         print(f"largest difference of a posterior, {count} files: {difference:.2e}", flush=True)
-    for name in ("eGeMAPSv02", "ComParE_2016"):
+    for name in ("eGeMAPSv02", "ComParE_2016") if "peer" in given.parts else ():
         model = [name, str(listed), str(folder / f"{name}.pickle")]
         run([sys.executable, "-c", PEER_TRAINS, *model], home=home)
         costs = [run([sys.executable, "-c", PEER, *model], home=home) for _ in range(given.repeats)]
         show(f"{len(files)} files, openSMILE {name} + SVM", middle(costs), len(files))
-    if not given.skip_hour:
+    if "hour" in given.parts:
         hour_of(files, folder / "hour.wav")
         asked = (f"--output_table={folder / 'hour.csv'}", "--rows=utterance,block", folder / "hour.wav")
         show("60 minutes in one file", run(predict(workdir, *asked), home=home))
+
+
+def show(what, cost, count=None):
+    """Print what something cost, and how many files a second that is."""
+    print(f"{what:44}{cost}" + (f"  {count / cost.wall:7.1f} files/s" if count else ""), flush=True)
+    return cost
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ one vector of openSMILE functionals for the whole recording, which is its only b
 with the words of its transcript.
 """
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -106,6 +107,12 @@ class Predictor:
         results = read_results(workdir)
         config = ConfigDict(read_claim(workdir)["config"])
         self.classes = tuple(results["classes"])
+        trained_on = results["data"]["settings"]
+        self._programs = _Programs()
+        if "block_length" in trained_on:  # of blocks; their spectrograms' program is ready when the weights are
+            one_block = FeatureSettings.from_dict(trained_on)
+            samples = np.zeros((1, one_block.block_samples), np.int16)
+            self._programs.compile("spectrograms", lambda: spectrograms(samples, one_block))
         wanted = best_variant(results, dict(only or {}))
         self.members, self._parts, self._explain, kinds = [], [], [], []
         for name, variant in study(config.experiment).variants(config).items():
@@ -129,7 +136,6 @@ class Predictor:
             )
         self.rated, crops = kinds[0]
         self.transcribed = self._transcribed is not None
-        trained_on = results["data"]["settings"]
         self.blocks = not (crops or self.transcribed or trained_on.get("features") in FEATURE_SETS)
         if self.transcribed:
             pieces = partial(self._transcribed.pieces, types=tuple(results["types"]))
@@ -139,7 +145,7 @@ class Predictor:
         self._crops = partial(_evenly_spaced_crops, settings=self.settings, **crops) if crops else None
         self.level = trained_on.get("level", "none")
         self._known = results["data"].get("recordings", {})
-        self._rows, self._compiled = _ROWS.get(jax.default_backend(), _ROWS_ELSEWHERE), False
+        self._rows = _ROWS.get(jax.default_backend(), _ROWS_ELSEWHERE)
 
     def __call__(self, waveform: np.ndarray, rate: int, text: str = "") -> Prediction:
         """Posteriors of an int16 waveform [T] at 16 kHz, and of its transcript where transcripts are read.
@@ -158,6 +164,8 @@ class Predictor:
         """
         if text and not self.transcribed:
             raise InputError("the run was trained on sound alone and reads no transcript; leave the text out")
+        if self.blocks:  # whose networks' inputs have one shape, which is known
+            self._programs.compile("networks", self._compile_networks)
         waveform = levelled(waveform, rate, self.level)
         if self._crops:
             return Whole(waveform, rate)
@@ -228,7 +236,8 @@ class Predictor:
         The networks see `_ROWS` inputs at once and one shape, but pieces with transcripts, where the last ones have the
         next power of two.
         """
-        values = self._spectrograms(values) if self.blocks else values
+        self._programs.wait()
+        values = spectrograms(values, self.settings) if self.blocks else values
         count, each = jax.tree.leaves(values)[0].shape[:2]
         rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), values)
         pieces = []
@@ -240,17 +249,10 @@ class Predictor:
         found = np.concatenate(pieces, axis=1)  # [M, I, C] or [M, I, D, C]
         return found.reshape(len(found), count, each, *found.shape[2:]).mean(2)
 
-    def _spectrograms(self, samples: np.ndarray) -> np.ndarray:
-        """Spectrograms of blocks; while the first are compiled so are the networks, in a thread of their own."""
-        if self._compiled:
-            return spectrograms(samples, self.settings)
+    def _compile_networks(self) -> None:
         blank = np.zeros((self._rows, *image_shape(self.settings)), np.float32)
-        networks = threading.Thread(target=lambda: [part(blank) for part in self._parts])
-        networks.start()
-        found = spectrograms(samples, self.settings)
-        networks.join()
-        self._compiled = True
-        return found
+        for part in self._parts:
+            part(blank)
 
     def _concluded(self, waiting: "deque[_Judgement]") -> Iterator[Prediction | InputError]:
         """What is known of the first recordings, as far as nothing is missing."""
@@ -286,6 +288,32 @@ class Predictor:
             self._transcribed.describe(inputs.values, row, words, {name: x[row] for name, x in found.items()})
             for row, words in enumerate(inputs.words)
         )
+
+
+class _Programs:
+    """Programs that are compiled in threads of their own, while weights and recordings are read."""
+
+    def __init__(self):
+        self._lock, self._threads, self._begun = threading.Lock(), [], set()
+
+    def compile(self, name: str, call: Callable[[], Any]) -> None:
+        """Begin a call that compiles something, the first time that it is asked for by this name."""
+
+        def quietly():
+            with contextlib.suppress(Exception):  # whoever needs the program gets it again
+                call()
+
+        with self._lock:
+            if name not in self._begun:
+                self._begun.add(name)
+                self._threads.append(threading.Thread(target=quietly))
+                self._threads[-1].start()
+
+    def wait(self) -> None:
+        """Return when all are there: two calls at once would compile twice."""
+        with self._lock:
+            while self._threads:
+                self._threads.pop().join()
 
 
 class _Judgement:
