@@ -77,8 +77,9 @@ def main(argv):
     for kind in ROWS.value:
         if kind not in KINDS:
             raise InputError(f"--rows={kind}: use {', '.join(KINDS)}, several with commas between them")
-    use_compilation_cache(read_claim(Path(WORKDIR.value))["config"]["run"]["compilation_cache"])
-    predict = Predictor(Path(WORKDIR.value), only=wanted())
+    only, workdir = wanted(), Path(WORKDIR.value)
+    use_compilation_cache(read_claim(workdir)["config"]["run"]["compilation_cache"])
+    predict = Predictor(workdir, only=only)
     print(f"mean of {len(predict.members)} members: {described(predict.members)}", file=sys.stderr)
     if streamed:
         return listen(predict)
