@@ -5,7 +5,8 @@
 `make test` compiles without optimising (tests/conftest.py) and leaves out what is marked slow: new processes that go on
 with every experiment, two devices, whole runs of dcgan and audio_text, kills in later stages and networks and in every
 stage of preparing blocks, utterances and waveforms, memory while preparing, the paper's and the networks' own sizes
-beside torch and Keras, their files in every format, openSMILE after other libraries. Optimised programs may differ in
+beside torch and Keras, their files in every format, openSMILE after other libraries, tables of
+predictions after kills. Optimised programs may differ in
 what that cannot show: in bits between a whole run and one cut into segments, between a member alone and beside others,
 in figures within a tolerance. `make test-all` runs every test so; `.ci/run` runs these.
 """
