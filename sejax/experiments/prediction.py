@@ -5,7 +5,10 @@ one vector of openSMILE functionals for the whole recording, which is its only b
 with the words of its transcript.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,14 +17,14 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from sejax.audio.level import levelled, traits, unlike
+from sejax.audio.level import Traits, levelled, traits, unlike
 from sejax.audio.opensmile import FEATURE_SETS, Extractor, version
 from sejax.audio.voice_activity import made_by
 from sejax.core.results import REPEATS, name_of, read_results
 from sejax.data.blocks.load import BlockSettings as FeatureSettings
-from sejax.data.blocks.spectrograms import spectrograms, voiced_blocks
+from sejax.data.blocks.spectrograms import BATCH, image_shape, spectrograms, voiced_blocks
 from sejax.data.crops import evaluation_starts, read_crops
-from sejax.data.utterances.frames import frames
+from sejax.data.utterances.frames import frames_of
 from sejax.data.utterances.load import UtteranceSettings
 from sejax.engine.run import run_settings, trained_states
 from sejax.engine.workdir import folder_of, read_claim, read_finished
@@ -38,6 +41,7 @@ class Prediction(NamedTuple):
       utterance: f32[C] or f32[D, C], mean over blocks.
       pieces: where transcripts are read too, each block with what its decision rests on, as
         `sejax.report.utterance.explained` draws it.
+      members: f32[M, N, C] or f32[M, N, D, C], those of each member.
     """
 
     start: np.ndarray
@@ -45,14 +49,16 @@ class Prediction(NamedTuple):
     posteriors: np.ndarray
     utterance: np.ndarray
     pieces: tuple[dict[str, Any], ...] = ()
+    members: np.ndarray | None = None
 
 
 class Inputs(NamedTuple):
-    """What networks get to see of one recording, N blocks.
+    """What becomes of one recording on the host, N blocks.
 
     Attributes:
       start, end: f64[N], seconds in the original recording.
-      values: arrays [N, L, ...], L inputs of each block.
+      values: arrays [N, ...]: samples of blocks, which become their spectrograms many at once, or [N, L, ...], L
+        inputs of the networks each.
       words: of each block, where transcripts are read.
     """
 
@@ -60,6 +66,20 @@ class Inputs(NamedTuple):
     end: np.ndarray
     values: Any
     words: tuple[tuple[str, ...], ...] = ()
+
+
+class Whole(NamedTuple):
+    """A recording int16[T] at a rate in Hz of which a spectrogram is taken as a whole, with others in one call."""
+
+    waveform: np.ndarray
+    rate: int
+
+
+# Inputs in one call of the networks: one shape, which is compiled once whatever is predicted. On a CPU the maps of more
+# leave its caches (SqueezeNet up to fire5: 5.6 ms of CPU an image in eights, 8.6 in sixteens); others want more.
+_ROWS = {"cpu": 8}
+_ROWS_ELSEWHERE = 64
+_WAITING = 256  # recordings that wait for one whose shape few have
 
 
 class Predictor:
@@ -77,6 +97,7 @@ class Predictor:
       settings: how spectrograms are made (and drawn, where networks see something else).
       transcribed: whether they read transcripts too.
       level: what recordings are brought to first, as those of the training were.
+      blocks: whether they see spectrograms of blocks, each judged by itself.
 
     Raises:
       InputError: no finished run, one that classifies nothing, no trained member of these names, members that do not
@@ -87,6 +108,12 @@ class Predictor:
         results = read_results(workdir)
         config = ConfigDict(read_claim(workdir)["config"])
         self.classes = tuple(results["classes"])
+        trained_on = results["data"]["settings"]
+        self._programs = _Programs()
+        if "block_length" in trained_on:  # of blocks; their spectrograms' program is ready when the weights are
+            one_block = FeatureSettings.from_dict(trained_on)
+            samples = np.zeros((1, one_block.block_samples), np.int16)
+            self._programs.compile("spectrograms", lambda: spectrograms(samples, one_block))
         wanted = best_variant(results, dict(only or {}))
         self.members, self._parts, self._explain, kinds = [], [], [], []
         for variant, folder, members in trained_variants(workdir, results, config):
@@ -107,14 +134,17 @@ class Predictor:
             )
         self.rated, crops = kinds[0]
         self.transcribed = self._transcribed is not None
+        self.blocks = not (crops or self.transcribed or trained_on.get("features") in FEATURE_SETS)
         if self.transcribed:
             pieces = partial(self._transcribed.pieces, types=tuple(results["types"]))
             self.settings, self._inputs = FeatureSettings(), lambda *given, text: Inputs(*pieces(*given, text=text))
         else:
-            self.settings, self._inputs = _audio_to_inputs(results["data"]["settings"], crops)
-        self.level = results["data"]["settings"].get("level", "none")
-        self._whole = results["data"]["settings"].get("features") in FEATURE_SETS  # extraction levels what it trims
+            self.settings, self._inputs = _audio_to_inputs(trained_on, crops)
+        self._crops = partial(_evenly_spaced_crops, settings=self.settings, **crops) if crops else None
+        self.level = trained_on.get("level", "none")
+        self._whole = trained_on.get("features") in FEATURE_SETS  # extraction levels what it trims
         self._known = results["data"].get("recordings", {})
+        self._rows = _ROWS.get(jax.default_backend(), _ROWS_ELSEWHERE)
 
     def __call__(self, waveform: np.ndarray, rate: int, text: str = "", *, explain: bool = True) -> Prediction:
         """Posteriors of an int16 waveform [T] at 16 kHz, and of its transcript where transcripts are read.
@@ -125,24 +155,130 @@ class Predictor:
           InputError: less voiced speech than one block, nothing that has functionals, or a transcript that nobody
             reads.
         """
+        (found,) = self.judged([self.prepared(waveform, rate, text)], explain=explain)
+        return found
+
+    def prepared(self, waveform: np.ndarray, rate: int, text: str = "") -> Inputs | Whole:
+        """What `judged` takes of a recording; the arguments and the errors are those of a call.
+
+        It is the host's part, for as many threads at once as there are recordings at hand.
+        """
         if text and not self.transcribed:
             raise InputError("the run was trained on sound alone and reads no transcript; leave the text out")
+        if self.blocks:  # whose networks' inputs have one shape, which is known
+            self._programs.compile("networks", self._compile_networks)
         if not self._whole:
             waveform = levelled(waveform, rate, self.level)
-        inputs = self._inputs(waveform, rate, **({"text": text} if self.transcribed else {}))
-        count, each = jax.tree.leaves(inputs.values)[0].shape[:2]
-        padded = jax.tree.map(_filled_up, inputs.values)
-        found = np.concatenate([np.asarray(part(padded)) for part in self._parts])  # [M, I, C] or [M, I, D, C]
-        found = found[:, : count * each].mean(0).reshape(count, each, *found.shape[2:]).mean(1)
-        pieces = self._explained(inputs, padded, found) if self.transcribed and explain else ()
-        return Prediction(inputs.start, inputs.end, found, found.mean(0), pieces)
+        if self._crops:
+            return Whole(waveform, rate)
+        return self._inputs(waveform, rate, **({"text": text} if self.transcribed else {}))
+
+    def judged(
+        self, recordings: Iterable[Inputs | Whole | InputError], *, explain: bool = False
+    ) -> Iterator[Prediction | InputError]:
+        """Posteriors of many recordings in their order, blocks of several in one call; what is an error stays one.
+
+        Calls have few shapes, and memory does not grow with the recordings. One that is alone in a shape is waited
+        for, `_WAITING` recordings at most.
+
+        Args:
+          recordings: of each what `prepared` gave, or the error that it raised. They are taken as they are needed.
+          explain: where transcripts are read, say of each piece what its decision rests on.
+        """
+        waiting: deque[_Judgement] = deque()
+        open_batches: dict[Any, _Batch] = {}
+        for given in self._framed(recordings) if self._crops else recordings:
+            waiting.append(_Judgement(given, keep=explain and self.transcribed))
+            if not isinstance(given, InputError):
+                self._gather(waiting[-1], given.values, open_batches)
+            del given  # an hour of samples
+            if len(waiting) > _WAITING:
+                self._close(open_batches, waiting[0].shape)
+            yield from self._concluded(waiting)
+        for shape in list(open_batches):
+            self._close(open_batches, shape)
+        yield from self._concluded(waiting)
+
+    def _framed(self, recordings: Iterable[Whole | InputError]) -> Iterator[Inputs | InputError]:
+        """Crops of whole recordings, whose spectrograms share calls."""
+        order: deque[Whole | InputError] = deque()
+
+        def waveforms():
+            for given in recordings:
+                order.append(given)
+                if not isinstance(given, InputError):
+                    yield given.waveform
+
+        for levels in frames_of(waveforms(), self.settings):
+            while isinstance(order[0], InputError):
+                yield order.popleft()
+            yield self._crops(levels, *order.popleft())
+        yield from order
+
+    def _gather(self, judgement: "_Judgement", values, open_batches: dict) -> None:
+        """Put the blocks of a recording, arrays [N, ...], into batches of their shape; judge those that are full."""
+        done = 0
+        while done < judgement.blocks:
+            batch = open_batches.setdefault(judgement.shape, _Batch())
+            done += batch.fill(judgement, values, done)
+            if batch.filled == BATCH:
+                self._close(open_batches, judgement.shape)
+
+    def _close(self, open_batches: dict, shape) -> None:
+        """Judge what a batch holds and hand it out."""
+        if shape in open_batches:
+            batch = open_batches.pop(shape)
+            batch.hand_out(self.posteriors(batch.values()))
+
+    def posteriors(self, values) -> np.ndarray:
+        """Of blocks, `Inputs.values` [N, ...], by each member, the mean over a block's inputs.
+
+        f32[M, N, C], or f32[M, N, D, C] where speech is rated.
+
+        The networks see `_ROWS` inputs at once and one shape, but pieces with transcripts, where the last ones have the
+        next power of two.
+        """
+        self._programs.wait()
+        values = spectrograms(values, self.settings) if self.blocks else values
+        count, each = jax.tree.leaves(values)[0].shape[:2]
+        rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), values)
+        pieces = []
+        for first in range(0, count * each, self._rows):
+            piece = jax.tree.map(lambda x, first=first: x[first : first + self._rows], rows)
+            padded = jax.tree.map(partial(_filled_up, least=1 if self.transcribed else self._rows), piece)
+            here = len(jax.tree.leaves(piece)[0])
+            pieces.append(np.concatenate([np.asarray(part(padded)) for part in self._parts])[:, :here])
+        found = np.concatenate(pieces, axis=1)  # [M, I, C] or [M, I, D, C]
+        return found.reshape(len(found), count, each, *found.shape[2:]).mean(2)
+
+    def _compile_networks(self) -> None:
+        blank = np.zeros((self._rows, *image_shape(self.settings)), np.float32)
+        for part in self._parts:
+            part(blank)
+
+    def _concluded(self, waiting: "deque[_Judgement]") -> Iterator[Prediction | InputError]:
+        """What is known of the first recordings, as far as nothing is missing."""
+        while waiting and waiting[0].missing == 0:
+            judgement = waiting.popleft()
+            if judgement.error is not None:
+                yield judgement.error
+                continue
+            each = np.concatenate(judgement.found, axis=1)  # [M, N, C] or [M, N, D, C]
+            mean = each.mean(0)
+            pieces = self._explained(judgement.inputs, mean) if judgement.inputs is not None else ()
+            yield Prediction(judgement.start, judgement.end, mean, mean.mean(0), pieces, each)
 
     def unlike(self, waveform: np.ndarray, rate: int) -> list[str]:
         """What makes a waveform int16[T] unlike the training corpus's recordings, in words; [] where nothing does."""
-        return unlike(traits(waveform, rate), self._known, level=self.level)
+        return self.compared(traits(waveform, rate))
 
-    def _explained(self, inputs: Inputs, padded, posteriors: np.ndarray) -> tuple[dict[str, Any], ...]:
+    def compared(self, found: Traits) -> list[str]:
+        """The same, of what `sejax.audio.level.traits` says of it."""
+        return unlike(found, self._known, level=self.level)
+
+    def _explained(self, inputs: Inputs, posteriors: np.ndarray) -> tuple[dict[str, Any], ...]:
         """What the members' common decision about each piece rests on, the mean over members."""
+        padded = jax.tree.map(lambda x: _filled_up(x.reshape(-1, *x.shape[2:])), inputs.values)
         rows = len(jax.tree.leaves(padded)[0])
         decided = np.resize(posteriors.argmax(-1), rows).astype(np.int32)
         parts = [{name: np.asarray(x) for name, x in part(padded, decided).items()} for part in self._explain]
@@ -156,10 +292,78 @@ class Predictor:
         )
 
 
-def _filled_up(values: np.ndarray) -> np.ndarray:
-    """Inputs [N, L, ...] as rows [I, ...], filled up to a power of two: few shapes, few compilations."""
-    values = values.reshape(-1, *values.shape[2:])
-    padded = np.zeros((1 << (len(values) - 1).bit_length(), *values.shape[1:]), values.dtype)
+class _Programs:
+    """Programs that are compiled in threads of their own, while weights and recordings are read."""
+
+    def __init__(self):
+        self._lock, self._threads, self._begun = threading.Lock(), [], set()
+
+    def compile(self, name: str, call: Callable[[], Any]) -> None:
+        """Begin a call that compiles something, the first time that it is asked for by this name."""
+
+        def quietly():
+            with contextlib.suppress(Exception):  # whoever needs the program gets it again
+                call()
+
+        with self._lock:
+            if name not in self._begun:
+                self._begun.add(name)
+                self._threads.append(threading.Thread(target=quietly))
+                self._threads[-1].start()
+
+    def wait(self) -> None:
+        """Return when all are there: two calls at once would compile twice."""
+        with self._lock:
+            while self._threads:
+                self._threads.pop().join()
+
+
+class _Judgement:
+    """One recording on its way through batches: its times, what was found of its blocks, and how many are missing.
+
+    Its inputs are kept where they are to be explained.
+    """
+
+    def __init__(self, given: Inputs | InputError, *, keep: bool):
+        self.error = given if isinstance(given, InputError) else None
+        self.found: list[np.ndarray] = []
+        self.inputs, self.shape, self.blocks, self.missing = None, None, 0, 0
+        if self.error is None:
+            self.start, self.end, self.inputs = given.start, given.end, given if keep else None
+            self.blocks = self.missing = len(given.start)
+            self.shape = tuple(x.shape[1:] for x in jax.tree.leaves(given.values))
+
+
+class _Batch:
+    """Blocks of one shape from several recordings, `BATCH` at most."""
+
+    def __init__(self):
+        self.filled, self._parts, self._whose = 0, [], []
+
+    def fill(self, judgement: _Judgement, values, first: int) -> int:
+        """Take blocks from `first` on, as many as there is room for; how many."""
+        taken = min(BATCH - self.filled, judgement.blocks - first)
+        # Copied: a view would hold the whole recording.
+        self._parts.append(jax.tree.map(lambda x: np.array(x[first : first + taken]), values))
+        self._whose.append((judgement, taken))
+        self.filled += taken
+        return taken
+
+    def values(self):
+        """Arrays [N, ...] of all blocks."""
+        return jax.tree.map(lambda *parts: np.concatenate(parts), *self._parts)
+
+    def hand_out(self, found: np.ndarray) -> None:
+        """Give each recording what was found of its blocks, of f32[M, N, ...]."""
+        edges = np.cumsum([taken for _, taken in self._whose])[:-1]
+        for (judgement, taken), own in zip(self._whose, np.split(found, edges, axis=1), strict=True):
+            judgement.found.append(own)
+            judgement.missing -= taken
+
+
+def _filled_up(values: np.ndarray, least: int = 1) -> np.ndarray:
+    """Inputs [I, ...] filled up to a power of two, at least `least`: few shapes, few compilations."""
+    padded = np.zeros((max(least, 1 << (len(values) - 1).bit_length()), *values.shape[1:]), values.dtype)
     padded[: len(values)] = values
     return padded
 
@@ -193,6 +397,7 @@ def no_member(workdir: Path, results: Mapping[str, Any], wanted: Mapping[str, tu
 def _trained(posteriors: Posteriors, folder: Path, config, rows: list[int], count: int):
     """What gives the posteriors of some members of a variant: inputs -> f32[M, I, ...]."""
     states = trained_states(folder, run_settings(config).members_at_once, rows, count, posteriors.subtrees)
+    states = jax.device_put(states)  # once, and not with every call
     return partial(jax.jit(jax.vmap(posteriors.apply, in_axes=(0, None, None))), states, posteriors.shared)
 
 
@@ -209,37 +414,45 @@ def _audio_to_inputs(
     ``trained_on`` are the settings of a prepared set; ``crops`` as in `sejax.experiments.Posteriors`.
     """
     if crops:
-        settings = UtteranceSettings(**trained_on)
-        return settings, partial(_evenly_spaced_crops, settings=settings, **crops)
+        return UtteranceSettings(**trained_on), Whole
     if trained_on.get("features") not in FEATURE_SETS:
         settings = FeatureSettings.from_dict(trained_on)
         made_by(settings.voice_activity)  # raises where the detector is missing, before any file is read
-        return settings, partial(_voiced_spectrograms, settings=settings)
+        return settings, partial(_voiced_blocks, settings=settings)
     if version() != trained_on["opensmile"]:
         raise InputError(
             f"the run was trained on functionals of opensmile {trained_on['opensmile']}, and {version()} is installed; "
             f"pip install opensmile=={trained_on['opensmile']}"
         )
     how = {name: trained_on.get(name, "none") for name in ("level", "trim")}
-    return FeatureSettings(), partial(_functionals, extract=Extractor(trained_on["features"], **how))
+    return FeatureSettings(), partial(_functionals, extractors=_Extractors(trained_on["features"], **how))
 
 
-def _voiced_spectrograms(waveform: np.ndarray, rate: int, *, settings: FeatureSettings) -> Inputs:
-    """Spectrograms in dB [N, fmax, bands, frames] of the blocks of what is voiced."""
+def _voiced_blocks(waveform: np.ndarray, rate: int, *, settings: FeatureSettings) -> Inputs:
+    """Samples int16[N, block_length] of the blocks of what is voiced."""
     blocks = voiced_blocks(waveform, rate, settings)
     if not len(blocks.samples):
         raise InputError(
             f"{blocks.seconds_kept:.2f} s of speech found in {len(waveform) / rate:.2f} s of audio, less than one "
             f"block of {settings.block_length} s: give a longer recording"
         )
-    return Inputs(blocks.start, blocks.end, spectrograms(blocks.samples, settings))
+    return Inputs(blocks.start, blocks.end, blocks.samples)
 
 
 def _evenly_spaced_crops(
-    waveform: np.ndarray, rate: int, *, settings: UtteranceSettings, count: int, width: int, dynamic_range: float
+    levels: np.ndarray,
+    waveform: np.ndarray,
+    rate: int,
+    *,
+    settings: UtteranceSettings,
+    count: int,
+    width: int,
+    dynamic_range: float,
 ) -> Inputs:
-    """Crops [N, 1, bands, width] as in evaluation, N = count, or 1 where the recording is no longer than one crop."""
-    levels = frames(waveform, settings)
+    """Crops [N, 1, bands, width] as in evaluation, of the frames f16[F, bands] in dB of a waveform.
+
+    N = count, or 1 where the recording is no longer than one crop.
+    """
     one = {"first": [0], "length": [len(levels)], "maximum": [levels.max()]}
     data = {"frames": levels} | {name: np.array(values) for name, values in one.items()}
     start = evaluation_starts(data["length"], count=count if len(levels) > width else 1, width=width)[0]
@@ -249,9 +462,16 @@ def _evenly_spaced_crops(
     return Inputs(begin, end, values[:, None])
 
 
-def _functionals(waveform: np.ndarray, rate: int, *, extract: Extractor) -> Inputs:
+class _Extractors(threading.local):
+    """openSMILE for each thread that asks: one waveform at a time goes through an `Extractor`."""
+
+    def __init__(self, features: str, *, level: str, trim: str):
+        self.extract = Extractor(features, level, trim)
+
+
+def _functionals(waveform: np.ndarray, rate: int, *, extractors: _Extractors) -> Inputs:
     """Functionals [1, 1, F] of the whole recording, on the raw scale, levelled and trimmed as the training's were."""
-    return Inputs(np.zeros(1), np.array([len(waveform) / rate]), extract(waveform, rate)[None, None])
+    return Inputs(np.zeros(1), np.array([len(waveform) / rate]), extractors.extract(waveform, rate)[None, None])
 
 
 def best_variant(results: Mapping[str, Any], only: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

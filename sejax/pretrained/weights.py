@@ -165,7 +165,7 @@ def load(name, path, *, num_classes=None):
     Raises InputError where the file is missing or damaged, and with a list of what is missing (-),
     unexpected (+) or of the wrong shape (!) where it does not fit the network.
     """
-    import jax.numpy as jnp
+    import jax
 
     flat, metadata = _read(name, path)
     if num_classes is None:
@@ -181,7 +181,7 @@ def load(name, path, *, num_classes=None):
     for key, array in flat.items():
         if array.dtype != np.float32 or not np.isfinite(array).all():
             raise InputError(f"{path}: {key} is not finite float32 numbers; convert the original file again")
-    return names.unflatten({key: jnp.asarray(array) for key, array in flat.items()})
+    return names.unflatten(jax.device_put(dict(flat)))  # all at once: one by one each is a program of its own
 
 
 def describe(path):

@@ -110,7 +110,7 @@ def test_prediction_takes_audio_with_its_words(trained, originals, tmp_path):
     shares = re.search(r"attention: audio ([\d.]+), text ([\d.]+)", done.stdout)
     assert float(shares[1]) + float(shares[2]) == pytest.approx(1, abs=2e-3)
     assert "never" in done.stdout  # a word that the corpus lacks
-    assert "<svg" in (tmp_path / "figures" / f"{wav.stem}.svg").read_text()
+    assert "<svg" in (tmp_path / "figures" / f"{str(wav)[1:]}.svg").read_text()
 
 
 def test_predicted_posteriors_are_those_of_the_evaluation(trained, data_dir, originals):
@@ -123,6 +123,18 @@ def test_predicted_posteriors_are_those_of_the_evaluation(trained, data_dir, ori
     found = predict(soundfile.read(originals / ANGRY, dtype="int16")[0], 16000, text)
     np.testing.assert_allclose(found.utterance, members[fold]["predictions"]["posterior"][place], atol=2e-4)
     assert found.pieces[0]["attention"] == pytest.approx(members[fold]["predictions"]["attention"][place], abs=2e-4)
+
+
+def test_many_recordings_share_calls_and_are_judged_as_each_alone(trained, originals):
+    predict = Predictor(trained, only={"fusion": ("att_d_1",)})
+    waveform = soundfile.read(originals / ANGRY, dtype="int16")[0]
+    spoken = [(waveform, "I hate it"), (np.tile(waveform, 4), "no " * 30), (waveform[:3000], ""), (waveform, "So?")]
+    prepared = [predict.prepared(sound, 16000, text) for sound, text in spoken]
+    for explain in (False, True):
+        for found, (sound, text) in zip(predict.judged(prepared, explain=explain), spoken, strict=True):
+            alone = predict(sound, 16000, text)
+            np.testing.assert_allclose(found.members, alone.members, atol=1e-6)
+            assert [piece["words"] for piece in found.pieces] == [piece["words"] for piece in alone.pieces] * explain
 
 
 def test_several_ways_of_fusing_say_together_what_each_can_say(trained, originals):

@@ -146,7 +146,8 @@ def test_predict_rates_a_plain_recording_crop_by_crop(rater, iemocap, tmp_path):
             *posterior, mean = (float(number.rstrip("%")) for number in line[19:].split())
             assert sum(posterior) == pytest.approx(100, abs=0.3)
             assert mean == pytest.approx(np.dot(posterior, [1, 2, 3, 4, 5]) / 100, abs=0.02)
-    assert (tmp_path / f"{Path(TURN).stem}.svg").is_file() and (tmp_path / "short.svg").is_file()
+    for file in (iemocap / TURN, tmp_path / "short.wav"):
+        assert (tmp_path / f"{str(file)[1:]}.svg").is_file()
 
 
 def test_predicted_posteriors_are_those_of_the_evaluated_utterance(rater, prepared, iemocap):
@@ -190,6 +191,20 @@ def test_degraded_turns_are_rated_in_both_dimensions(rater, prepared, iemocap, t
             means = [np.array(x["posteriors"])[:, number] @ np.arange(1, 6) for x in (row, untouched)]
             assert row["scores"][dimension]["moved"] == pytest.approx(np.abs(means[0] - means[1]).mean(), abs=1e-4)
     assert "activation: points moved" in (workdir / "report.html").read_text()
+
+
+def test_many_recordings_share_calls_and_are_rated_as_each_alone(rater, iemocap):
+    predict = Predictor(rater, only={"model": ("multitask_dcgan",)})
+    waveform = soundfile.read(iemocap / TURN, dtype="int16")[0]
+    cuts = [waveform, waveform[2000:5000], waveform[::-1].copy(), waveform[:1]]
+    prepared = [predict.prepared(cut, 16000) for cut in cuts]
+    bad = InputError("bad")
+    found = list(predict.judged([bad, *prepared[:2], bad, *prepared[2:], bad]))
+    assert [one is bad for one in found] == [True, False, False, True, False, False, True]
+    for one, cut in zip([one for one in found if one is not bad], cuts, strict=True):
+        alone = predict(cut, 16000)
+        for name in ("start", "end", "posteriors", "utterance", "members"):
+            np.testing.assert_allclose(getattr(one, name), getattr(alone, name), atol=1e-6)
 
 
 def test_models_that_rate_other_things_are_not_averaged(rater, tmp_path):

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from sejax.core.files import read_json
 from sejax.core.results import read_results, write_results
 from sejax.engine.run import trained_states
 from sejax.errors import InputError
+from sejax.experiments.bulk import Recording, predict_recordings
 from sejax.experiments.prediction import Predictor, best_variant
 from sejax.report.robustness import FILE
 
@@ -79,10 +81,11 @@ def test_predict_classifies_a_plain_recording_as_a_whole(trained, tmp_path):
     assert "mean of 1 members: training real; fold 0" in done.stderr
     assert "0.00 -   0.80 s" in done.stdout and "-> happy" in done.stdout
     assert "silent.wav: silent" in done.stderr and "Traceback" not in done.stderr
-    assert (tmp_path / "loud.svg").is_file()
+    drawn = tmp_path / str(tmp_path)[1:]
+    assert (drawn / "loud.wav.svg").is_file()
     assert f"{tmp_path}/l\\xe4ut.wav\n" in done.stdout and done.stdout.count("->") == 2
     assert re.search(r"/l\\xe4ut\.wav: clipped: \d+\.\d\d% of its samples", done.stderr)
-    assert (tmp_path / r"l\xe4ut.svg").is_file()
+    assert (drawn / r"l\xe4ut.wav.svg").is_file()
 
 
 def test_posteriors_are_the_mean_over_members_each_with_its_own_normalisation(trained, extract):
@@ -104,6 +107,16 @@ def test_posteriors_are_the_mean_over_members_each_with_its_own_normalisation(tr
     np.testing.assert_allclose(found.posteriors, found.utterance[None])
     for emotion, name in zip(PITCH, ("angry", "happy", "neutral", "sad"), strict=True):
         assert predict.classes[predict(voice(emotion, speaker=7), RATE).utterance.argmax()] == name
+
+
+def test_functionals_are_those_of_each_recording_whichever_thread_takes_them(trained):
+    predict = Predictor(trained, only={"fold": ("0",)})
+    voices = [voice(emotion, speaker=s, seconds=0.5 + 0.1 * s) for s in range(6) for emotion in PITCH]
+    given = [Recording(Path(str(number))) for number in range(len(voices))]
+    read = lambda file: (voices[int(file.name)], 0.0)  # noqa: E731
+    found = predict_recordings(predict, given, read, rate=RATE, seconds=lambda _: 1.0, threads=4)
+    for one, alone in zip(found, voices, strict=True):
+        np.testing.assert_allclose(one.prediction.utterance, predict(alone, RATE).utterance, atol=1e-6)
 
 
 def test_another_opensmile_than_that_of_training_is_refused(trained, tmp_path):

@@ -68,9 +68,9 @@ def test_predict_prints_and_draws_posteriors_of_a_plain_file_and_names_one_it_ca
     soundfile.write(tmp_path / "tone.wav", wave, 16000)
     soundfile.write(tmp_path / "short.wav", wave[:4000], 16000)
     files = [str(tmp_path / name) for name in ("tone.wav", "short.wav")]
-    done = launch("predict", f"--workdir={finished}", f"--output={tmp_path}", *files)
+    done = launch("predict", f"--workdir={finished}", "--figures", f"--output={tmp_path}", *files)
     assert done.returncode == 2
     assert f"-> {CLASSES[0]}" in done.stdout
     assert done.stdout.count(" s  ") >= 3  # three blocks of a second
     assert "short.wav" in done.stderr
-    assert (tmp_path / "tone.svg").read_text().lstrip().startswith("<?xml")
+    assert (tmp_path / f"{str(tmp_path)[1:]}/tone.wav.svg").read_text().lstrip().startswith("<?xml")

@@ -1,6 +1,7 @@
 """From waveforms of any length to the frames of their spectrograms, many utterances to one call of one shape."""
 
 import functools
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -15,6 +16,25 @@ FRAMES = 4096  # of one call: 65 s of audio at the default hop
 def frames(waveform: np.ndarray, settings: UtteranceSettings) -> np.ndarray:
     """The spectrogram of an int16 waveform [T], T >= 1, at 16 kHz in dB: f16[1 + T // hop, bands], time first."""
     return np.concatenate([batch for batch, _ in frame_batches([waveform], settings)])
+
+
+def frames_of(waveforms: Iterable[np.ndarray], settings: UtteranceSettings) -> Iterator[np.ndarray]:
+    """`frames` of many waveforms, one after the other, which share calls; they are taken as they are needed."""
+    counts: deque[int] = deque()  # frames of the waveforms whose frames are not complete
+
+    def counted():
+        for waveform in waveforms:
+            counts.append(settings.spectrogram.frames(len(waveform)))
+            yield waveform
+
+    parts, held = [], 0
+    for batch, _ in frame_batches(counted(), settings):
+        parts.append(batch)
+        held += len(batch)
+        while counts and held >= counts[0]:
+            joined, count = np.concatenate(parts), counts.popleft()
+            yield joined[:count]
+            parts, held = [joined[count:]], held - count
 
 
 def frame_batches(

@@ -19,7 +19,7 @@ from sejax.audio.voice_activity import voiced_frames
 from sejax.corpora.corpus import Utterance, Word
 from sejax.data.store.sets import heard
 from sejax.data.utterances import frames as frames_module
-from sejax.data.utterances.frames import frame_batches, frames
+from sejax.data.utterances.frames import frame_batches, frames, frames_of
 from sejax.data.utterances.load import UtteranceSettings, UtteranceSpectrograms, find_utterance_spectrograms
 from sejax.data.utterances.prepare import preparation, prepare_utterances, spans_of
 from sejax.errors import InputError
@@ -254,3 +254,14 @@ def test_every_setting_makes_another_set():
     usual = preparation(DEFAULT)
     assert len(names | {usual.folder_name("u"), usual.folder_name("v")}) == len(changes) + 2
     assert json.loads(json.dumps(DEFAULT.as_dict())) == DEFAULT.as_dict()
+
+
+def test_waveforms_that_share_calls_have_the_frames_that_each_has_alone():
+    lengths = (0.3, 70.0, 0.02, 61.0, 2.0, 1.0)  # of calls of 65 s
+    waveforms = [speech_like.vowels(seconds, seed=number) for number, seconds in enumerate(lengths)]
+    taken = []
+    shared = frames_of((taken.append(len(one)) or one for one in waveforms), DEFAULT)
+    first = next(shared)
+    assert len(taken) == 2  # no more than fill a call
+    for found, waveform in zip([first, *shared], waveforms, strict=True):
+        np.testing.assert_array_equal(found, frames(waveform, DEFAULT))
