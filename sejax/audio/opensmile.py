@@ -25,6 +25,8 @@ from sejax.errors import InputError
 
 FEATURE_SETS = ("emobase2010", "is10")
 SIZE = 1582  # features of either set
+LEAST = 0.1  # s; of anything shorter seven in ten functionals are 0
+_CUT_LONGER = f"leave it out, or cut longer utterances, of at least {LEAST} s"
 
 # Section, setting, its value in IS10, its value in emobase2010.
 _CHANGES = (
@@ -92,8 +94,7 @@ class Extractor:
 
         These are None where nothing is trimmed, and 0.0 where no speech was found: then functionals are of everything.
 
-        Raises NoFeatures for waveforms that are silent, too short (openSMILE needs a few frames of 60 ms), or whose
-        functionals are not all finite.
+        Raises NoFeatures for waveforms that are silent, shorter than `LEAST`, or whose functionals are not all finite.
         """
         if waveform.dtype != np.int16 or waveform.ndim != 1:
             raise InputError(f"opensmile: {waveform.dtype}{list(waveform.shape)}; give int16 [T], as corpora.read does")
@@ -104,13 +105,15 @@ class Extractor:
         lasts = f"{len(waveform) / rate:.3f} s" + (f" of {whole:.3f} s with speech by {self.trim}" if kept else "")
         if not len(waveform) or waveform.min() == waveform.max():
             raise NoFeatures(f"silent: {lasts} of one value", "leave it out")
+        if len(waveform) < LEAST * rate:
+            raise NoFeatures(f"too short for openSMILE ({lasts})", _CUT_LONGER)
         try:
             found = self._run(waveform, rate)
         except self._library.OpenSmileException as error:
             self._rate = None  # begin anew
             raise NoFeatures(f"openSMILE stops ({error})", "leave it out") from error
         if not found:
-            raise NoFeatures(f"too short for openSMILE ({lasts})", "leave it out, or cut longer utterances")
+            raise NoFeatures(f"too short for openSMILE ({lasts})", _CUT_LONGER)
         finite = np.isfinite(found[0])
         if not finite.all():
             first = self.names[int(np.argmin(finite))]

@@ -75,7 +75,8 @@ FIGURES = ("difference", "mmd", "frechet")
 SHOWN_ROWS = 60  # points of each set in a projection
 
 # Fig. 2 shows 12 features "representing different feature categories" without naming them: one functional of each
-# kind of low-level descriptor of emobase2010, and two of those that it has most of.
+# kind of low-level descriptor of emobase2010, three of those that it has most of, none of the envelope of F0: that is 0
+# before the first voiced frame and stands still afterwards, and so tells where silence lies.
 FIGURE_FEATURES = (
     ("loudness", "pcm_loudness_sma_amean"),
     ("MFCC 1", "pcm_fftMag_mfcc_sma[1]_amean"),
@@ -83,7 +84,7 @@ FIGURE_FEATURES = (
     ("log Mel band 1", "logMelFreqBand_sma[1]_amean"),
     ("log Mel band 5", "logMelFreqBand_sma[5]_percentile99.0"),
     ("LSP frequency 1", "lspFreq_sma[1]_amean"),
-    ("F0 envelope", "F0finEnv_sma_amean"),
+    ("MFCC 12", "pcm_fftMag_mfcc_sma[12]_stddev"),
     ("voicing", "voicingFinalUnclipped_sma_amean"),
     ("F0", "F0final_sma_quartile2"),
     ("jitter", "jitterLocal_sma_amean"),
