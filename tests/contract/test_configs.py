@@ -19,10 +19,10 @@ from sejax.experiments.training import train_run
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 
-SEVERAL = ("cyclegan", "dcgan")  # programs, which take long to compile
+LONG = ("audio_text", "cyclegan", "dcgan", "transfer")  # to compile; their programs are in the cases of this folder too
 
 
-@pytest.mark.parametrize("config_name", tiered(sorted(CONFIGS), slow=SEVERAL))
+@pytest.mark.parametrize("config_name", tiered(sorted(CONFIGS), slow=LONG))
 def test_every_config_builds_and_takes_a_step_when_run_locally(tmp_path, config_name):
     CONFIGS[config_name](tmp_path)
     config = load_config(config_name, "runlocal")

@@ -122,6 +122,7 @@ def test_distances_pass_through_jit_and_vmap(distance):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_float32_holds_at_the_papers_size():
     # 1582 min-max scaled features, most of them nearly constant far from 0: cancellation would show here.
     rng = np.random.default_rng(3)

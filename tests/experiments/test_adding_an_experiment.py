@@ -53,6 +53,7 @@ def test_it_takes_five_new_files_and_three_edited_ones():
     assert edited == set(re.findall(r"`((?:sejax/experiments/__init__|tests/contract/cases)\.py|README\.md)`", PAGE))
 
 
+@pytest.mark.slow
 def test_it_trains_evaluates_and_reports_beside_the_published_figures(project):
     config = "--config=configs/foo.py:corpus=emodb,folds=2,epochs=4"
     common = ("--data_dir=data", "--workdir=runs/foo")

@@ -161,6 +161,7 @@ def test_pauses_are_left_out_as_in_training(trained, tmp_path):
         assert predict(silence, RATE).end.tolist() == [1.8]  # the answer is still the whole recording's
 
 
+@pytest.mark.slow
 def test_degraded_voices_are_judged_by_the_fold_that_tests_them(trained, data_dir, tmp_path):
     pytest.importorskip("soxr")
     rows = ["path,id"]

@@ -89,7 +89,8 @@ def test_finished_it_prints_the_table_and_judges_nothing(asked, command, tones_s
     assert (workdir / FILE).stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_it_goes_on_and_ends_with_the_same_table(tmp_path, asked, finished, command, how):
     workdir = shutil.copytree(finished, tmp_path / "killed")
     process = Script(*command, f"--workdir={workdir}")

@@ -39,6 +39,7 @@ def swept(tmp_path_factory, data_dir):
     return workdir
 
 
+@pytest.mark.slow
 def test_every_trial_is_in_the_table_and_in_a_run_that_other_commands_take(swept, data_dir):
     found = json.loads((swept / "sweep.json").read_text())
     assert [trial["run"] for trial in found["trials"]] == ["trials/0000_and_1_more"] * 2 + [
@@ -79,6 +80,7 @@ def test_a_sweep_that_is_stopped_and_killed_ends_as_if_it_never_was(tmp_path, sw
     assert said(workdir) == said(swept)
 
 
+@pytest.mark.slow
 def test_the_best_trials_command_gives_train_the_best_config(swept, monkeypatch):
     monkeypatch.chdir(ROOT)
     best = json.loads((swept / "sweep.json").read_text())["best"]

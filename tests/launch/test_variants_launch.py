@@ -77,6 +77,7 @@ def test_predict_takes_the_network_that_validated_best_or_the_one_it_is_told(com
     assert "its members are model squeezenet1_1" in done.stderr
 
 
+@pytest.mark.slow
 def test_degraded_recordings_are_judged_by_the_network_that_validated_best(tmp_path, compared, data_dir, tones_source):
     pytest.importorskip("soxr")
     workdir = shutil.copytree(compared, tmp_path / "compared")

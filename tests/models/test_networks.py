@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tiers import tiered
 
 from sejax import models
 from sejax.errors import InputError
@@ -124,7 +125,7 @@ def test_the_stride_is_in_the_3x3_in_torchvision_and_in_the_first_1x1_in_keras(n
     assert record["layer2_0/conv2"].shape == record["layer2_1/conv1"].shape == (1, second, second, 128)
 
 
-@pytest.mark.parametrize("name", ["alexnet", "resnet50", "inception_v3"])
+@pytest.mark.parametrize("name", tiered(["alexnet", "resnet50", "inception_v3"], slow=("inception_v3",)))
 @pytest.mark.parametrize("train", [False, True])
 def test_features_then_classify_compile_to_the_whole_network(name, train):
     options = {"aux_logits": False} if name == "inception_v3" else {}
@@ -193,7 +194,7 @@ def test_alexnets_dropout_is_torchvisions_and_can_move_before_the_last_layer():
     assert alexnet_dropout_layers(dropout_before=("fc8",)) == {"fc8"}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", tiered(NAMES, slow=("inception_v3", "inception_v3_keras")))
 def test_half_precision_computes_in_half_and_stores_single(name):
     module, (side, _) = models.create(name, dtype=jnp.bfloat16), standard(name)
     variables = abstract_variables(module)

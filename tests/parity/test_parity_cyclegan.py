@@ -165,7 +165,7 @@ def train(case, *, masks=None, tolerance=None):
             assert_same_training(case, state, tolerance=tolerance)
 
 
-@pytest.mark.parametrize("lambda_cls", [0.0, 2.0])
+@pytest.mark.parametrize("lambda_cls", [pytest.param(0.0, marks=pytest.mark.slow), 2.0])
 def test_rounds_are_those_of_torch(lambda_cls):
     with jax.enable_x64(True):
         case = make_case("gan", rounds=5, lambda_cls=lambda_cls, **TINY)

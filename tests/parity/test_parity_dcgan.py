@@ -105,7 +105,7 @@ def losses_of(metrics):
 @pytest.mark.parametrize(
     ("model", "updates"),
     [
-        *(pytest.param(model, "alternating", marks=[pytest.mark.slow] * (model == "basic_dcgan")) for model in MODELS),
+        *(pytest.param(model, "alternating", marks=[pytest.mark.slow] * ("dcgan" in model)) for model in MODELS),
         *(("multitask_cnn", "joint"), ("multitask_dcgan", "joint")),
     ],
 )
