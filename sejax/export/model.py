@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 
@@ -103,15 +104,13 @@ _OUTSIDE = re.compile(r"\b(?:infeed|outfeed|send|recv|custom_call)\b")
 def _program(where: str, name: str, content: bytes, weights: Mapping[str, np.ndarray], manifest: Mapping[str, Any]):
     """The `jax.export.Exported` of an entry: its weights are those, and it does nothing but compute."""
     try:
-        from jax import export
-
-        export.deserialize  # noqa: B018  # loaded when it is asked for
-    except ImportError as error:  # jax brings no flatbuffers along
-        raise InputError(f"{where}: reading a network takes the package flatbuffers ({error}); pip install flatbuffers")
+        import flatbuffers  # noqa: F401  # jax.export reads with it, and jax does not bring it along
+    except ImportError:
+        raise InputError(f"{where}: jax reads a network with the package flatbuffers; pip install flatbuffers") from None
     made_with = manifest.get("made_with")
     made = made_with.get("jax", "?") if isinstance(made_with, dict) else "?"
     try:
-        found = export.deserialize(bytearray(content))
+        found = jax.export.deserialize(bytearray(content))
         text = found.mlir_module()
         given, options = jax.tree.unflatten(found.in_tree, found.in_avals)
         taken = {key: (tuple(aval.shape), aval.dtype) for key, aval in given[0].items()}
