@@ -5,8 +5,8 @@
     python launch/export.py --workdir=runs/transfer --output=resnet50.sejax --member=model=resnet50
     python launch/export.py --workdir=runs/emodb --output=emodb.onnx --format=onnx
 
-It holds the mean of all members, or of those that --fold and --member name; of a run that compared several things, those
-of the one that validated best (the first where none was validated).
+It holds the mean of all members, or of those that --fold and --member name; of a run that compared several things,
+those of the one that validated best (the first where none was validated).
 """
 
 import sys

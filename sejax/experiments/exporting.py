@@ -1,4 +1,4 @@
-"""A finished run as one file to carry, for `sejax.load`: weights, the network as StableHLO, and what they need and mean.
+"""A finished run as one file to carry, for `sejax.load`: weights, the network as StableHLO, what they need and mean.
 
 The members are chosen as `sejax.experiments.prediction.Predictor` chooses them, and the file answers as it does.
 """
@@ -118,8 +118,13 @@ def check_output(output: Path, kind: str) -> None:
         raise InputError(f"--output={output} is a folder; name a file in it")
 
 
-def gathered(workdir: Path, only: Mapping[str, tuple[str, ...]] | None = None) -> Ready:
-    """The chosen members of a run with all that their file says; arguments and errors are those of `export`."""
+def gathered(
+    workdir: Path, only: Mapping[str, tuple[str, ...]] | None = None, *, in_turn: bool = False
+) -> Ready:
+    """The chosen members of a run with all that their file says; arguments and errors are those of `export`.
+
+    ``in_turn``: members are asked one after the other even where they share a network.
+    """
     results = read_results(workdir)
     config = ConfigDict(read_claim(workdir)["config"])
     study, wanted = predicting(config.experiment), best_variant(results, dict(only or {}))
@@ -135,7 +140,7 @@ def gathered(workdir: Path, only: Mapping[str, tuple[str, ...]] | None = None) -
             folder, run_settings(variant).members_at_once, rows, len(members), found.subtrees
         )
         chosen += [members[row] for row in rows]
-        parts.append(_part(found, states, [full_name(members[row]) for row in rows], variant, shapes))
+        parts.append(_part(found, states, [full_name(members[row]) for row in rows], variant, shapes, in_turn))
     if not parts:
         raise no_member(workdir, results, wanted)
     if any(kind != kinds[0] for kind in kinds):
@@ -197,10 +202,12 @@ def inputs_like(shapes: Mapping[str, tuple], sides: Mapping[str, Any]):
         name: jax.ShapeDtypeStruct(tuple(sides.get(side, side) for side in shape), dtype)
         for name, (shape, dtype) in shapes.items()
     }
-    return made[""] if "" in made else made
+    return made.get("", made)
 
 
-def _part(found: Posteriors, states, names: list[dict[str, Any]], config, shapes: Mapping[str, tuple]) -> Part:
+def _part(
+    found: Posteriors, states, names: list[dict[str, Any]], config, shapes: Mapping[str, tuple], alone: bool
+) -> Part:
     """The mean of members as a function of the weights that it needs.
 
     Where members share a network (a frozen trunk), it is asked once for all; where each has its own they are asked one
@@ -229,7 +236,7 @@ def _part(found: Posteriors, states, names: list[dict[str, Any]], config, shapes
         return jax.lax.scan(add, jnp.zeros(one.shape, one.dtype), states)[0] / len(names)
 
     network, needed = side_by_side, _needed(side_by_side, weights, like)
-    if not any(name.startswith("1/") for name in needed):
+    if alone or not any(name.startswith("1/") for name in needed):
         network, needed = in_turn, _needed(in_turn, weights, like)
     return Part(network, {name: weights[name] for name in needed}, names, config)
 
@@ -307,6 +314,6 @@ def export_onnx(workdir: Path, output: Path, *, only=None) -> tuple[Exported, fl
     from sejax.experiments.onnx import write_onnx
 
     check_output(output, "onnx")
-    return write_onnx(gathered(workdir, only), Path(output))
+    return write_onnx(gathered(workdir, only, in_turn=True), Path(output))
 
 

@@ -20,8 +20,8 @@ LICENCES = {
     "torchvision": "torchvision is BSD-3-Clause; it says that weights may have terms of their own, derived from the "
     "training data (ImageNet: non-commercial research and education)",
     "opensmile": "audEERING Research License: free for non-commercial purposes such as research and teaching; products "
-    "need a licence from audEERING, and that covers models and features made with openSMILE. Read it before you use the "
-    "features: it comes with the package",
+    "need a licence from audEERING, and that covers models and features made with openSMILE. Read it before you use "
+    "the features: it comes with the package",
     "silero": "MIT, the network and the package",
 }
 UNKNOWN = "not known to sejax: ask whoever gave it to you"

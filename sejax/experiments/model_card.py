@@ -38,7 +38,7 @@ def card(
     named = [name for names in settings["members"] for name in names]
     told = label(name_of(members[0])) if len({label(name_of(member)) for member in members}) == 1 else ""
     parts = [
-        f"# {results['experiment']}{f', {told}' if told else ''}: speech emotion from {results.get('corpus', 'speech')}",
+        f"# {results['experiment']}{f', {told}' if told else ''}: speech emotion, {results.get('corpus', '?')}",
         _use(settings),
         f"## What it answers\n\n{_answers(settings)}",
         f"## What it hears\n\n{_heard(settings)}",
@@ -49,10 +49,10 @@ def card(
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-_LIMITS = """The figures are of the corpus above and of no other voice, language, room or microphone. `model.warnings(waveform,
-rate)` says where a recording lies outside of what the training's recordings were like; it cannot say more. A posterior is
-a share among the classes above: there is none for anything else. Recordings of the training corpus were seen in training
-by all members but those whose fold tests them."""
+_LIMITS = """The figures are of the corpus above and of no other voice, language, room or microphone.
+`model.warnings(waveform, rate)` says where a recording lies outside of what the training's recordings were like; it
+cannot say more. A posterior is a share among the classes above: there is none for anything else. Recordings of the
+training corpus were seen in training by all members but those whose fold tests them."""
 
 
 def _use(settings: Mapping[str, Any]) -> str:
@@ -79,7 +79,8 @@ def _heard(settings: Mapping[str, Any]) -> str:
     shown = {name: value for name, value in prepared.items() if name not in ("level", "rate")}
     lines = [" ".join(said), *([_table(("setting", "value"), shown.items())] if shown else [])]
     if settings["hears"] == "transcribed":
-        lines.append(f"The file holds the {len(settings['pieces']['types'])} words of the training corpus's transcripts.")
+        count = len(settings["pieces"]["types"])
+        lines.append(f"The file holds the {count} words of the corpus's transcripts.")
     if settings["ranges"]:
         rows = [
             (_RANGES[name][0], f"{low * _RANGES[name][2]:.4g} to {high * _RANGES[name][2]:.4g} {_RANGES[name][1]}")
@@ -104,10 +105,9 @@ def _trained(results: Mapping[str, Any], members: Sequence[Mapping[str, Any]], n
     paper = {name: value for variant in results.get("variants", ()) for name, value in _paper(variant, members)}
     figures = {name: figure for name, figure in summarise(members).items() if name.startswith("test")}
     rows = [
-        (name, f"{found['mean']:.3f} ± {found['std']:.3f}" if found["n"] > 1 else f"{found['mean']:.3f}", paper.get(name))
+        (name, f"{found['mean']:.3f}" + f" ± {found['std']:.3f}" * (found["n"] > 1), f"{paper.get(name, '–')}")
         for name, found in figures.items()
     ]
-    rows = [(name, value, "–" if other is None else f"{other:g}") for name, value, other in rows]
     return "\n\n".join([*lines, _table(("figure", "mean ± standard deviation over members", "paper"), rows)])
 
 

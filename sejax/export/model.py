@@ -106,7 +106,7 @@ def _program(where: str, name: str, content: bytes, weights: Mapping[str, np.nda
     try:
         import flatbuffers  # noqa: F401  # jax.export reads with it, and jax does not bring it along
     except ImportError:
-        raise InputError(f"{where}: jax reads a network with the package flatbuffers; pip install flatbuffers") from None
+        raise InputError(f"{where}: jax reads networks with the package flatbuffers; pip install flatbuffers") from None
     made_with = manifest.get("made_with")
     made = made_with.get("jax", "?") if isinstance(made_with, dict) else "?"
     try:
