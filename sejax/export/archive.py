@@ -63,7 +63,7 @@ def write(path: str | os.PathLike[str], entries: Mapping[str, bytes], made_with:
                 f"{os.fspath(path)}: {name} would have {len(content)} bytes and may have {limit(name)}; export fewer "
                 "members (--fold, --member)"
             )
-    listed = {name: {"bytes": len(content), "sha256": _sha256(content)} for name, content in entries.items()}
+    listed = {name: {"bytes": len(x), "sha256": _sha256(x)} for name, x in sorted(entries.items())}
     manifest = as_json({"format": FORMAT, "made_with": made_with, "entries": listed})
     with written_whole(path) as file:
         with naming(path), zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
