@@ -6,6 +6,7 @@ from setuptools import find_packages, setup
 
 # The pure functions need the first four alone; the rest is the training loop's.
 CORE = ["jax>=0.10.2", "flax>=0.12", "optax>=0.2.8", "numpy>=2.0"]
+CORE += ["flatbuffers>=24"]  # that jax reads exported programs with, and does not bring along
 # Orbax 1.0 puts another interface into the place of the one that checkpoints are written with here.
 CORE += ["orbax-checkpoint>=0.11,<1", "ml-collections>=1.0", "absl-py>=2.0", "tensorboardX>=2.6", "tqdm>=4.66"]
 EXTRAS = {
@@ -35,6 +36,8 @@ EXTRAS = {
     # Predictions as tables of these formats, and of what a microphone hears (PortAudio is the system's).
     "tables": ["pyarrow>=16", "audformat>=1.3"],
     "microphone": ["sounddevice>=0.5"],
+    # The network of a run as ONNX.
+    "onnx": ["jax2onnx>=0.17", "onnxruntime>=1.20"],
     # The support vector machine that stands beside classifiers of feature vectors.
     "classify": ["scikit-learn>=1.6"],
     # Only the converters need torch (torchvision's files) or h5py (Keras's); users of converted weights do not.
@@ -45,9 +48,9 @@ EXTRAS = {
     ],
 }
 # torch (gigabytes with its CUDA packages) and audb are left to those who convert weights or download corpora,
-# apache-beam, which keeps protobuf below 7, to those whose corpora are beyond one machine, and sounddevice to those who
-# have a microphone.
-_APART = ("convert", "download", "beam", "microphone")
+# apache-beam, which keeps protobuf below 7, to those whose corpora are beyond one machine, sounddevice to those who
+# have a microphone, and jax2onnx, which brings a viewer and clients of model hubs along, to those who want ONNX.
+_APART = ("convert", "download", "beam", "microphone", "onnx")
 EXTRAS["all"] = sorted({need for name in EXTRAS if name not in _APART for need in EXTRAS[name]})
 
 setup(

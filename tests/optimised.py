@@ -29,6 +29,7 @@ TESTS = {
     "sejax/models/": ("tests/contract", "tests/models", "tests/parity"),
     "sejax/pretrained/": ("tests/parity",),
     "sejax/experiments/": ("tests/contract", "tests/experiments", "tests/launch", "tests/parity"),
+    "sejax/export/": ("tests/export", "tests/launch"),
     "sejax/report/": ("tests/launch",),
     "configs/": ("tests/contract", "tests/launch"),
     "launch/": ("tests/launch",),

@@ -19,6 +19,7 @@ PURE = (
     "sejax",
     *(f"sejax.core.{name}" for name in ("experiment", "files", "metrics", "rng", "schedules", "two_sample")),
     *(f"sejax.audio.{name}" for name in ("spectrogram", "filterbanks", "image")),
+    *(f"sejax.export.{name}" for name in ("archive", "tensors", "audio", "model")),
     *("sejax.models", "sejax.pretrained", "sejax.engine.segment", "sejax.engine.ensemble"),
     *(f"sejax.experiments.pseudo_labelling.{name}" for name in ("algorithm", "networks")),
     "sejax.experiments.transfer.algorithm",
@@ -44,7 +45,7 @@ WHOLE = (
         *(f"sejax.data.{name}" for name in ("text", "word_vectors")),
     ),
     *("sejax.corpora", "sejax.report", "sejax.data.blocks.streamed", "sejax.corpora.live", "sejax.corpora.audio_files"),
-    *(f"sejax.experiments.{name}" for name in ("prediction", "bulk", "prediction_table", "stream")),
+    *(f"sejax.experiments.{name}" for name in ("prediction", "bulk", "prediction_table", "stream", "exporting")),
     *("sejax.engine.sweep", "sejax.experiments.training", "sejax.experiments.training"),
 )
 
@@ -58,7 +59,10 @@ ALLOWED = {
     "corpora": {"errors", "core.files"},
     "data": {"errors", "corpora", "audio", "core"},
     "report": {"errors", "core"},
-    "experiments": {"errors", "core", "engine", "audio", "models", "pretrained", "data", "corpora.published", "report"},
+    "experiments": {
+        *("errors", "core", "engine", "audio", "models", "pretrained", "data", "corpora.published", "report", "export")
+    },
+    "export": {"errors", "core.files", "audio", "data"},
 }
 
 PROBE = """

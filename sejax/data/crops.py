@@ -6,16 +6,21 @@ is silence alone; where words have no times the stretches are the voiced ones. W
 the host's pipeline and a gather on the device give equal bits.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sejax.core.experiment import Plan
 from sejax.core.rng import GOLDEN, mix, namespace
 from sejax.errors import InputError
+
+if TYPE_CHECKING:  # whoever reads single crops or batches needs no flax
+    from sejax.core.experiment import Plan
 
 _STEP = 64  # moments of a word lie on a grid of 1/64 frame
 

@@ -5,15 +5,20 @@ are datasets for other projects, whose batch is a pure function of (seed, step):
 process, and nothing has to be saved to go on after an interruption. Only the rows of a batch are read.
 """
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sejax.core.experiment import Plan
 from sejax.core.rng import shuffled
 from sejax.data.buckets import Buckets, Pieces, batch_buckets, epoch_batches
 from sejax.errors import InputError
+
+if TYPE_CHECKING:  # whoever reads single crops or batches needs no flax
+    from sejax.core.experiment import Plan
 
 _PLACES = 2**31 - 1  # of `shuffled`
 
@@ -265,7 +270,7 @@ def utterance_batches(
     return grain.MapDataset.range(2**31).map(batch)
 
 
-def _utterance_batch(step: int, *, epochs: "_Epochs", read, share: slice) -> dict[str, np.ndarray]:
+def _utterance_batch(step: int, *, epochs: _Epochs, read, share: slice) -> dict[str, np.ndarray]:
     """A share of the rows of a step's batch, in the whole batch's shape."""
     index, valid, bucket = epochs.batch(step)
     return read((index[share], valid[share]), bucket=bucket)

@@ -59,7 +59,7 @@ class AlexNet(Backbone):
     def head(self, features, train, record):
         """Logits [B, num_classes] from that map, by fc6, fc7 and fc8."""
         x = record["avgpool"] = adaptive_average_pool(features, (6, 6))
-        x = x.reshape(len(x), -1)  # rows, columns, channels: fc6's converted weights are in this order
+        x = x.reshape(x.shape[0], -1)  # rows, columns, channels: fc6's converted weights are in this order
         for name in ("fc6", "fc7", "fc8"):
             if name in self.dropout_before:
                 x = self.drop(x, deterministic=not train)

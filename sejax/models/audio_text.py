@@ -127,7 +127,7 @@ class Fusion(nn.Module):
     @nn.compact
     def __call__(self, audio, text):
         """(y [B, n], or [B, 2 n] of a concatenation; attention f32[B, 2] to audio and text, nan without any)."""
-        nothing = jnp.full((len(audio), 2), jnp.nan, jnp.float32)
+        nothing = jnp.full((audio.shape[0], 2), jnp.nan, jnp.float32)
         if self.fusion == "concatenation":
             return jnp.concatenate([text, audio], axis=-1), nothing
         if self.fusion == "addition":
@@ -223,7 +223,7 @@ class AudioText(nn.Module):
     def audio_features(self, waveform, length, *, train=False):
         """Features f32[B, n] of the waveforms; zeros where the network has no such branch."""
         if self.fusion == "text":
-            return jnp.zeros((len(waveform), self.features))
+            return jnp.zeros((waveform.shape[0], self.features))
         if jnp.issubdtype(waveform.dtype, jnp.integer):
             waveform = waveform.astype(jnp.float32) / FULL_SCALE
         return self.audio(waveform, length, train=train)
@@ -231,7 +231,7 @@ class AudioText(nn.Module):
     def text_features(self, words, word_count):
         """Features f32[B, n] of the transcripts; zeros where the network has no such branch."""
         if self.fusion == "audio":
-            return jnp.zeros((len(words), self.features))
+            return jnp.zeros((words.shape[0], self.features))
         return self.text(words, word_count)
 
     def fused(self, audio, text, *, train=False, seed=None):

@@ -77,7 +77,7 @@ class GridHead(nn.Module):
         """Logits [B, num_classes] of a feature map [B, H, W, C] or of flat features [B, D]."""
         if x.ndim == 4:
             x = adaptive_average_pool(x, self.grid)
-            x = x.reshape(len(x), -1)
+            x = x.reshape(x.shape[0], -1)
         x = nn.Dropout(self.dropout)(x, deterministic=not train)
         for i, width in enumerate(self.hidden):
             init = nn.initializers.he_uniform()

@@ -118,7 +118,7 @@ class Adversarial(nn.Module):
     @nn.compact
     def __call__(self, features):
         """Logits of `features`, above 0 for real."""
-        return _Dense(1, dtype=self.dtype, name="judge")(features.reshape(len(features), -1))[:, 0]
+        return _Dense(1, dtype=self.dtype, name="judge")(features.reshape(features.shape[0], -1))[:, 0]
 
 
 class Shared(nn.Module):
@@ -131,7 +131,7 @@ class Shared(nn.Module):
     @nn.compact
     def __call__(self, features):
         """Activations of `features`."""
-        x = _Dense(self.hidden, dtype=self.dtype, name="fc")(features.reshape(len(features), -1))
+        x = _Dense(self.hidden, dtype=self.dtype, name="fc")(features.reshape(features.shape[0], -1))
         return nn.leaky_relu(x, self.slope)
 
 

@@ -15,6 +15,7 @@ from sejax.models.convolution import gradient_as_products
 from sejax.models.normalisation import wide
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
+_USUAL = 8  # images, where a program is for any number of them
 
 
 def padding(side):
@@ -72,6 +73,7 @@ weigh.defvjp(
 def _frequencies_pay(image, kernel):
     """Whether they take fewer operations, for the wider image [B, H, W, C] and the kernel [k, k, C, D] of a layer."""
     (batch, height, width, channels), (side, _, _, filters) = image, kernel
+    batch = batch if isinstance(batch, int) else _USUAL
     direct = batch * height * width // 4 * side * side * channels * filters
     other = frequencies.operations(height // 2, width // 2, (side + 1) // 2, batch, 4 * channels, filters)
     return other < direct

@@ -101,7 +101,7 @@ def _in_lanes(x):
     """x [B, T, C] as [B, N, L] in float32 or wider: L numbers of several positions one after the other."""
     numbers, channels = x.shape[1] * x.shape[2], x.shape[2]
     together = _LANES if numbers % _LANES == 0 and _LANES % channels == 0 else channels
-    return wide(x).reshape(len(x), numbers // together, together)
+    return wide(x).reshape(x.shape[0], numbers // together, together)
 
 
 def _real(x, length):

@@ -50,11 +50,11 @@ def convolve_signal(x, kernel, *, stride):
     together = max(1, LANES // filters)
     blocks = -(-outputs // together)
     span = together * stride
-    x = jnp.pad(x, ((0, 0), (0, blocks * span - x.shape[1]), (0, 0))).reshape(len(x), blocks, span * channels)
+    x = jnp.pad(x, ((0, 0), (0, blocks * span - x.shape[1]), (0, 0))).reshape(x.shape[0], blocks, span * channels)
     seen = _with_neighbours(x, (width // 2) * channels, (width - width // 2 - stride) * channels)
     # Of two axes: XLA:CPU takes three times as long for the matrix's gradient where it has to sum over two.
     y = seen.reshape(-1, seen.shape[-1]) @ _banded(kernel, stride, together)
-    return y.reshape(len(x), blocks * together, filters)[:, :outputs]
+    return y.reshape(x.shape[0], blocks * together, filters)[:, :outputs]
 
 
 def _with_neighbours(x, before, after):

@@ -10,9 +10,12 @@ import rated_iemocap
 import soundfile
 from scripts import launch, results
 
+import sejax
 from sejax.core.files import read_json
 from sejax.data.labels import four_classes
 from sejax.data.waveforms.load import find_waveforms
+from sejax.errors import InputError
+from sejax.experiments.exporting import export, export_onnx
 from sejax.experiments.prediction import Predictor
 from sejax.report.robustness import FILE
 
@@ -142,6 +145,26 @@ def test_several_ways_of_fusing_say_together_what_each_can_say(trained, original
     (piece,) = predict(soundfile.read(originals / ANGRY, dtype="int16")[0], 16000, "I hate it").pieces
     assert len(predict.members) == 2 and len(piece["word_importance"]) == 3
     assert piece["audio_importance"] is None and piece["attention"] is None
+
+
+def test_an_exported_file_answers_to_sound_and_words_as_the_run_does(trained, originals, tmp_path):
+    wave = soundfile.read(originals / ANGRY, dtype="int16")[0]
+    long = np.tile(wave, 12)  # several pieces
+    for fusions in (("att_d_1",), ("att_d_1", "text")):
+        export(trained, tmp_path / "both.sejax", only={"fusion": fusions})
+        model, predict = sejax.load(tmp_path / "both.sejax"), Predictor(trained, only={"fusion": fusions})
+        assert model.members == predict.members and len(model.members) == 3 * len(fusions)
+        said = ((wave, "Why don't you never listen?"), (wave, ""), (long, "so great " * 30), (wave[:1], ""))
+        for samples, text in said:
+            found, wanted = model(samples, 16000, text=text), predict(samples, 16000, text, explain=False)
+            np.testing.assert_allclose(found.posteriors, wanted.posteriors, atol=1e-6)
+            np.testing.assert_allclose([found.start, found.end], [wanted.start, wanted.end])
+    texts = ["I hate it", "So great"]
+    for found, text in zip(model.batch([wave, long], 16000, texts), texts, strict=True):
+        wanted = predict(wave if text == texts[0] else long, 16000, text, explain=False)
+        np.testing.assert_allclose(found.utterance, wanted.utterance, atol=1e-6)
+    with pytest.raises(InputError, match="one network in a file|cannot convert networks that read transcripts"):
+        export_onnx(trained, tmp_path / "both.onnx")
 
 
 def test_prediction_takes_a_table_silence_one_sample_and_no_words(trained, originals, tmp_path):

@@ -12,6 +12,7 @@ import soundfile
 from ami_tree import ami_tree
 from scripts import launch, results
 
+import sejax
 from sejax.core.files import read_json, write_json
 from sejax.core.results import unpack
 from sejax.data.crops import crop_data, evaluation_starts, read_crops
@@ -20,6 +21,7 @@ from sejax.engine.run import trained_states
 from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
 from sejax.experiments.dcgan.networks import make_networks
+from sejax.experiments.exporting import export
 from sejax.experiments.prediction import Predictor
 from sejax.report.robustness import FILE
 
@@ -169,6 +171,17 @@ def test_predicted_posteriors_are_those_of_the_evaluated_utterance(rater, prepar
     assert not np.allclose(*each, atol=1e-4)
     np.testing.assert_allclose(found.posteriors, np.mean(each, 0), atol=1e-6)
     np.testing.assert_allclose(found.utterance, np.mean(each, (0, 1)), atol=1e-6)
+
+
+def test_an_exported_file_rates_as_the_run_does(rater, iemocap, tmp_path):
+    export(rater, tmp_path / "rater.sejax")
+    model, predict = sejax.load(tmp_path / "rater.sejax"), Predictor(rater)
+    turn = soundfile.read(iemocap / TURN, dtype="int16")[0]
+    for wave in (turn, turn[2000:5000]):
+        found, wanted = model(wave, 16000), predict(wave, 16000)
+        np.testing.assert_allclose(found.posteriors, wanted.posteriors, atol=1e-6)
+        np.testing.assert_allclose([found.start, found.end], [wanted.start, wanted.end])
+    assert list(model.rated) == ["valence", "activation"] and model.rated == predict.rated
 
 
 def test_degraded_turns_are_rated_in_both_dimensions(rater, prepared, iemocap, tmp_path):

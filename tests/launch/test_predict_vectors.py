@@ -11,6 +11,7 @@ import soundfile
 import toy_vectors
 from scripts import launch
 
+import sejax
 from sejax.audio.degradations import gain
 from sejax.audio.level import ranges, traits
 from sejax.audio.opensmile import Extractor
@@ -19,6 +20,7 @@ from sejax.core.results import read_results, write_results
 from sejax.engine.run import trained_states
 from sejax.errors import InputError
 from sejax.experiments.bulk import Recording, predict_recordings
+from sejax.experiments.exporting import export
 from sejax.experiments.prediction import Predictor, best_variant
 from sejax.report.robustness import FILE
 
@@ -117,6 +119,25 @@ def test_functionals_are_those_of_each_recording_whichever_thread_takes_them(tra
     found = predict_recordings(predict, given, read, rate=RATE, seconds=lambda _: 1.0, threads=4)
     for one, alone in zip(found, voices, strict=True):
         np.testing.assert_allclose(one.prediction.utterance, predict(alone, RATE).utterance, atol=1e-6)
+
+
+def test_an_exported_file_answers_as_the_run_does_and_names_the_opensmile_that_it_needs(trained, tmp_path):
+    copy, file, wave = shutil.copytree(trained, tmp_path / "run"), tmp_path / "voices.sejax", voice("joy", speaker=4)
+    export(copy, file)
+    model, predict = sejax.load(file), Predictor(copy)
+    found, wanted = model(wave, RATE), predict(wave, RATE)
+    np.testing.assert_allclose(found.posteriors, wanted.posteriors, atol=1e-6)
+    np.testing.assert_array_equal([found.start, found.end], [wanted.start, wanted.end])
+    assert model.members == predict.members and "openSMILE" in model.card and "audEERING" in model.card
+    changed = read_results(copy)
+    changed["data"]["settings"]["opensmile"] = "1.0.0"
+    write_results(copy, changed)
+    export(copy, file)
+    model = sejax.load(file)
+    alone = model.apply(np.zeros((2, 1582), np.float32))  # the network needs no openSMILE
+    np.testing.assert_allclose(alone.sum(-1), 1.0, atol=1e-6)
+    with pytest.raises(InputError, match=r"pip install opensmile==1\.0\.0"):
+        model(wave, RATE)
 
 
 def test_another_opensmile_than_that_of_training_is_refused(trained, tmp_path):

@@ -19,6 +19,7 @@ from sejax.data.store.sets import RATE
 from sejax.data.streams import read_batch, stream_utterances
 from sejax.data.text import word_types
 from sejax.data.waveforms.load import Waveforms, find_waveforms
+from sejax.data.waveforms.pieces import pieces_of
 from sejax.data.word_vectors import WordVectors, read_word_vectors, recognised
 from sejax.errors import InputError
 from sejax.experiments import HeldOut, Posteriors, Study, Transcribed
@@ -27,7 +28,7 @@ from sejax.experiments.audio_text.explanation import explain
 from sejax.experiments.audio_text.members import Split, choose_examples, make_members, split
 from sejax.experiments.audio_text.networks import EMBEDDING, Network
 from sejax.experiments.audio_text.report import REPORT
-from sejax.experiments.audio_text.results import Summary, about, batches_in_words, described_piece, pieces_of
+from sejax.experiments.audio_text.results import Summary, about, batches_in_words, described_piece
 from sejax.experiments.methods import compared, dtype_of, experiment_of, gain_limits, rate_members, settings_of
 from sejax.models.audio_text import FUSIONS, AudioText
 

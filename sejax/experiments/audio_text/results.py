@@ -1,20 +1,18 @@
-"""A member's entry in results.json, what a run says of its speech, and a recording as a trained network takes it."""
+"""A member's entry in results.json, and what a run says of its speech."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from sejax.audio.level import FULL_SCALE
-from sejax.data.buckets import Buckets, Pieces, cut, epoch_batches, padding, shapes
+from sejax.data.buckets import Buckets, Pieces, epoch_batches, padding, shapes
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.level_statistics import level_folds, level_scores
 from sejax.data.store.sets import RATE
-from sejax.data.streams import read_batch
-from sejax.data.text import tokens, word_times
+from sejax.data.text import word_times
 from sejax.data.waveforms.load import Waveforms
 from sejax.data.word_vectors import coverage
 from sejax.experiments.audio_text.explanation import STRETCHES
@@ -22,45 +20,13 @@ from sejax.experiments.audio_text.members import Split
 from sejax.experiments.audio_text.words import word_counts
 from sejax.experiments.classification import confusion_metrics
 
-_LEAST = {"samples": 8192, "words": 8}  # of a shape: lengths double from here, so that few are compiled
-
-
-def pieces_of(
-    waveform: np.ndarray, rate: int, *, text: str, types: tuple[str, ...], longest: int, most_words: int
-) -> tuple[np.ndarray, np.ndarray, dict[str, Any], tuple[tuple[str, ...], ...]]:
-    """Pieces of a recording, cut as in training.
-
-    Args:
-      waveform: int16[T] at `rate` Hz. text: its transcript.
-      types: the words of the training corpus; others are given the number len(types).
-      longest, most_words: samples and words of a piece at most.
-
-    Returns:
-      start and end f64[N] in seconds, a batch of arrays [N, 1, ...] (waveform, length, words, word_count), and the
-      words of each piece.
-    """
-    words, number = tokens(text), {word: place for place, word in enumerate(types)}
-    ids = np.array([number.get(word, len(types)) for word in words], np.int32)
-    speech = SimpleNamespace(offset=np.array([0, len(waveform)]), utterance_ids=("the recording",))
-    pieces = cut(speech, [ids], longest=longest, most_words=most_words)
-    rows = np.arange(len(pieces.length))
-    shape = Buckets((_room(pieces.length, "samples"),), (_room(pieces.word_count, "words"),))
-    batch = read_batch(waveform, pieces, shape, rows, np.ones(len(rows), bool))
-    values = {name: batch[name][:, None] for name in ("waveform", "length", "words", "word_count")}
-    said = [words[first:][:count] for first, count in zip(pieces.first_word, pieces.word_count, strict=True)]
-    return pieces.start / rate, (pieces.start + pieces.length) / rate, values, tuple(said)
-
 
 def described_piece(
     batch: Mapping[str, np.ndarray], row: int, words: Sequence[str], explained: Mapping[str, np.ndarray]
 ) -> dict[str, Any]:
-    """A piece of `pieces_of` as drawings have an example: of a truth and of word times nothing is known."""
+    """A piece of a recording as drawings have an example: of a truth and of word times nothing is known."""
     samples = batch["waveform"][row, 0, : batch["length"][row, 0]]
     return {"label": None, "start": None, "end": None} | described(samples, words, explained)
-
-
-def _room(counts: np.ndarray, kind: str) -> int:
-    return 1 << (max(int(counts.max()), _LEAST[kind]) - 1).bit_length()
 
 
 def about(

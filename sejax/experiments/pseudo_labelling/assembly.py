@@ -210,7 +210,7 @@ def frozen_trunk(config) -> Callable[[PyTree, jax.Array], jax.Array]:
             known = ", ".join(activations)
             raise InputError(f"config: layer={config.layer!r} of {config.model}; choose one of {known}")
         layer = activations[config.layer]
-        return layer if layer.ndim == 2 else adaptive_average_pool(layer, config.grid).reshape(len(layer), -1)
+        return layer if layer.ndim == 2 else adaptive_average_pool(layer, config.grid).reshape(layer.shape[0], -1)
 
     return trunk
 

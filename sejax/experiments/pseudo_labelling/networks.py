@@ -136,7 +136,7 @@ def image_network(
     def layer_features(trunk, images):
         record = {}
         model.apply({"params": trunk}, images, method=lambda module, x: module.features(x, record=record))
-        features = adaptive_average_pool(record[layer], grid).reshape(len(images), -1)  # [B, D]
+        features = adaptive_average_pool(record[layer], grid).reshape(images.shape[0], -1)  # [B, D]
         power = jnp.mean(jnp.square(features), axis=-1, keepdims=True)
         return features * gain * jax.lax.rsqrt(power * features.shape[-1] + 1e-6)
 

@@ -1,0 +1,164 @@
+"""What a loaded model's network gets to see of a recording, by what its file says of the training's.
+
+The same definitions as in training and in `sejax.experiments.prediction`; none of an experiment's code is needed.
+"""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sejax.audio.level import levelled
+from sejax.data.blocks.load import BlockSettings
+from sejax.data.store.sets import RATE
+from sejax.errors import InputError
+
+HEARS = ("blocks", "crops", "functionals", "transcribed")
+
+
+class Heard(NamedTuple):
+    """What becomes of one recording, N blocks.
+
+    Attributes:
+      start, end: f64[N], seconds in the original recording.
+      values: gives arrays [n, L, ...] (or dicts of such), L inputs of each of the n next blocks, until there were N.
+    """
+
+    start: np.ndarray
+    end: np.ndarray
+    values: Iterator[Any]
+
+
+Ear = Callable[..., Heard]  # (waveform int16[T] at 16 kHz, text) -> Heard
+
+
+def ear(settings: Mapping[str, Any]) -> Ear:
+    """What hears for a model with these settings (of its file's settings.json).
+
+    Raises:
+      InputError: a package is missing, or is of another version than the training's.
+    """
+    make = {"blocks": _blocks, "crops": _crops, "functionals": _functionals, "transcribed": _pieces}[settings["hears"]]
+    return make(settings)
+
+
+def as_int16(waveform, rate: float) -> np.ndarray:
+    """A waveform of one channel at any rate as int16[T] at 16 kHz, as `sejax.corpora.waveform.decode` makes it.
+
+    Args:
+      waveform: [T], int16, or float in [-1, 1] (what lies beyond, up to 2, is clipped).
+      rate: Hz, 2000 to 768000.
+
+    Raises:
+      InputError: another type or shape, no sample, what is not finite, or another rate without the package soxr.
+    """
+    waveform = np.asarray(waveform)
+    if waveform.ndim != 1 or not len(waveform) or not (waveform.dtype == np.int16 or waveform.dtype.kind == "f"):
+        raise InputError(
+            f"a waveform {waveform.dtype}{list(waveform.shape)}; give one channel [T], int16, or float in [-1, 1]"
+        )
+    if isinstance(rate, bool) or not isinstance(rate, int | float | np.number) or not 2000 <= rate <= 768_000:
+        raise InputError(f"a sampling rate of {rate!r}; give it in Hz, from 2000 to 768000, such as 16000")
+    if waveform.dtype.kind == "f":
+        peak = np.abs(waveform).max()
+        if not peak <= 2.0:  # NaN too
+            raise InputError(f"a waveform that reaches {peak:.6g}; give floats in [-1, 1] (int16 samples by 32768)")
+    if rate == RATE:
+        return waveform if waveform.dtype == np.int16 else _rounded(waveform)
+    try:
+        import soxr
+    except ImportError:
+        raise InputError(
+            f"a waveform at {rate:g} Hz, and the model hears {RATE} Hz; resample it, or pip install soxr"
+        ) from None
+    samples = waveform / np.float32(32768) if waveform.dtype == np.int16 else waveform
+    resample = soxr.ResampleStream(rate, RATE, 1, dtype="float32")
+    made = resample.resample_chunk(samples.astype(np.float32), last=True)
+    made = _rounded(made[: int(np.ceil(len(waveform) * RATE / rate))])
+    if not len(made):
+        raise InputError(f"a waveform of {len(waveform)} samples at {rate:g} Hz is nothing at {RATE} Hz; give more")
+    return made
+
+
+def _rounded(waveform: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
+
+
+def _blocks(settings: Mapping[str, Any]) -> Ear:
+    """Spectrograms [n, fmax, bands, frames] in dB of the blocks of what is voiced, 32 at a time."""
+    from sejax.audio.voice_activity import made_by
+    from sejax.data.blocks.spectrograms import spectrogram_batches, voiced_blocks
+
+    prepared = BlockSettings.from_dict(settings["prepared"])
+    made_by(prepared.voice_activity)
+
+    def hear(waveform, text):
+        del text
+        found = voiced_blocks(levelled(waveform, RATE, settings["level"]), RATE, prepared)
+        if not len(found.samples):
+            raise InputError(
+                f"{found.seconds_kept:.2f} s of speech found in {len(waveform) / RATE:.2f} s of audio, less than one "
+                f"block of {prepared.block_length} s: give a longer recording"
+            )
+        return Heard(found.start, found.end, spectrogram_batches([found.samples], prepared))
+
+    return hear
+
+
+def _crops(settings: Mapping[str, Any]) -> Ear:
+    """Evenly spaced crops [N, 1, bands, width] of the spectrogram; one where it is no longer than a crop."""
+    from sejax.data.crops import evaluation_starts, read_crops
+    from sejax.data.utterances.frames import frames
+    from sejax.data.utterances.load import UtteranceSettings
+
+    prepared = UtteranceSettings(**settings["prepared"])
+    count, width, dynamic_range = (settings["crops"][name] for name in ("count", "width", "dynamic_range"))
+
+    def hear(waveform, text):
+        del text
+        levels = frames(levelled(waveform, RATE, settings["level"]), prepared)
+        one = {"first": [0], "length": [len(levels)], "maximum": [levels.max()]}
+        data = {"frames": levels} | {name: np.array(values) for name, values in one.items()}
+        start = evaluation_starts(data["length"], count=count if len(levels) > width else 1, width=width)[0]
+        values = read_crops(data, np.zeros_like(start), start, width=width, dynamic_range=dynamic_range)
+        edges = np.stack([start, start + width]) * prepared.spectrogram.hop_length / RATE
+        begin, end = edges.clip(0, len(waveform) / RATE)
+        return Heard(begin, end, iter([values[:, None]]))
+
+    return hear
+
+
+def _functionals(settings: Mapping[str, Any]) -> Ear:
+    """openSMILE's functionals [1, 1, F] of the whole, levelled and trimmed as the training's were."""
+    from sejax.audio.opensmile import Extractor, version
+
+    prepared = settings["prepared"]
+    if version() != prepared["opensmile"]:
+        raise InputError(
+            f"the model was trained on functionals of opensmile {prepared['opensmile']}, and {version()} is installed; "
+            f"pip install opensmile=={prepared['opensmile']}"
+        )
+    extract = Extractor(prepared["features"], level=settings["level"], trim=prepared.get("trim", "none"))
+
+    def hear(waveform, text):
+        del text
+        values = extract(waveform, RATE)[None, None]
+        return Heard(np.zeros(1), np.array([len(waveform) / RATE]), iter([values]))
+
+    return hear
+
+
+def _pieces(settings: Mapping[str, Any]) -> Ear:
+    """Pieces of the waveform with their words: dicts of arrays [N, 1, ...]."""
+    from sejax.data.waveforms.pieces import pieces_of
+
+    known = settings["pieces"]
+    bounds = {name: known[name] for name in ("longest", "most_words")}
+    cut = functools.partial(pieces_of, types=tuple(known["types"]), **bounds)
+
+    def hear(waveform, text):
+        start, end, values, _ = cut(levelled(waveform, RATE, settings["level"]), RATE, text=text)
+        return Heard(start, end, iter([values]))
+
+    return hear
