@@ -79,19 +79,31 @@ def _delete_abandoned(partial: Path) -> None:
 def locked(path: Path, refusal: str) -> Iterator[None]:
     """Hold a lock file while the body runs; the system releases it when the process ends, however it ends.
 
-    The file stays, and means nothing. Where the file system has no locks nothing is held. Raises InputError(refusal)
-    when another process holds it.
+    The file stays, and means nothing. Where the file system has no locks, or the folder may not be written, nothing is
+    held: a finished set can be read there, and what would be written fails by itself. Raises InputError(refusal) when
+    another process holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(refusal) from None
-        except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-                raise
+    try:
+        file = open(path, "w")  # noqa: SIM115
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        file = None
+    with file or contextlib.nullcontext():
+        if file:
+            _hold(file, refusal)
         yield
+
+
+def _hold(file, refusal: str) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError(refusal) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

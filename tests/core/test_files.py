@@ -1,3 +1,5 @@
+import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -157,3 +159,13 @@ with locked(pathlib.Path({str(tmp_path / "lock")!r}), "taken"):
     holder.wait()
     with locked(tmp_path / "lock", "taken"):
         pass
+
+
+@pytest.mark.parametrize(("number", "reads"), [(errno.EACCES, True), (errno.EROFS, True), (errno.ENOSPC, False)])
+def test_what_is_finished_is_read_where_no_lock_can_be_written(tmp_path, monkeypatch, number, reads):
+    def refused(path, mode):
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(files, "open", refused, raising=False)
+    with contextlib.nullcontext() if reads else pytest.raises(OSError), locked(tmp_path / "lock", "taken"):
+        assert not (tmp_path / "lock").exists()
