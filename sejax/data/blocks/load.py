@@ -164,11 +164,13 @@ class Spectrograms(ExampleSet):
         """What was kept, blocks, and images beside the paper's count."""
         counts = self.counts
         kept, published, without = counts["seconds_kept"], counts["published_images"], counts["without_block"]
+        each = ", ".join(f"{label} {share:.1%}" for label, share in counts.get("kept_of_label", {}).items())
         beside = ""
         if published:
             beside = f" (the paper's Table 1: {published}, {counts['images'] / published - 1:+.1%})"
         return [
             f"audio       {counts['seconds']:.1f} s, kept {kept:.1f} s ({kept / counts['seconds']:.1%})",
+            *([f"kept of     {each}"] if each else []),
             f"blocks      {counts['blocks']}",
             f"images      {counts['images']}{beside}",
             f"no block    {listed(without, more='utterances.csv')}",

@@ -1,9 +1,12 @@
 """Prepared sets: contents, order, times, settings that make another set, and what is left out."""
 
+import csv
+import io
 import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -186,6 +189,19 @@ def test_the_summary_names_what_the_set_holds(folder):
     assert "anger 2, joy 2, unlabelled 1" in text
     assert "blocks      12" in text and "images      36" in text
     assert "1 utterances: u2" in text
+
+
+def test_the_share_kept_is_told_of_each_label(folder):
+    made = Spectrograms.load(folder)
+    rows = list(csv.DictReader(io.StringIO((folder / "utterances.csv").read_text())))
+    for label, share in made.counts["kept_of_label"].items():
+        own = [row for row in rows if row["emotion"] == label]
+        expected = sum(float(row["seconds_kept"]) for row in own) / sum(float(row["seconds"]) for row in own)
+        assert share == pytest.approx(expected, abs=1e-3)
+        assert f"{label} {share:.1%}" in made.describe()
+    assert set(made.counts["kept_of_label"]) == {"anger", "joy"}
+    before = {name: count for name, count in made.counts.items() if name != "kept_of_label"}
+    assert "kept of" not in replace(made, counts=before).describe()
 
 
 def test_settings_survive_json():
