@@ -12,8 +12,8 @@
 #
 # What comes of it: artifacts that are passed on tell where they were made, and equal ones do not compare equal; a package
 # that only loads them cannot name jax as all it needs. sejax exports with jax_traceback_in_locations_limit=0 (after
-# jax.clear_caches(): what was traced before keeps its paths), requires flatbuffers, and maps by jax.custom_batching.custom_vmap,
-# which makes one larger batch of a batch of batches.
+# jax.clear_caches(): what was traced before keeps its paths), requires flatbuffers, and maps by
+# jax.custom_batching.custom_vmap, which makes one larger batch of a batch of batches.
 #
 # Output seen: the lines of `expected` below.
 #

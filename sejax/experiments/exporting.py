@@ -314,6 +314,7 @@ def export_onnx(workdir: Path, output: Path, *, only=None) -> tuple[Exported, fl
     from sejax.experiments.onnx import write_onnx
 
     check_output(output, "onnx")
+    # In a loop: of a graph without one onnxruntime may lose rows, findings/onnxruntime_einsum_ellipsis_loses_rows.sh.
     return write_onnx(gathered(workdir, only, in_turn=True), Path(output))
 
 
