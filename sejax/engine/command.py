@@ -46,7 +46,7 @@ class Interrupted(KeyboardInterrupt):
 
     Attributes:
       outlook: what is there and what to do, for the person who stopped the command.
-      status: that the command ends with.
+      status: that the command ends with; of SIGINT it is what a shell reads of a process that died of it.
     """
 
     def __init__(self, name: str):
@@ -55,9 +55,15 @@ class Interrupted(KeyboardInterrupt):
         self.status = 128 + signal.Signals[name]
 
     def saved(self, workdir: os.PathLike[str]) -> Self:
-        """The same, of a command that goes on where it was."""
-        self.outlook, self.status = f"saved under {workdir}; the same command goes on from here", 0
+        """The same, of a command that goes on where it was: status 0 for SIGTERM, which schedulers take for done."""
+        self.outlook = f"saved under {workdir}; the same command goes on from here"
+        self.status = self.status if self.by_hand else 0
         return self
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether it was SIGINT."""
+        return str(self).startswith("SIGINT")
 
 
 @contextlib.contextmanager
@@ -172,8 +178,9 @@ def _raised(error: Exception, file: str) -> str:
 def run_command(main: Callable[[Sequence[str]], None], *, takes: str = "") -> NoReturn:
     """Parses absl flags, runs ``main(argv)`` and ends with one line on stderr where it does not get to its end.
 
-    Status 2: an InputError, or an OSError (a full disk, a folder that may not be written). Status 128 and the signal's
-    number: SIGINT or SIGTERM, but 0 where ``main`` says that the work is saved. Libraries that log through absl are
+    Status 2: an InputError, or an OSError (a full disk, a folder that may not be written). Status 130: SIGINT, of which
+    the process dies in the end, since a shell goes on with its loop or script where a command takes a Ctrl-C for
+    itself. Status 143: SIGTERM, but 0 where ``main`` says that the work is saved. Libraries that log through absl are
     heard from warnings on; ``--verbosity=0`` shows everything.
 
     Args:
@@ -211,6 +218,9 @@ def run_command(main: Callable[[Sequence[str]], None], *, takes: str = "") -> No
         print(f"{stop}: {stop.outlook}", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
+        if stop.by_hand:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
         os._exit(stop.status)  # at once: XLA's threads may be at work, and Python's end takes what they need
     for kind in _SIGNALS:  # all is done
         signal.signal(kind, lambda *_: os._exit(status if isinstance(status, int) else bool(status)))
