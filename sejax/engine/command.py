@@ -5,9 +5,11 @@ SIGTERM are one line too.
 """
 
 import contextlib
+import difflib
 import errno
 import os
 import re
+import runpy
 import signal
 import sys
 import threading
@@ -110,7 +112,7 @@ def _parse(arguments: Sequence[str]) -> list[str]:
     except flags.Error as error:
         raise InputError(_refusal(str(error), file)) from None
     except Exception as error:  # what the config file's code raises, or an override of a field that it has not
-        raise InputError(_raised(error, file)) from None
+        raise InputError(_unknown(arguments, file) or _raised(error, file)) from None
     if (config := _config()) is not None:
         if not fields_of(config):
             raise InputError(
@@ -165,13 +167,29 @@ def _refusal(message: str, file: str) -> str:
     return f"{' '.join(message.split())}; --helpshort lists the flags"
 
 
+def _unknown(arguments: Sequence[str], file: str) -> str:
+    """One line for the first ``--config.NAME`` that names no field of the file; "" where all do."""
+    names = [found[1] for word in arguments if (found := re.match(r"--?(?:no)?config\.([^=]*)", word))]
+    if not names or not file:
+        return ""
+    try:
+        known = [*fields_of(runpy.run_path(file)["get_config"]())]
+    except Exception:  # there is more wrong with the file
+        return ""
+    for name in names:
+        if known and name not in known:
+            last = f".{name.rpartition('.')[2]}"
+            near = difflib.get_close_matches(name, known, n=1) or [one for one in known if one.endswith(last)]
+            inside = [one for one in known if one.startswith(f"{name}.")]
+            hint = f"give one that it has, such as {known[0]}"
+            hint = f"did you mean {(inside or near)[0]}?" if inside or near else hint
+            return f"config: {file} has no field {name!r}; {hint}"
+    return ""
+
+
 def _raised(error: Exception, file: str) -> str:
     """One line for what loading a config, or setting one of its fields, raised."""
     message = " ".join(str(error).replace("\\n", " ").replace("\\'", "'").split())
-    if isinstance(error, AttributeError) and (unknown := re.match(r"\W*(\w+)'", message)):
-        meant = re.search(r'Did you mean "(\w+)"', message)
-        hint = f"did you mean {meant[1]}?" if meant else "give one that it has"
-        return f"config: {file} has no field {unknown[1]!r}; {hint}"
     return f"--config={file}: {type(error).__name__}: {message[:500]}; mend the file"
 
 
