@@ -4,9 +4,9 @@
         --data_dir=data --workdir=runs/emodb-log-30
 
 Started again in the same workdir it continues from the last checkpoint, bit for bit; in a finished one it
-prints the results. SIGTERM and SIGINT save and exit with status 0 and 130 (start it again to go on). A run that compares
-several things (the networks of configs/transfer.py) trains one after the other and keeps what is finished; so does one
-that trains in stages (the generators of configs/cyclegan.py).
+prints the results. SIGTERM and SIGINT save and exit with status 0 and 130 (start it again to go on). A run that
+compares several things (the networks of configs/transfer.py) trains one after the other and keeps what is finished; so
+does one that trains in stages (the generators of configs/cyclegan.py).
 """
 
 import sys
