@@ -49,7 +49,8 @@ STRONG_NOTE = "Bold (* in plain text): at or above the paper's figure, which has
 VARIANT_NOTE = "Bold (* in plain text): at or above the paper's accuracy, at or below its loss."
 NO_PAPER = "The paper has no figure for these settings."
 TUNED_NOTE = (
-    "Tuned: the rate with the best mean validation accuracy, the published one aside; the test part has no say in it."
+    "Tuned: the rate with the best mean validation accuracy, where that is not the published one; the test part has no "
+    "say in it."
 )
 TRAINING = ("train/accuracy", "valid/accuracy", "train/loss", "valid/loss")
 TESTING = ("test/accuracy", "test/uar", "test_utterance/accuracy", "test_utterance/uar")
