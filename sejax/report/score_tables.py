@@ -150,7 +150,7 @@ def fold_table(results, report: Report, names, *, caption):
     return Table(caption, columns, tuple(rows))
 
 
-def validation_table(results, report: Report, columns, *, caption, note):
+def validation_table(results, report: Report, columns, *, caption, notes):
     """Every variant on the validation part, `columns` {metric as `valid/uar`: title}, those that somebody has."""
     variants = variants_by(results, report)
     shown = {metric: name for metric, name in columns.items() if any(score(variant, metric) for variant in variants)}
@@ -158,7 +158,7 @@ def validation_table(results, report: Report, columns, *, caption, note):
         (variant.label, *(written(score(variant, at), at.rpartition("/")[2], report) for at in shown))
         for variant in variants
     ]
-    return Table(caption, (report.variant, *shown.values()), tuple(rows) if shown else (), (note,))
+    return Table(caption, (report.variant, *shown.values()), tuple(rows) if shown else (), tuple(notes))
 
 
 def difference_cells(first, second, report: Report, paper=None):

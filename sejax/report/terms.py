@@ -25,6 +25,12 @@ def setting(results, field, default=None):
     return results.get(field, results["config"].get(field, default))
 
 
+def criterion(results):
+    """The validation figure that chose a member's epoch, in words: `unweighted accuracy (UAR)`, `accuracy`."""
+    name = setting(results, "criterion", "accuracy")
+    return {"uar": "unweighted accuracy (UAR)"}.get(name, METRICS.get(name, name))
+
+
 def protocol_notes(runs, report: Report):
     """A note for each protocol that runs of an experiment followed, in the runs' order."""
     known = {**PROTOCOLS, **report.protocols}

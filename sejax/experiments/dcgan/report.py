@@ -10,7 +10,7 @@ import numpy as np
 from sejax.core.results import field_value, is_finite, spread
 from sejax.experiments.dcgan import figures
 from sejax.experiments.dcgan import published as paper
-from sejax.experiments.dcgan.figures import collapsed, nearest, over_training, read_gallery
+from sejax.experiments.dcgan.figures import collapsed, nearest, never_diverse, over_training, read_gallery
 from sejax.report import Metric, Report, score_tables, tables
 from sejax.report.confusion import confusion_rates
 from sejax.report.drawing import drawn
@@ -19,7 +19,7 @@ from sejax.report.run import above, differences, grouped, mean_rates, paper_of, 
 from sejax.report.score_figures import difference_panels, score_panels
 from sejax.report.score_tables import BEST_NOTE, OVER, Column, single, written
 from sejax.report.tables import Table, percent, signed
-from sejax.report.terms import MISSING, joined, protocol_notes, setting, where, who
+from sejax.report.terms import MISSING, criterion, joined, protocol_notes, setting, where, who
 
 # What the five points of a rating are called, lowest first.
 POINT_NAMES = {
@@ -188,9 +188,9 @@ def validation_table(results):
     shown = {"accuracy": "accuracy"} | {metric: kind.title for metric, kind in REPORT.metrics.items()}
     parts = {"valid": "", "valid_activation": "activation, "}
     columns = {f"{part}/{metric}": f"{parts[part]}{name}" for part in parts for metric, name in shown.items()}
-    note = "The epoch was chosen by its validation accuracy, so these figures are too good."
+    note = f"The epoch was chosen by its {criterion(results)} on this part, so these figures are too good."
     caption = f"Validation part, restored epoch. {run_title(results)}; {OVER}"
-    return score_tables.validation_table(results, REPORT, columns, caption=caption, note=note)
+    return score_tables.validation_table(results, REPORT, columns, caption=caption, notes=(note,))
 
 
 def fold_table(results):
@@ -285,13 +285,22 @@ def _gain_in_words(first, second):
 
 
 def _warnings(results):
-    """A text for each member whose generated spectrograms collapsed."""
-    return [
+    """A text for each member whose generated spectrograms collapsed, and one for those that were never diverse."""
+    texts = [
         f"{who(member)}: spectral collapse at epoch {field_value(collapsed(member))}: its generated spectrograms were "
         "all alike. It stays in the means."
         for member in results["members"]
         if collapsed(member) is not None
     ]
+    alike = {who(member): never_diverse(member) for member in results["members"]}
+    alike = {name: f"{share:.2f}" for name, share in alike.items() if share is not None}
+    if alike:
+        listed = "; ".join(f"{name}: {share}" for name, share in alike.items())
+        texts.append(
+            "Generated spectrograms that never became diverse, with the most that they had of real ones' diversity: "
+            f"{listed}. No collapse: these generators have learned little yet. They stay in the means."
+        )
+    return texts
 
 
 @drawn
@@ -352,7 +361,7 @@ def _matrix(rates, classes, name, caption):
 def _curves(results, report):
     if not any(member.get("history") for member in results["members"]):
         return ""
-    svg = figures.training_curves(models(results), format="inline")
+    svg = figures.training_curves(models(results), criterion=setting(results, "criterion", "accuracy"), format="inline")
     return paragraph(CURVES_NOTE, "muted") + picture(svg, "Training by epoch")
 
 
