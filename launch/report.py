@@ -54,6 +54,8 @@ def report(workdir):
     own, folder = report_of(results), workdir if workdir.is_dir() else workdir.parent
     path = write_report(folder, results, own)
     print(tables.plain_text(headline(results, own)))
+    sys.stdout.flush()
+    print("".join(f"warning: {text}\n" for text in own.warnings(results)), end="", file=sys.stderr)
     robustness = read_robustness(folder)
     if robustness and is_of(robustness, results):
         print(tables.plain_text(robustness_table(robustness, results, own)))

@@ -45,8 +45,11 @@ def main(argv):
 
 
 def show(results, workdir):
-    """Print the headline table."""
-    print(tables.plain_text(headline(results, report_of(results))))
+    """Print the headline table, and on stderr what went wrong in parts of it."""
+    own = report_of(results)
+    print(tables.plain_text(headline(results, own)))
+    sys.stdout.flush()
+    print("".join(f"warning: {text}\n" for text in own.warnings(results)), end="", file=sys.stderr)
     print(f"results: {workdir / FILE}\nreport: {workdir / 'report.html'}")
 
 

@@ -225,6 +225,25 @@ def test_the_page_has_every_figure_and_names_the_gans_that_stopped(small):
     assert text.count('class="warning"') == 2
 
 
+def test_vectors_on_one_spot_or_farther_than_the_source_are_an_alarm(small):
+    assert not REPORT.warnings(small)
+    member = small["members"][1]
+    for name, share in {"angry": 3.17, "sad": 4.3}.items():
+        found = member["emotions"][name]
+        found["train/difference_synthetic"] = share * found["train/difference_source"]
+    target = member["distribution"]["target"]["happy"]["std"]
+    member["distribution"]["synthetic"]["happy"]["std"] = [0.05 * value for value in target]
+    (text,) = REPORT.warnings(small)
+    where, _, said = text.partition(": ")
+    assert where == f"Fold {member['fold']}, seed 0, λ {member['lambda_cls']:g}"
+    assert "on one spot (deviation as a share of the target's: happy 5 %)" in said
+    assert "farther from the target than the source does (share of its distance: angry 317 %, sad 430 %)" in said
+    assert report(small).count('class="warning"') == 1
+    member["gans"] = dict.fromkeys(("angry", "happy", "sad"), {"update": 9})  # has an alarm of its own
+    (text,) = REPORT.warnings(small)
+    assert "stopped" in text
+
+
 def test_a_page_without_matplotlib_keeps_its_tables(small, monkeypatch):
     def missing():
         raise ImportError("figures need matplotlib: pip install 'sejax[report]'")

@@ -26,6 +26,7 @@ DISTANCE_NOTE = (
     "bandwidth, unbiased (0 on average for equal distributions). Fréchet²: of the Gaussians fitted to both sets. Each "
     "is the mean over the emotions."
 )
+SPOT = 0.1  # of the target's deviation: synthetic vectors with less lie nearly on one spot
 LINES = "Faint: each member (fold and seed). Bold: their mean. A cross: a GAN that stopped because it was not finite."
 
 
@@ -270,7 +271,7 @@ def _lead(results):
 
 
 def _warnings(results):
-    """A text for each member some of whose GANs stopped, in both stages."""
+    """A text for each member some of whose GANs stopped, in both stages, or whose vectors are no use."""
     texts = []
     for stage, members in (("", results["members"]), ("pretraining, ", pretraining(results))):
         for member in members:
@@ -282,7 +283,41 @@ def _warnings(results):
                 texts.append(f"{text} They are left out of every mean.")
         failed = [member for member in members if stage and member.get("failed")]
         texts += [f"Pretraining failed in {fold_text(member)}: {member['failed']}." for member in failed]
-    return texts
+    return texts + [text for member in results["members"] if (text := _astray(results, member))]
+
+
+def _astray(results, member):
+    """What is wrong with a member's synthetic vectors: on one spot, or farther from the target than the source; ""."""
+    if member.get("failed"):
+        return ""
+    farther, spots = {}, {}
+    for name in (name for name in results.get("classes") or () if name not in _halted(member)):
+        found = (member.get("emotions") or {}).get(name) or {}
+        source, made = (found.get(f"train/difference_{kind}") for kind in ("source", "synthetic"))
+        if is_finite(source) and is_finite(made) and made > source > 0:
+            farther[name] = made / source
+        widths = _deviation(member, "synthetic", name), _deviation(member, "target", name)
+        if all(map(is_finite, widths)) and widths[0] < SPOT * widths[1]:
+            spots[name] = widths[0] / widths[1]
+    said = []
+    if spots:
+        said.append(f"lie nearly on one spot (deviation as a share of the target's: {_shares(spots)})")
+    if farther:
+        said.append(f"lie farther from the target than the source does (share of its distance: {_shares(farther)})")
+    where = f"{fold_text(member)}, {weight_text(weight_of(results, member))}"
+    text = f"{where[0].upper()}{where[1:]}: synthetic vectors {' and '.join(said)}."
+    return f"{text} docs/cyclegan.md has a schedule for few vectors." if said else ""
+
+
+def _deviation(member, kind, name):
+    """The mean deviation of the features of Fig. 2 in a set's vectors of an emotion; None without."""
+    moments = ((member.get("distribution") or {}).get(kind) or {}).get(name) or {}
+    values = [value for value in moments.get("std") or () if is_finite(value)]
+    return float(np.mean(values)) if values else None
+
+
+def _shares(found):
+    return ", ".join(f"{name} {100 * share:.0f} %" for name, share in found.items())
 
 
 @drawn
