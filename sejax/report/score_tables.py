@@ -281,6 +281,24 @@ def member_table(results):
     return Table(caption, columns, tuple(rows), stubs=len(stubs))
 
 
+def recomputed_table(entries, caption):
+    """Members as `sejax.engine.run.evaluate` gives them, by all that tells them apart, with the keys of results.json.
+
+    What only some members have (the weight of the GANs behind their vectors, say) has a column too, a dash for the
+    others: rows of different members are never alike.
+    """
+    fields = list(dict.fromkeys(name for entry in entries for name in entry if name != "metrics"))
+    metrics = list(dict.fromkeys(name for entry in entries for name in entry["metrics"]))
+    rows = tuple(
+        (
+            *(str(entry.get(field, MISSING)) for field in fields),
+            *(number(entry["metrics"].get(name), 4) for name in metrics),
+        )
+        for entry in entries
+    )
+    return Table(caption, (*fields, *metrics), rows, stubs=len(fields))
+
+
 def _metric_order(metric, units):
     part, _, name = metric.partition("/")
     return _place([*PARTS, *units], part), _place(METRICS, name)
