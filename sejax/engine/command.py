@@ -25,13 +25,33 @@ from sejax.engine.fields import check_config, fields_of, wanted
 from sejax.errors import InputError
 
 
-def progress_bar(title: str, total: int | None, unit: str, *, done: int = 0) -> tqdm:
+class Bar(tqdm):
+    """A line of progress whose rate and time left are without what was no work: compiling, say."""
+
+    left_out = 0.0
+
+    def leave_out(self, seconds: float) -> None:
+        """Of the time since the last update, seconds that say nothing of the rate."""
+        self.left_out += seconds
+        self.last_print_t += seconds
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        """What tqdm writes a line from."""
+        said = super().format_dict
+        if said["rate"] is None and said["n"] > said["initial"]:  # else it is of the latest updates
+            worked = max(said["elapsed"] - self.left_out, 1e-3)
+            said["rate"] = (said["n"] - said["initial"]) / worked
+        return said
+
+
+def progress_bar(title: str, total: int | None, unit: str, *, done: int = 0) -> Bar:
     """A line with what is done, the rate, the time left and the current figures (``set_postfix_str``).
 
     On a terminal it is redrawn in place; in a log a new state appears every ten seconds.
     """
     terminal = sys.stderr.isatty()
-    return tqdm(
+    return Bar(
         total=total,
         initial=done,
         desc=title,

@@ -6,18 +6,19 @@ Then a config's run section, what "auto" means in it, and the persistent compila
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from flax.traverse_util import unflatten_dict
-from tqdm import tqdm
 
 from sejax.core.experiment import Assembly, PyTree
 from sejax.core.rng import member_key, root_key
 from sejax.engine.checkpoint import Checkpoints, folder_of_members
-from sejax.engine.command import Interrupted, progress_bar, signals_handled
+from sejax.engine.command import Bar, Interrupted, progress_bar, signals_handled
+from sejax.engine.compiling import Compiling
 from sejax.engine.ensemble import over_members, place, take_members
 from sejax.engine.fields import Field
 from sejax.engine.segment import Carry, Segment, active_members, finished, make_segment
@@ -154,12 +155,15 @@ def _train(assembly: Assembly, settings: RunSettings, group: Group, board) -> Ca
     title = ", ".join(f"{k} {v}" for k, v in assembly.names[group.start].items())
     if group.stop - group.start > 1:
         title = f"{group.stop - group.start} members"
-    with progress_bar(title, assembly.iterations * assembly.epochs, "epochs", done=logged) as bar:
+    bar = progress_bar(title + _COMPILING, assembly.iterations * assembly.epochs, "epochs", done=logged)
+    with bar, Compiling(partial(_say, bar)) as compiling:
         while not finished(carry, assembly.iterations):
             with signals_handled(received.append):
-                began = time.monotonic()
+                began, compiled = time.monotonic(), compiling.seconds
                 carry = jax.block_until_ready(group.segment.advance(group.data, carry, budget))
-                seconds = time.monotonic() - began
+                compiled = compiling.seconds - compiled
+                seconds = time.monotonic() - began - compiled
+                bar.leave_out(compiled)
                 logged = _log(assembly, group, carry, logged, bar, board)
                 # The loop may be left only after this: what a segment did is in a checkpoint before anything can end
                 # it. Its number grows with every segment: all members' updates, and iterations closed.
@@ -172,11 +176,23 @@ def _train(assembly: Assembly, settings: RunSettings, group: Group, board) -> Ca
     return carry
 
 
+def _say(bar: Bar, compiling: bool) -> None:
+    """Says whether what a bar shows stands still because programs compile, where a line is drawn over the last.
+
+    Before anything was trained it says so all the time, in a log too.
+    """
+    if sys.stderr.isatty() and bar.desc.endswith(_COMPILING) != compiling and " training" in bar.desc:
+        bar.set_description_str(bar.desc.removesuffix(_COMPILING) + _COMPILING * compiling)
+
+
+_COMPILING = ", compiling"
+
+
 def _epochs_done(carry: Carry, assembly: Assembly) -> int:
     return int(carry.iteration) * assembly.epochs + int(carry.epoch)
 
 
-def _log(assembly: Assembly, group: Group, carry: Carry, logged: int, bar: tqdm, board) -> int:
+def _log(assembly: Assembly, group: Group, carry: Carry, logged: int, bar: Bar, board) -> int:
     """Shows the epochs since ``logged``, and writes their finite figures to TensorBoard's ``board``, if there is one.
 
     Returns the number of epochs now done.
