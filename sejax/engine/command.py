@@ -219,7 +219,7 @@ def run_command(main: Callable[[Sequence[str]], None], *, takes: str = "") -> No
     Status 2: an InputError, or an OSError (a full disk, a folder that may not be written). Status 130: SIGINT, of which
     the process dies in the end, since a shell goes on with its loop or script where a command takes a Ctrl-C for
     itself. Status 143: SIGTERM, but 0 where ``main`` says that the work is saved. Libraries that log through absl are
-    heard from warnings on; ``--verbosity=0`` shows everything.
+    heard from warnings on, TensorFlow from errors on; ``--verbosity=0`` shows everything.
 
     Args:
       takes: what further arguments without a flag are, as in "audio files"; "": there are none.
@@ -228,6 +228,10 @@ def run_command(main: Callable[[Sequence[str]], None], *, takes: str = "") -> No
     def quiet_main(argv):
         if not any(argument.lstrip("-").startswith(("verbosity", "v=")) for argument in sys.argv[1:]):
             logging.set_verbosity(logging.WARNING)
+            # TensorFlow, imported later, has lines of its own about the CPU and oneDNN, whose kernels we do not use: it
+            # only moves rows.
+            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+            os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
         if len(argv) > 1 and not takes:
             raise InputError(f"{printable(argv[1])!r} belongs to no flag; flags are written --name=value")
         main(argv)

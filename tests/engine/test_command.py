@@ -1,5 +1,6 @@
 """How a command ends: one line on stderr and a status, whatever went wrong and wherever a signal arrived."""
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -98,3 +99,16 @@ def test_nobody_who_reads_on_is_one_line_too():
     command = f"{sys.executable} -c '{script.replace(chr(39), chr(34))}' | head -c 1"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
     assert done.stderr == "error: Broken pipe\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verbose", [False, True])
+def test_tensorflow_says_nothing_of_itself_among_the_lines_of_progress(verbose):
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("no TensorFlow here")
+    script = SCRIPT.format(body="import tensorflow as tf\n    list(tf.data.Dataset.range(2))")
+    command = [sys.executable, "-c", script, *["--verbosity=0"] * verbose]
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0 and ("oneDNN" in done.stderr) == verbose
+    assert verbose or done.stderr == ""
