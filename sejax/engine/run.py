@@ -5,7 +5,7 @@ Then a config's run section, what "auto" means in it, and the persistent compila
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,12 +16,12 @@ from flax.traverse_util import unflatten_dict
 
 from sejax.core.experiment import Assembly, PyTree
 from sejax.core.rng import member_key, root_key
-from sejax.engine.checkpoint import Checkpoints, folder_of_members
+from sejax.engine.checkpoint import LEFT, Checkpoints, folder_of_members
 from sejax.engine.command import Bar, Interrupted, progress_bar, signals_handled
 from sejax.engine.compiling import Compiling
 from sejax.engine.ensemble import over_members, place, take_members
 from sejax.engine.fields import Field
-from sejax.engine.segment import Carry, Segment, active_members, finished, make_segment
+from sejax.engine.segment import Carry, Segment, active_members, finished, make_segment, unread_by_evaluation
 from sejax.errors import InputError
 
 
@@ -46,7 +46,10 @@ class RunSettings(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Members ``start:stop``, which train together: their compiled pieces, data and checkpoints."""
+    """Members ``start:stop``, which train together: their compiled pieces, data and checkpoints.
+
+    ``left``: whether the checkpoint is that of a finished run, without what only training reads.
+    """
 
     start: int
     stop: int
@@ -54,9 +57,17 @@ class Group(NamedTuple):
     data: PyTree
     carry: Carry
     checkpoints: Checkpoints
+    left: bool = False
 
 
-def run(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: int = 0) -> list[dict[str, Any]]:
+def run(
+    assembly: Assembly,
+    settings: RunSettings,
+    workdir: Path,
+    *,
+    seed: int = 0,
+    asked_for: Callable[[], tuple[str, ...]] = tuple,
+) -> list[dict[str, Any]]:
     """Trains every member to the end, or goes on where an earlier run in this workdir was cut off.
 
     Args:
@@ -65,6 +76,8 @@ def run(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: int =
       workdir: checkpoints and events go there.
       seed: root of every random stream; member i uses ``fold_in(root, i)`` however members are grouped, or
         ``fold_in(root, streams[i])`` where the assembly has streams.
+      asked_for: the subtrees of the states that prediction reads (`trained_states`). A member that is finished keeps
+        them, and what its evaluation reads.
 
     Returns:
       One entry of ``results.json`` per member: name, failure if any, metrics, history, iterations.
@@ -81,6 +94,11 @@ def run(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: int =
             group = open_group(assembly, settings, workdir, start, stop, **how)
             try:
                 carry = _train(assembly, settings, group, board)
+                if not group.left:
+                    asked = tuple(f"state/{name}/" for name in asked_for())
+                    unread = unread_by_evaluation(assembly, carry)
+                    unread = frozenset(path for path in unread if not f"{path}/".startswith(asked))
+                    group.checkpoints.finish(carry, {"members": [start, stop]}, without=unread)
             finally:
                 group.checkpoints.close()
             entries += [member_entry(assembly, carry, i, start + i) for i in range(stop - start)]
@@ -142,10 +160,10 @@ def open_group(
     segment = segments[stop - start]
     checkpoints = Checkpoints(folder_of_members(workdir, start, stop), keep=settings.keep)
     if checkpoints.latest() is None:
-        carry = segment.start(keys, members, data)
+        carry, about = segment.start(keys, members, data), {}
     else:
-        carry, _ = checkpoints.restore(jax.eval_shape(segment.start, keys, members, data), fall_back=trains)
-    return Group(start, stop, segment, data, placed.members(carry), checkpoints)
+        carry, about = checkpoints.restore(jax.eval_shape(segment.start, keys, members, data), fall_back=trains)
+    return Group(start, stop, segment, data, placed.members(carry), checkpoints, LEFT in about)
 
 
 def _train(assembly: Assembly, settings: RunSettings, group: Group, board) -> Carry:
