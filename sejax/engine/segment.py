@@ -360,13 +360,13 @@ def unread_by_evaluation(assembly: Assembly, carry: Carry) -> frozenset[str]:
         nothing = parts.zeros("whole", data, state)
         return parts.members.conclude(state, parts.evaluate_batch("whole", data, state, nothing, jnp.int32(0)), data)[1]
 
-    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), carry.state)
+    data, shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (assembly.data, carry.state))
     paths = [
         (f"state/{jax.tree_util.keystr(path, simple=True, separator='/')}", leaf)
         for path, leaf in jax.tree_util.tree_flatten_with_path(shapes)[0]
     ]
-    traced = jax.make_jaxpr(lambda state: record(assembly.data, state))(shapes).jaxpr
-    read = _read(traced, [True] * len(traced.outvars))
+    traced = jax.make_jaxpr(record)(data, shapes).jaxpr
+    read = _read(traced, [True] * len(traced.outvars))[-len(paths) :]
     large = [leaf.dtype.itemsize * leaf.size >= SMALL for _, leaf in paths]
     return frozenset(path for (path, _), own, big in zip(paths, read, large, strict=True) if big and not own)
 

@@ -214,15 +214,15 @@ def levels_alone(results):
     )
 
 
-def headline(results, report: Report):
+def headline(results, report: Report, *, alone=True):
     """The table that a run prints at its end.
 
     Its report's own, or that of its variants, or every summarised metric by level and iteration beside the paper's;
-    and what the levels of recordings alone reach.
+    and, unless `alone` is False, what the levels of recordings alone reach.
     """
     made = report.headline or (partial(variant_table, report=report) if named(results) else None)
     table = made(results) if made else _summary_table(results, report)
-    return replace(table, notes=(*table.notes, *levels_alone(results)))
+    return replace(table, notes=(*table.notes, *levels_alone(results))) if alone else table
 
 
 def _summary_table(results, report: Report):

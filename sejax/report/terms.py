@@ -25,6 +25,41 @@ def setting(results, field, default=None):
     return results.get(field, results["config"].get(field, default))
 
 
+# Entries of results.json's "data" that need another name than their key's words.
+FACTS = {
+    "points": "utterances at each of the five points",
+    "parts": "examples in each part, by fold",
+    "settings": "settings of the prepared set",
+    "schedules": "schedule",
+    "near_copies_in_training": "share of test images with near-copies in training",
+    "test_images": "test images, by fold",
+    "published_images": "images of the paper",
+    "class_mapping": "classes of the corpus",
+    "with_word_times": "utterances with word times",
+}
+# What recordings of a corpus are like, between which values 98 % of them lie.
+RECORDINGS = {
+    "level": "level of 98 % of the recordings in dBFS",
+    "peak": "peak of 98 % of them in dBFS",
+    "offset": "offset of 98 % of them, of full scale",
+    "floor": "noise floor of 98 % of them in dB, relative to the level",
+    "bandwidth": "bandwidth of 98 % of them in Hz",
+    "clipped": "share of clipped samples of 98 % of them",
+}
+
+
+def fact(name):
+    """What an entry of the data is called."""
+    return FACTS.get(name, name.replace("_", " "))
+
+
+def guessing(results):
+    """What guessing reaches, a note where a score is compared with it."""
+    classes = len(results.get("classes") or ())
+    scored = any(name.endswith("/uar") for member in results["members"] for name in member.get("metrics") or ())
+    return [f"Guessing among {classes} classes reaches a UAR of {1 / classes:.3f}."] if classes > 1 and scored else []
+
+
 def criterion(results):
     """The validation figure that chose a member's epoch, in words: `unweighted accuracy (UAR)`, `accuracy`."""
     name = setting(results, "criterion", "accuracy")

@@ -283,30 +283,45 @@ def _warnings(results):
                 texts.append(f"{text} They are left out of every mean.")
         failed = [member for member in members if stage and member.get("failed")]
         texts += [f"Pretraining failed in {fold_text(member)}: {member['failed']}." for member in failed]
-    return texts + [text for member in results["members"] if (text := _astray(results, member))]
+    return texts + _astray(results)
 
 
-def _astray(results, member):
-    """What is wrong with a member's synthetic vectors: on one spot, or farther from the target than the source; ""."""
-    if member.get("failed"):
-        return ""
-    farther, spots = {}, {}
-    for name in (name for name in results.get("classes") or () if name not in _halted(member)):
-        found = (member.get("emotions") or {}).get(name) or {}
-        source, made = (found.get(f"train/difference_{kind}") for kind in ("source", "synthetic"))
-        if is_finite(source) and is_finite(made) and made > source > 0:
-            farther[name] = made / source
-        widths = _deviation(member, "synthetic", name), _deviation(member, "target", name)
-        if all(map(is_finite, widths)) and widths[0] < SPOT * widths[1]:
-            spots[name] = widths[0] / widths[1]
-    said = []
-    if spots:
-        said.append(f"lie nearly on one spot (deviation as a share of the target's: {_shares(spots)})")
-    if farther:
-        said.append(f"lie farther from the target than the source does (share of its distance: {_shares(farther)})")
-    where = f"{fold_text(member)}, {weight_text(weight_of(results, member))}"
-    text = f"{where[0].upper()}{where[1:]}: synthetic vectors {' and '.join(said)}."
-    return f"{text} docs/cyclegan.md has a schedule for few vectors." if said else ""
+def _astray(results):
+    """Texts about synthetic vectors on one spot, and about such as lie farther from the target than the source."""
+    farther, spots, count = {}, {}, 0
+    for member in (member for member in results["members"] if not member.get("failed")):
+        where = f"{fold_text(member)}, {weight_text(weight_of(results, member))}"
+        for name in (name for name in results.get("classes") or () if name not in _halted(member)):
+            count += 1
+            found = (member.get("emotions") or {}).get(name) or {}
+            source, made = (found.get(f"train/difference_{kind}") for kind in ("source", "synthetic"))
+            if is_finite(source) and is_finite(made) and made > source > 0:
+                farther[f"{name} of {where}"] = made / source
+            widths = _deviation(member, "synthetic", name), _deviation(member, "target", name)
+            if all(map(is_finite, widths)) and widths[0] < SPOT * widths[1]:
+                spots[f"{name} of {where}"] = widths[0] / widths[1]
+    told = {
+        "lie nearly on one spot, with {} of the target's deviation": spots,
+        "lie farther from the target than the source does, at {} of its distance": farther,
+    }
+    return [
+        f"Synthetic vectors of {len(found)} of {count} CycleGANs {text.format(_extent(found))} ({_listed(found)}). "
+        "docs/cyclegan.md has a schedule for few vectors."
+        for text, found in told.items()
+        if found
+    ]
+
+
+def _extent(found):
+    """The shares of some CycleGANs: `317 to 430 %`."""
+    ends = dict.fromkeys(f"{100 * share:.0f}" for share in (min(found.values()), max(found.values())))
+    return f"{' to '.join(ends)} %"
+
+
+def _listed(found, most=3):
+    """The worst of some CycleGANs by name."""
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return "; ".join(sorted(found, key=lambda name: -abs(found[name] - 1))[:most]) + more
 
 
 def _deviation(member, kind, name):
@@ -314,10 +329,6 @@ def _deviation(member, kind, name):
     moments = ((member.get("distribution") or {}).get(kind) or {}).get(name) or {}
     values = [value for value in moments.get("std") or () if is_finite(value)]
     return float(np.mean(values)) if values else None
-
-
-def _shares(found):
-    return ", ".join(f"{name} {100 * share:.0f} %" for name, share in found.items())
 
 
 @drawn
