@@ -35,8 +35,10 @@ REMEDY = (
 )
 
 
-# What goes wrong in orbax's threads is raised here too.
-logging.getLogger("absl").addFilter(lambda record: not (record.exc_info and "/orbax/" in record.pathname))
+# What goes wrong in orbax's threads is raised here too; that a save waits for the one before is no news to anybody.
+logging.getLogger("absl").addFilter(
+    lambda record: "/orbax/" not in record.pathname or (record.levelno >= logging.ERROR and not record.exc_info)
+)
 
 
 def folder_of_members(folder: Path, start: int, stop: int) -> Path:

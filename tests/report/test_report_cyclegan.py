@@ -225,6 +225,23 @@ def test_the_page_has_every_figure_and_names_the_gans_that_stopped(small):
     assert text.count('class="warning"') == 2
 
 
+def test_panels_that_differ_by_orders_have_axes_of_their_own(small, panels):
+    cyclegan.gan_curves(small)
+    row = np.array(panels).reshape(len(LOSSES), len(CLASSES))[0]
+    assert len({axes.get_ylim() for axes in row}) == 1  # alike: they compare
+    for member in small["members"]:
+        for entry in member["history"]:
+            entry["train/generator/sad"] *= 1000
+    panels.clear()
+    cyclegan.gan_curves(small)
+    row = np.array(panels).reshape(len(LOSSES), len(CLASSES))[0]
+    drawn = [np.concatenate([line.get_ydata() for line in axes.lines]) for axes in row]
+    for axes, values in zip(row, drawn, strict=True):
+        low, high = axes.get_ylim()
+        assert low <= values.min() and values.max() <= high < 3 * values.max()
+        assert all(label.get_visible() for label in axes.get_yticklabels())
+
+
 def test_vectors_on_one_spot_or_farther_than_the_source_are_an_alarm(small):
     assert not REPORT.warnings(small)
     member = small["members"][1]

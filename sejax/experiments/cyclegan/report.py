@@ -380,8 +380,8 @@ def gan_curves(results):
     """The losses of the adversarial stage: a row for each loss, a column for each emotion, colours for the weights.
 
     `results` as in results.json. Lines are members (a fold and a seed), faint, and their mean, bold; panels of a row
-    share their axis. A cross ends the line of a GAN that stopped because it was not finite. Raises ValueError where no
-    member recorded such losses.
+    share their axis where they do not differ by orders. A cross ends the line of a GAN that stopped because it was not
+    finite. Raises ValueError where no member recorded such losses.
     """
     groups = {}
     for place, weight in enumerate(weights(results)):

@@ -8,7 +8,7 @@ import numpy as np
 
 from sejax.core.results import is_finite, unpack
 from sejax.errors import InputError
-from sejax.report.curves import draw_curves, wide_axis
+from sejax.report.curves import axes_in_common, draw_curves, heights, wide_axis
 from sejax.report.drawing import BLUE, GREEN, INK, MUTED, ORANGE, VIOLET, drawn, subplots, write_picture
 from sejax.report.run import recorded_metrics
 from sejax.report.terms import setting
@@ -69,14 +69,15 @@ def training_curves(models, *, criterion="accuracy"):
     if not shown:
         raise ValueError("no history of losses or scores in these results")
     size = 1.9 + 1.75 * len(models), 0.7 + 1.35 * len(shown)
-    figure, grid = subplots(*size, len(shown), len(models), squeeze=False, sharex="col", sharey="row")
+    figure, grid = subplots(*size, len(shown), len(models), squeeze=False, sharex="col")
     for (at, column), axes in np.ndenumerate(grid):
         _panel(axes, models[column], list(shown)[at], list(shown.values())[at], criterion)
     for axes, model in zip(grid[0], models, strict=True):
         axes.set_title(model.label)
     for axes, (row, lines) in zip(grid, shown.items(), strict=True):
         axes[0].set_ylabel(row, color=INK, fontweight="bold", fontsize=8.5)
-        _row_axis(axes, row)
+        for group in axes_in_common(axes):
+            _row_axis(group, row)
         _row_legend(axes, row, lines, _colour_of(f"valid/{criterion}"))
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
@@ -118,7 +119,7 @@ def _mark(axes, member, epoch, name, **style):
 
 def _row_axis(row_axes, row):
     if row.endswith("loss"):
-        wide_axis(row_axes[0], [value for axes in row_axes for line in axes.lines for value in line.get_ydata()])
+        wide_axis(row_axes[0], [value for axes in row_axes for value in heights(axes)])
     elif row == "D's probability":
         row_axes[0].set_ylim(-0.03, 1.03)
     else:

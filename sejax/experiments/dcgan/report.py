@@ -337,7 +337,10 @@ def _confusion(results, report):
     activation = _matrices(results, "test_activation", POINT_NAMES["activation"])
     if not valence and not activation:
         return ""
-    note = "Shares of the true class in %, the mean over the folds and seeds that have it; an empty row has no example."
+    note = (
+        "Shares of the true class in %, the mean over the folds and seeds that have it; an empty row has no example. "
+        "Counts below: of all folds and seeds together."
+    )
     body = paragraph(note, "muted") + paragraph(paper.CONFUSION_NOTE, "muted")
     body += (paragraph(f"Valence, test part. {run_title(results)}:") + in_row(valence)) if valence else ""
     heading = paragraph(f"Activation, test part. {run_title(results)}:")
@@ -348,14 +351,17 @@ def _matrices(results, part, classes):
     """The pictures of the models that have a matrix of a part."""
     rates = [(model, mean_rates(model.members, classes, part)) for model in models(results)]
     return [
-        _matrix(shares, classes, f"{part.replace('_', '-')}-{model.name['model']}", model.label)
+        _matrix(
+            *(shares, classes, f"{part.replace('_', '-')}-{model.name['model']}", model.label),
+            counts=pooled_confusion(model.members, part),
+        )
         for model, shares in rates
         if shares is not None
     ]
 
 
-def _matrix(rates, classes, name, caption):
-    return picture(confusion_rates(rates, classes, format="inline", ids=f"confusion-{name}"), caption)
+def _matrix(rates, classes, name, caption, counts=None):
+    return picture(confusion_rates(rates, classes, counts, format="inline", ids=f"confusion-{name}"), caption)
 
 
 def _curves(results, report):
