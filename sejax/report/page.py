@@ -132,11 +132,15 @@ def in_row(pictures):
     return f'<div class="row">{"".join(pictures)}</div>' if pictures else ""
 
 
-def definitions(entries):
-    """A nested mapping as a list of names and values; inner names are joined by dots."""
-    rows = "".join(
-        f"<dt>{markup.escape(name)}</dt><dd>{markup.escape(value)}</dd>" for name, value in flattened(entries)
-    )
+def definitions(entries, name_of=None):
+    """A nested mapping as a list of names and values.
+
+    Inner names are joined by dots, as a config's fields are; with `name_of` {key -> its name in words} by commas.
+    """
+    found = flattened(entries)
+    if name_of:
+        found = [(", ".join(map(name_of, name.split("."))), value) for name, value in found]
+    rows = "".join(f"<dt>{markup.escape(name)}</dt><dd>{markup.escape(value)}</dd>" for name, value in found)
     return f"<dl>{rows}</dl>" if rows else ""
 
 

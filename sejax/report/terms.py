@@ -36,6 +36,12 @@ FACTS = {
     "published_images": "images of the paper",
     "class_mapping": "classes of the corpus",
     "with_word_times": "utterances with word times",
+    "frame_ms": "frame of the detector in ms",
+    "fmax": "maximum frequency in Hz",
+    "window_length": "window in s",
+    "window_hop": "hop in s",
+    "block_length": "block in s",
+    "block_overlap": "overlap in s",
 }
 # What recordings of a corpus are like, between which values 98 % of them lie.
 RECORDINGS = {
@@ -123,11 +129,12 @@ def count_text(members):
     return f"{len(members)}" + (f" ({failed} failed)" if failed else "")
 
 
-def who(member):
-    """A member in words: `Fold 2, seed 0`, or `resnet50 at 0.0001, seed 0`."""
+def who(member, labels=None):
+    """A member in words: `Fold 2, seed 0`, or `resnet50 at 0.0001, seed 0`; `labels` are what its values are called."""
     repeats = [f"{field} {field_value(member[field])}" for field in REPEATS if is_finite(member.get(field))]
-    text = ", ".join([label(name_of(member))] * bool(name_of(member)) + repeats) or "a member"
-    return text if name_of(member) else text[0].upper() + text[1:]
+    name = {field: (labels or {}).get(value, value) for field, value in name_of(member).items()}
+    text = ", ".join([label(name)] * bool(name) + repeats) or "a member"
+    return text if name else text[0].upper() + text[1:]
 
 
 def failure(member):

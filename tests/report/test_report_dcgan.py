@@ -179,12 +179,12 @@ def test_members_have_their_epochs_and_what_became_of_them(run):
     assert rows[8][:3] == ("BasicDCGAN", "fold 0, seed 0", "collapsed at epoch 2")
     assert rows[9][2] == "finished" and rows[9][3:5] == ("3", str(run["members"][9]["best_epoch"]))
     (warning,) = REPORT.warnings(run)
-    assert warning.startswith("basic_dcgan, fold 0, seed 0: spectral collapse at epoch 2")
+    assert warning.startswith("BasicDCGAN, fold 0, seed 0: spectral collapse at epoch 2")
     # Results of earlier versions may say so of a generator that never was diverse.
     for row in gan["history"]:
         row["train/diversity"] = 0.088
     (alike,) = REPORT.warnings(run)
-    assert "never became diverse" in alike and "basic_dcgan, fold 0, seed 0: 0.09" in alike
+    assert "never became diverse" in alike and "BasicDCGAN, fold 0, seed 0: 0.09" in alike
     assert member_table(run).rows[8][2] == "finished"
     for row in gan["history"]:
         row["train/diversity"] = 0.5

@@ -276,3 +276,16 @@ def test_a_wide_tables_rows_are_cards_on_a_phone(fabricate):
     assert "@media (max-width: 32rem)" in text and "min-width: 0 !important" in text
     wide = text[text.index('<table class="cards') :]
     assert '<td class="number" data-name="' in wide[: wide.index("</table>")]
+
+
+def test_what_was_run_is_told_in_words(fabricate):
+    made = fabricate()
+    settings = {"frame_ms": 30, "fmax": [7000.0]}
+    made["data"] = {"settings": settings, "near_copies_in_training": 0.1, "points": {"valence": [1, 2]}}
+    text, within = report(made), "settings of the prepared set"
+    for name in (
+        *(f"{within}, frame of the detector in ms", f"{within}, maximum frequency in Hz"),
+        *("share of test images with near-copies in training", "utterances at each of the five points, valence"),
+    ):
+        assert f"<dt>{name}</dt>" in text
+    assert "<h1>pseudo labelling on emodb</h1>" in text

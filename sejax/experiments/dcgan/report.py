@@ -287,12 +287,12 @@ def _gain_in_words(first, second):
 def _warnings(results):
     """A text for each member whose generated spectrograms collapsed, and one for those that were never diverse."""
     texts = [
-        f"{who(member)}: spectral collapse at epoch {field_value(collapsed(member))}: its generated spectrograms were "
-        "all alike. It stays in the means."
+        f"{who(member, paper.NAMES)}: spectral collapse at epoch {field_value(collapsed(member))}: its generated "
+        "spectrograms were all alike. It stays in the means."
         for member in results["members"]
         if collapsed(member) is not None
     ]
-    alike = {who(member): never_diverse(member) for member in results["members"]}
+    alike = {who(member, paper.NAMES): never_diverse(member) for member in results["members"]}
     alike = {name: f"{share:.2f}" for name, share in alike.items() if share is not None}
     if alike:
         listed = "; ".join(f"{name}: {share}" for name, share in alike.items())
