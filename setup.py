@@ -38,6 +38,7 @@ EXTRAS = {
     "microphone": ["sounddevice>=0.5"],
     # The network of a run as ONNX.
     "onnx": ["jax2onnx>=0.17", "onnxruntime>=1.20"],
+    "tensorboard": ["tensorboard>=2.18"],  # to look at the event files of runs
     # The support vector machine that stands beside classifiers of feature vectors.
     "classify": ["scikit-learn>=1.6"],
     # Only the converters need torch (torchvision's files) or h5py (Keras's); users of converted weights do not.
@@ -50,7 +51,7 @@ EXTRAS = {
 # torch (gigabytes with its CUDA packages) and audb are left to those who convert weights or download corpora,
 # apache-beam, which keeps protobuf below 7, to those whose corpora are beyond one machine, sounddevice to those who
 # have a microphone, and jax2onnx, which brings a viewer and clients of model hubs along, to those who want ONNX.
-_APART = ("convert", "download", "beam", "microphone", "onnx")
+_APART = ("convert", "download", "beam", "microphone", "onnx", "tensorboard")
 EXTRAS["all"] = sorted({need for name in EXTRAS if name not in _APART for need in EXTRAS[name]})
 
 setup(

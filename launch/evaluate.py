@@ -17,6 +17,7 @@ from sejax.engine.run import evaluate, run_settings, use_compilation_cache
 from sejax.engine.workdir import folder_of, read_claim, stage_folder
 from sejax.experiments import study
 from sejax.report import tables
+from sejax.report.score_tables import recomputed_table
 
 WORKDIR = flags.DEFINE_string("workdir", None, "a finished run's folder", required=True)
 DATA_DIR = flags.DEFINE_string("data_dir", "data", "where launch/prepare.py put the prepared sets")
@@ -43,23 +44,12 @@ def main(argv):
                 continue
             if not stored["failed"] and (kept is None or abs(value - kept) > TOLERANCE):
                 differing.append(f"{title(found)} {name}: {value} here, {kept} in results.json")
-    columns = list(dict.fromkeys(name for entry in entries for name in entry["metrics"]))
-    names = [name for name in entries[0] if name != "metrics"]
-    rows = tuple(
-        (*(str(entry[name]) for name in names), *(figure(entry["metrics"].get(name)) for name in columns))
-        for entry in entries
-    )
-    table = tables.Table(f"Recomputed from {workdir}", (*names, *columns), rows, stubs=len(names))
-    print(tables.plain_text(table))
+    figures = len({name for entry in entries for name in entry["metrics"]})
+    print(tables.plain_text(recomputed_table(entries, f"Recomputed from {workdir}")))
     if differing:
         print("\n".join(["differs from results.json:", *differing]), file=sys.stderr)
         sys.exit(1)
-    print(f"agrees with {workdir / 'results.json'}: {len(entries)} members, {len(columns)} figures each")
-
-
-def figure(value):
-    """A figure with four decimals, or a dash where a member has none."""
-    return "–" if value is None else f"{value:.4f}"
+    print(f"agrees with {workdir / 'results.json'}: {len(entries)} members, {figures} figures each")
 
 
 def title(entry):

@@ -7,9 +7,10 @@
 One workdir: report.html is made from its results.json, and the headline table is printed, with that of
 launch/robustness.py where the run has one. Several: the comparison is printed as Markdown and written as HTML, a table
 for each experiment among them; where a run holds several networks or learning rates, each has a row. Unfinished runs
-among many are named on stderr and left out.
+among many are named on stderr and left out. Without --output each set of runs has a page of its own, named after them.
 """
 
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -29,14 +30,16 @@ from sejax.report.score_figures import picture_of
 from sejax.report.score_tables import comparison, headline, row_order
 
 WORKDIR = flags.DEFINE_multi_string("workdir", [], "a run's folder, with its results.json; may be given many times")
-OUTPUT = flags.DEFINE_string("output", None, "the comparison's HTML (default: comparison.html where the runs lie)")
+OUTPUT = flags.DEFINE_string("output", None, "the comparison's HTML (default: named after the runs, where they lie)")
 FIGURE = flags.DEFINE_string("figure", None, "also draw the comparison into this .svg or .png")
+PICTURES = (".html", ".svg", ".png")  # among `runs/*` from the second time on
 GROUP_BY = flags.DEFINE_list("group_by", [], "a table for each value of these fields, such as protocol,trainable")
 
 
 def main(arguments):
     """Report on one run, or compare several."""
     workdirs = [Path(folder) for folder in [*WORKDIR.value, *arguments[1:]]]
+    workdirs = [folder for folder in workdirs if folder.suffix not in PICTURES or folder.is_dir()]
     if not workdirs:
         raise InputError("no run given; pass --workdir=RUN")
     if len(workdirs) == 1:
@@ -51,6 +54,8 @@ def report(workdir):
     own, folder = report_of(results), workdir if workdir.is_dir() else workdir.parent
     path = write_report(folder, results, own)
     print(tables.plain_text(headline(results, own)))
+    sys.stdout.flush()
+    print("".join(f"warning: {text}\n" for text in own.warnings(results)), end="", file=sys.stderr)
     robustness = read_robustness(folder)
     if robustness and is_of(robustness, results):
         print(tables.plain_text(robustness_table(robustness, results, own)))
@@ -77,7 +82,7 @@ def compare(workdirs):
     except ValueError as error:
         raise InputError(f"--group_by: {error}") from None
     print("\n".join(map(tables.markdown, grouped)))
-    output = Path(OUTPUT.value or common_folder(workdirs) / "comparison.html")
+    output = Path(OUTPUT.value or page_of([folder for folder in workdirs if is_finished(folder)]))
     write_text(output, comparison_page(experiments, grouped))
     print(f"comparison: {output}", file=sys.stderr)
     if FIGURE.value:
@@ -86,7 +91,7 @@ def compare(workdirs):
 
 def finished_runs(workdirs):
     """The results of the runs that have them, each with its folder's name; the others are named on stderr."""
-    finished = [folder for folder in workdirs if folder.is_file() or (folder / FILE).is_file()]
+    finished = [folder for folder in workdirs if is_finished(folder)]
     if not finished:
         raise InputError(f"none of the {len(workdirs)} runs has a {FILE}; give workdirs of finished runs")
     for folder in workdirs:
@@ -95,9 +100,23 @@ def finished_runs(workdirs):
     return [{"run": folder.name, **read_results(folder)} for folder in finished]
 
 
-def common_folder(workdirs):
-    """The folder in which all of the workdirs lie."""
-    return Path(os.path.commonpath([folder.absolute().parent for folder in workdirs]))
+def is_finished(workdir):
+    """Whether a workdir, or a file of results, has the results of a run."""
+    return workdir.is_file() or (workdir / FILE).is_file()
+
+
+def page_of(workdirs):
+    """Where the comparison of some runs is written: `comparison-RUN1+RUN2.html` in the folder in which all of them lie.
+
+    Of more than fit into a name the first is named, and a digest of all tells such pages apart.
+    """
+    folder = Path(os.path.commonpath([workdir.absolute().parent for workdir in workdirs]))
+    names = sorted({workdir.absolute().relative_to(folder).as_posix().replace("/", "_") for workdir in workdirs})
+    runs = "+".join(names)
+    if len(runs) > 80:
+        digest = hashlib.blake2b("\0".join(names).encode(errors="surrogateescape"), digest_size=4).hexdigest()
+        runs = f"{names[0][:60]}+{len(names) - 1}-more-{digest}"
+    return folder / f"comparison-{runs}.html"
 
 
 def comparison_page(experiments, grouped):

@@ -20,6 +20,7 @@ from absl import flags
 from sejax import corpora
 from sejax.audio.degradations import BABBLE
 from sejax.core.results import read_results
+from sejax.corpora import source_flags
 from sejax.corpora.problems import shortened
 from sejax.engine.command import progress_bar, run_command
 from sejax.engine.run import use_compilation_cache
@@ -74,7 +75,7 @@ def recordings(plan):
     names = plan.corpus.split("+")
     given = list(zip(CORPUS.value, SOURCE.value or [""] * len(CORPUS.value), strict=False))
     if len(CORPUS.value) != len(names) or len(given) < len(names):
-        each = " ".join(f"--corpus={name} --source=DIR" for name in names)
+        each = " ".join(source_flags(name).replace(f" --name={name}", "") for name in names)
         raise InputError(f"the run tests on {plan.corpus}; give {each}")
     speech, others = {}, []
     for name, (corpus, source) in zip(names, given, strict=True):

@@ -4,9 +4,9 @@
         --data_dir=data --workdir=runs/emodb-log-30
 
 Started again in the same workdir it continues from the last checkpoint, bit for bit; in a finished one it
-prints the results. SIGTERM and SIGINT save and exit with status 0 (start it again to go on). A run that compares
-several things (the networks of configs/transfer.py) trains one after the other and keeps what is finished; so does one
-that trains in stages (the generators of configs/cyclegan.py).
+prints the results. SIGTERM and SIGINT save and exit with status 0 and 130 (start it again to go on). A run that
+compares several things (the networks of configs/transfer.py) trains one after the other and keeps what is finished; so
+does one that trains in stages (the generators of configs/cyclegan.py).
 """
 
 import sys
@@ -45,8 +45,11 @@ def main(argv):
 
 
 def show(results, workdir):
-    """Print the headline table."""
-    print(tables.plain_text(headline(results, report_of(results))))
+    """Print the headline table, and on stderr what went wrong in parts of it."""
+    own = report_of(results)
+    print(tables.plain_text(headline(results, own)))
+    sys.stdout.flush()
+    print("".join(f"warning: {text}\n" for text in own.warnings(results)), end="", file=sys.stderr)
     print(f"results: {workdir / FILE}\nreport: {workdir / 'report.html'}")
 
 

@@ -31,6 +31,7 @@ REMEDY = re.compile(
 CONFIG = {
     "pseudo_labelling": (
         *("corpus=", "corpus=../emodb", "corpus=a/b", "corpus=EMODB", "scale=linear", "voice_activity=4"),
+        *("corpus=emodb+nemo",),
         *("labelled=0", "labelled=-0.1", "labelled=1.5", "labelled=nan", "labelled=most", "protocol=session"),
         *("random_gain=-30", "random_gain=0+-30", "random_gain=-90+0", "random_gain=nan+0", "random_gain=a+b"),
         *("trainable=none", "model=vgg", "weights=", "folds=1", "folds=0", "folds=-3", "folds=2.5", "folds=nan"),
@@ -112,7 +113,12 @@ SCRIPTS = (
     (("train", "--config=configs/transfer.py:epoch=3", *_TRAIN), "'epoch'"),
     (("train", "--config=configs/transfer.py", "--config.epoch=3", *_TRAIN), "no field 'epoch'; did you mean epochs?"),
     (("train", "--config=configs/transfer.py", "--config.image=3", *_TRAIN), "image"),
-    (("train", "--config=configs/transfer.py", "--config.image.sizes=3", *_TRAIN), "sizes"),
+    (("train", "--config=configs/transfer.py", "--config.image.sizes=3", *_TRAIN), "did you mean image.size?"),
+    (("train", "--config=configs/transfer.py", "--config.nope.more=3", *_TRAIN), "no field 'nope.more'; give one"),
+    (("train", "--config=configs/transfer.py", "--config.epochs.x=3", *_TRAIN), "no field 'epochs.x'; did you mean ep"),
+    (("train", "--config=configs/transfer.py", "--config.tensorboard=0", *_TRAIN), "did you mean run.tensorboard?"),
+    (("train", "--config=configs/transfer.py", "--config.=3", *_TRAIN), "no field ''; give"),
+    (("sweep", "--config=configs/transfer.py", "--config.nope=3", *_TRAIN), "no field 'nope'; give"),
     (("train", "--config=configs/transfer.py", "epochs=3", *_TRAIN), "epochs=3"),
     (("train", "--config=configs/transfer.py", "--epochs=3", *_TRAIN), "epochs"),
     (("train", "--config=configs/transfer.py:weights=random", "--workdir={file}", "--data_dir={data}"), "{file}"),

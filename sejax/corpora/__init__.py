@@ -26,6 +26,7 @@ __all__ = [
     "open_corpus",
     "published",
     "read",
+    "source_flags",
 ]
 
 _READERS = (
@@ -59,6 +60,21 @@ def open_corpus(corpus: str, source: str | Path = "", /, *, progress: Progress |
     if "progress" in parameters:
         options["progress"] = progress
     return reader(on_disk(source), **options)
+
+
+def source_flags(corpus: str) -> str:
+    """How a command names a corpus and its original files, as in ``--corpus=emodb --source=DIR``.
+
+    One without a reader comes through a manifest, whose ``--name`` is the corpus's.
+    """
+    if corpus == "synthetic":
+        return "--corpus=synthetic"
+    if corpus in PUBLISHED and corpus not in _READERS:
+        return f"--corpus={corpus} --source=MANIFEST.csv"
+    if corpus in _READERS and corpus != "manifest":
+        return f"--corpus={corpus} --source=DIR"
+    named = "" if corpus == "manifest" else f" --name={corpus}"
+    return f"--corpus=manifest{named} --source=MANIFEST.csv"
 
 
 def read(corpus: str, source: str | Path = "", /, **options) -> Iterator[Utterance]:

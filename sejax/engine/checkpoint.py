@@ -27,6 +27,7 @@ from sejax.core.rng import KEY_IMPLEMENTATION
 from sejax.errors import InputError
 
 DIGESTS = "digests.json"
+LEFT = "left out"  # of a finished run: what its training alone has read
 CHANGED_LATER = ("_CHECKPOINT_METADATA", "commit_success.txt")  # by orbax; times, of no influence on what is restored
 REMEDY = (
     "delete the checkpoint's folder, and results.json or finished.json where the run is finished: the command of "
@@ -34,8 +35,10 @@ REMEDY = (
 )
 
 
-# What goes wrong in orbax's threads is raised here too.
-logging.getLogger("absl").addFilter(lambda record: not (record.exc_info and "/orbax/" in record.pathname))
+# What goes wrong in orbax's threads is raised here too; that a save waits for the one before is no news to anybody.
+logging.getLogger("absl").addFilter(
+    lambda record: "/orbax/" not in record.pathname or (record.levelno >= logging.ERROR and not record.exc_info)
+)
 
 
 def folder_of_members(folder: Path, start: int, stop: int) -> Path:
@@ -76,6 +79,19 @@ class Checkpoints:
         with self._refusals():
             self.manager.save(step, args=items, force=True)
 
+    def finish(self, carry: PyTree, about: dict[str, Any], *, without: frozenset[str]) -> None:
+        """Saves the carry of what is finished, but for the arrays of these paths, and removes every other checkpoint.
+
+        Only when it is there are they removed. What is left out comes back as zeros: it is what nobody reads.
+        """
+        step = (self.latest() or 0) + 1
+        kept = {name: x for name, x in _flat(carry).items() if name not in without}
+        self.save(step, kept, about | {LEFT: sorted(without)})
+        self.wait()
+        for other in self.manager.all_steps():
+            if other != step:
+                self.manager.delete(other)
+
     @contextlib.contextmanager
     def _refusals(self) -> Iterator[None]:
         """What the system refused tensorstore (room on the disk, say) as the OSError that it is."""
@@ -111,7 +127,8 @@ class Checkpoints:
         """
         step = self._existing(step)
         rows, about = self._latest_whole() if fall_back else self._read(step)
-        unfit = list(_misfits(rows, jax.eval_shape(_flat, template)))
+        wanted = jax.eval_shape(_flat, template)
+        unfit = list(_misfits(rows, {name: x for name, x in wanted.items() if name not in about.get(LEFT, ())}))
         if unfit:
             more = f" and {len(unfit) - 3} more" if len(unfit) > 3 else ""
             raise InputError(

@@ -5,9 +5,11 @@ SIGTERM are one line too.
 """
 
 import contextlib
+import difflib
 import errno
 import os
 import re
+import runpy
 import signal
 import sys
 import threading
@@ -23,13 +25,33 @@ from sejax.engine.fields import check_config, fields_of, wanted
 from sejax.errors import InputError
 
 
-def progress_bar(title: str, total: int | None, unit: str, *, done: int = 0) -> tqdm:
+class Bar(tqdm):
+    """A line of progress whose rate and time left are without what was no work: compiling, say."""
+
+    left_out = 0.0
+
+    def leave_out(self, seconds: float) -> None:
+        """Of the time since the last update, seconds that say nothing of the rate."""
+        self.left_out += seconds
+        self.last_print_t += seconds
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        """What tqdm writes a line from."""
+        said = super().format_dict
+        if said["rate"] is None and said["n"] > said["initial"]:  # else it is of the latest updates
+            worked = max(said["elapsed"] - self.left_out, 1e-3)
+            said["rate"] = (said["n"] - said["initial"]) / worked
+        return said
+
+
+def progress_bar(title: str, total: int | None, unit: str, *, done: int = 0) -> Bar:
     """A line with what is done, the rate, the time left and the current figures (``set_postfix_str``).
 
     On a terminal it is redrawn in place; in a log a new state appears every ten seconds.
     """
     terminal = sys.stderr.isatty()
-    return tqdm(
+    return Bar(
         total=total,
         initial=done,
         desc=title,
@@ -46,7 +68,7 @@ class Interrupted(KeyboardInterrupt):
 
     Attributes:
       outlook: what is there and what to do, for the person who stopped the command.
-      status: that the command ends with.
+      status: that the command ends with; of SIGINT it is what a shell reads of a process that died of it.
     """
 
     def __init__(self, name: str):
@@ -55,9 +77,15 @@ class Interrupted(KeyboardInterrupt):
         self.status = 128 + signal.Signals[name]
 
     def saved(self, workdir: os.PathLike[str]) -> Self:
-        """The same, of a command that goes on where it was."""
-        self.outlook, self.status = f"saved under {workdir}; the same command goes on from here", 0
+        """The same, of a command that goes on where it was: status 0 for SIGTERM, which schedulers take for done."""
+        self.outlook = f"saved under {workdir}; the same command goes on from here"
+        self.status = self.status if self.by_hand else 0
         return self
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether it was SIGINT."""
+        return str(self).startswith("SIGINT")
 
 
 @contextlib.contextmanager
@@ -104,7 +132,7 @@ def _parse(arguments: Sequence[str]) -> list[str]:
     except flags.Error as error:
         raise InputError(_refusal(str(error), file)) from None
     except Exception as error:  # what the config file's code raises, or an override of a field that it has not
-        raise InputError(_raised(error, file)) from None
+        raise InputError(_unknown(arguments, file) or _raised(error, file)) from None
     if (config := _config()) is not None:
         if not fields_of(config):
             raise InputError(
@@ -159,22 +187,39 @@ def _refusal(message: str, file: str) -> str:
     return f"{' '.join(message.split())}; --helpshort lists the flags"
 
 
+def _unknown(arguments: Sequence[str], file: str) -> str:
+    """One line for the first ``--config.NAME`` that names no field of the file; "" where all do."""
+    names = [found[1] for word in arguments if (found := re.match(r"--?(?:no)?config\.([^=]*)", word))]
+    if not names or not file:
+        return ""
+    try:
+        known = [*fields_of(runpy.run_path(file)["get_config"]())]
+    except Exception:  # there is more wrong with the file
+        return ""
+    for name in names:
+        if known and name not in known:
+            last = f".{name.rpartition('.')[2]}"
+            near = difflib.get_close_matches(name, known, n=1) or [one for one in known if one.endswith(last)]
+            inside = [one for one in known if one.startswith(f"{name}.")]
+            hint = f"give one that it has, such as {known[0]}"
+            hint = f"did you mean {(inside or near)[0]}?" if inside or near else hint
+            return f"config: {file} has no field {name!r}; {hint}"
+    return ""
+
+
 def _raised(error: Exception, file: str) -> str:
     """One line for what loading a config, or setting one of its fields, raised."""
     message = " ".join(str(error).replace("\\n", " ").replace("\\'", "'").split())
-    if isinstance(error, AttributeError) and (unknown := re.match(r"\W*(\w+)'", message)):
-        meant = re.search(r'Did you mean "(\w+)"', message)
-        hint = f"did you mean {meant[1]}?" if meant else "give one that it has"
-        return f"config: {file} has no field {unknown[1]!r}; {hint}"
     return f"--config={file}: {type(error).__name__}: {message[:500]}; mend the file"
 
 
 def run_command(main: Callable[[Sequence[str]], None], *, takes: str = "") -> NoReturn:
     """Parses absl flags, runs ``main(argv)`` and ends with one line on stderr where it does not get to its end.
 
-    Status 2: an InputError, or an OSError (a full disk, a folder that may not be written). Status 128 and the signal's
-    number: SIGINT or SIGTERM, but 0 where ``main`` says that the work is saved. Libraries that log through absl are
-    heard from warnings on; ``--verbosity=0`` shows everything.
+    Status 2: an InputError, or an OSError (a full disk, a folder that may not be written). Status 130: SIGINT, of which
+    the process dies in the end, since a shell goes on with its loop or script where a command takes a Ctrl-C for
+    itself. Status 143: SIGTERM, but 0 where ``main`` says that the work is saved. Libraries that log through absl are
+    heard from warnings on, TensorFlow from errors on; ``--verbosity=0`` shows everything.
 
     Args:
       takes: what further arguments without a flag are, as in "audio files"; "": there are none.
@@ -183,6 +228,10 @@ def run_command(main: Callable[[Sequence[str]], None], *, takes: str = "") -> No
     def quiet_main(argv):
         if not any(argument.lstrip("-").startswith(("verbosity", "v=")) for argument in sys.argv[1:]):
             logging.set_verbosity(logging.WARNING)
+            # TensorFlow, imported later, has lines of its own about the CPU and oneDNN, whose kernels we do not use: it
+            # only moves rows.
+            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+            os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
         if len(argv) > 1 and not takes:
             raise InputError(f"{printable(argv[1])!r} belongs to no flag; flags are written --name=value")
         main(argv)
@@ -211,6 +260,9 @@ def run_command(main: Callable[[Sequence[str]], None], *, takes: str = "") -> No
         print(f"{stop}: {stop.outlook}", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
+        if stop.by_hand:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
         os._exit(stop.status)  # at once: XLA's threads may be at work, and Python's end takes what they need
     for kind in _SIGNALS:  # all is done
         signal.signal(kind, lambda *_: os._exit(status if isinstance(status, int) else bool(status)))

@@ -5,22 +5,23 @@ Then a config's run section, what "auto" means in it, and the persistent compila
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from flax.traverse_util import unflatten_dict
-from tqdm import tqdm
 
 from sejax.core.experiment import Assembly, PyTree
 from sejax.core.rng import member_key, root_key
-from sejax.engine.checkpoint import Checkpoints, folder_of_members
-from sejax.engine.command import Interrupted, progress_bar, signals_handled
+from sejax.engine.checkpoint import LEFT, Checkpoints, folder_of_members
+from sejax.engine.command import Bar, Interrupted, progress_bar, signals_handled
+from sejax.engine.compiling import Compiling
 from sejax.engine.ensemble import over_members, place, take_members
 from sejax.engine.fields import Field
-from sejax.engine.segment import Carry, Segment, active_members, finished, make_segment
+from sejax.engine.segment import Carry, Segment, active_members, finished, make_segment, unread_by_evaluation
 from sejax.errors import InputError
 
 
@@ -45,7 +46,10 @@ class RunSettings(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Members ``start:stop``, which train together: their compiled pieces, data and checkpoints."""
+    """Members ``start:stop``, which train together: their compiled pieces, data and checkpoints.
+
+    ``left``: whether the checkpoint is that of a finished run, without what only training reads.
+    """
 
     start: int
     stop: int
@@ -53,9 +57,17 @@ class Group(NamedTuple):
     data: PyTree
     carry: Carry
     checkpoints: Checkpoints
+    left: bool = False
 
 
-def run(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: int = 0) -> list[dict[str, Any]]:
+def run(
+    assembly: Assembly,
+    settings: RunSettings,
+    workdir: Path,
+    *,
+    seed: int = 0,
+    asked_for: Callable[[], tuple[str, ...]] = tuple,
+) -> list[dict[str, Any]]:
     """Trains every member to the end, or goes on where an earlier run in this workdir was cut off.
 
     Args:
@@ -64,6 +76,8 @@ def run(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: int =
       workdir: checkpoints and events go there.
       seed: root of every random stream; member i uses ``fold_in(root, i)`` however members are grouped, or
         ``fold_in(root, streams[i])`` where the assembly has streams.
+      asked_for: the subtrees of the states that prediction reads (`trained_states`). A member that is finished keeps
+        them, and what its evaluation reads.
 
     Returns:
       One entry of ``results.json`` per member: name, failure if any, metrics, history, iterations.
@@ -80,6 +94,11 @@ def run(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: int =
             group = open_group(assembly, settings, workdir, start, stop, **how)
             try:
                 carry = _train(assembly, settings, group, board)
+                if not group.left:
+                    asked = tuple(f"state/{name}/" for name in asked_for())
+                    unread = unread_by_evaluation(assembly, carry)
+                    unread = frozenset(path for path in unread if not f"{path}/".startswith(asked))
+                    group.checkpoints.finish(carry, {"members": [start, stop]}, without=unread)
             finally:
                 group.checkpoints.close()
             entries += [member_entry(assembly, carry, i, start + i) for i in range(stop - start)]
@@ -141,10 +160,10 @@ def open_group(
     segment = segments[stop - start]
     checkpoints = Checkpoints(folder_of_members(workdir, start, stop), keep=settings.keep)
     if checkpoints.latest() is None:
-        carry = segment.start(keys, members, data)
+        carry, about = segment.start(keys, members, data), {}
     else:
-        carry, _ = checkpoints.restore(jax.eval_shape(segment.start, keys, members, data), fall_back=trains)
-    return Group(start, stop, segment, data, placed.members(carry), checkpoints)
+        carry, about = checkpoints.restore(jax.eval_shape(segment.start, keys, members, data), fall_back=trains)
+    return Group(start, stop, segment, data, placed.members(carry), checkpoints, LEFT in about)
 
 
 def _train(assembly: Assembly, settings: RunSettings, group: Group, board) -> Carry:
@@ -154,12 +173,15 @@ def _train(assembly: Assembly, settings: RunSettings, group: Group, board) -> Ca
     title = ", ".join(f"{k} {v}" for k, v in assembly.names[group.start].items())
     if group.stop - group.start > 1:
         title = f"{group.stop - group.start} members"
-    with progress_bar(title, assembly.iterations * assembly.epochs, "epochs", done=logged) as bar:
+    bar = progress_bar(title + _COMPILING, assembly.iterations * assembly.epochs, "epochs", done=logged)
+    with bar, Compiling(partial(_say, bar)) as compiling:
         while not finished(carry, assembly.iterations):
             with signals_handled(received.append):
-                began = time.monotonic()
+                began, compiled = time.monotonic(), compiling.seconds
                 carry = jax.block_until_ready(group.segment.advance(group.data, carry, budget))
-                seconds = time.monotonic() - began
+                compiled = compiling.seconds - compiled
+                seconds = time.monotonic() - began - compiled
+                bar.leave_out(compiled)
                 logged = _log(assembly, group, carry, logged, bar, board)
                 # The loop may be left only after this: what a segment did is in a checkpoint before anything can end
                 # it. Its number grows with every segment: all members' updates, and iterations closed.
@@ -172,11 +194,23 @@ def _train(assembly: Assembly, settings: RunSettings, group: Group, board) -> Ca
     return carry
 
 
+def _say(bar: Bar, compiling: bool) -> None:
+    """Says whether what a bar shows stands still because programs compile, where a line is drawn over the last.
+
+    Before anything was trained it says so all the time, in a log too.
+    """
+    if sys.stderr.isatty() and bar.desc.endswith(_COMPILING) != compiling and " training" in bar.desc:
+        bar.set_description_str(bar.desc.removesuffix(_COMPILING) + _COMPILING * compiling)
+
+
+_COMPILING = ", compiling"
+
+
 def _epochs_done(carry: Carry, assembly: Assembly) -> int:
     return int(carry.iteration) * assembly.epochs + int(carry.epoch)
 
 
-def _log(assembly: Assembly, group: Group, carry: Carry, logged: int, bar: tqdm, board) -> int:
+def _log(assembly: Assembly, group: Group, carry: Carry, logged: int, bar: Bar, board) -> int:
     """Shows the epochs since ``logged``, and writes their finite figures to TensorBoard's ``board``, if there is one.
 
     Returns the number of epochs now done.

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.extend.core
 import jax.numpy as jnp
 from flax import struct
 
@@ -123,7 +124,8 @@ class Parts:
     def end_epoch(self, carry: Carry, valid: dict[str, Any]) -> Carry:
         """Writes the epoch into the history and refreshes the states."""
         active = active_members(carry)
-        healthy = active & _finite(valid, active)
+        # Where nothing validates these are zeros that XLA would fold, for half a minute where they are many.
+        healthy = active & _finite(valid, active) if self.sources["valid"].batches else active
         metrics = {"train": carry.totals, "valid": valid}
         state, rows = self.members.refresh(carry.state, metrics), scalars(metrics)
         history = {
@@ -341,3 +343,43 @@ def _looped(parts: Parts) -> Segment:
         advance=advance,
         evaluate=lambda data, carry: evaluate("whole", data, carry.state),
     )
+
+
+SMALL = 1 << 16  # bytes; arrays below that are kept whoever reads them
+
+
+def unread_by_evaluation(assembly: Assembly, carry: Carry) -> frozenset[str]:
+    """Paths of the large arrays of a carry's state that no figure depends on: moments, what trained beside, and so on.
+
+    Found by tracing an evaluation and a conclusion backwards, without computing anything. What a finished run is asked
+    for (evaluation, prediction, synthesis) needs none of them.
+    """
+    parts = Parts(assembly, "vmap", lambda batch: batch)
+
+    def record(data, state):
+        nothing = parts.zeros("whole", data, state)
+        return parts.members.conclude(state, parts.evaluate_batch("whole", data, state, nothing, jnp.int32(0)), data)[1]
+
+    data, shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (assembly.data, carry.state))
+    paths = [
+        (f"state/{jax.tree_util.keystr(path, simple=True, separator='/')}", leaf)
+        for path, leaf in jax.tree_util.tree_flatten_with_path(shapes)[0]
+    ]
+    traced = jax.make_jaxpr(record)(data, shapes).jaxpr
+    read = _read(traced, [True] * len(traced.outvars))[-len(paths) :]
+    large = [leaf.dtype.itemsize * leaf.size >= SMALL for _, leaf in paths]
+    return frozenset(path for (path, _), own, big in zip(paths, read, large, strict=True) if big and not own)
+
+
+def _read(jaxpr, wanted: list[bool]) -> list[bool]:
+    """Which inputs of a jaxpr its wanted outputs depend on; what loops and other calls take is taken to be read."""
+    literal = jax.extend.core.Literal
+    live = {var for var, want in zip(jaxpr.outvars, wanted, strict=True) if want and not isinstance(var, literal)}
+    for equation in reversed(jaxpr.eqns):
+        outputs = [var in live for var in equation.outvars]
+        if not any(outputs):
+            continue
+        inner = equation.params.get("jaxpr") if equation.primitive.name in ("jit", "pjit") else None
+        used = _read(inner.jaxpr, outputs) if inner is not None else [True] * len(equation.invars)
+        live |= {var for var, own in zip(equation.invars, used, strict=True) if own and not isinstance(var, literal)}
+    return [var in live for var in jaxpr.invars]

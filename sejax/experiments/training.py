@@ -141,10 +141,15 @@ def _train(config, folder: Path, data_dir: Path) -> Trained:
     assembly = experiment.assembly(config, data_dir, folders)
     first, last = groups(len(assembly.names), settings.members_at_once)[0]
     here = environment(settings.backend, place(last - first, assembly.batch_size).description)
+
+    def asked_for():
+        classes = len(assembly.about.get("classes") or ())
+        return experiment.posteriors(config, classes).subtrees if experiment.posteriors else ()
+
     with claimed(folder, config.to_dict(), here) as known:
         if known:
             print(f"going on in {folder}", file=sys.stderr)
-        members = run(assembly, settings, folder, seed=config.seed)
+        members = run(assembly, settings, folder, seed=config.seed, asked_for=asked_for)
     return Trained(assembly, members, stages, here)
 
 

@@ -40,15 +40,19 @@ def confusion_matrix(counts, classes):
 
 
 @drawn
-def confusion_rates(rates, classes):
-    """A confusion matrix in %: `rates` [C, C] shares of each true class (rows), NaN for none, `classes` C names."""
-    side = 0.46 * len(classes)
+def confusion_rates(rates, classes, counts=None):
+    """A confusion matrix in %: `rates` [C, C] shares of each true class (rows), NaN for none, `classes` C names.
+
+    `counts` [C, C], where they are known, stand below the shares; of a tie they are fractions, and rounded.
+    """
+    side = (0.46 if counts is None else 0.54) * len(classes)
     figure, axes = subplots(side + 0.95, side + 0.8)
     for (row, column), rate in np.ndenumerate(np.asarray(rates, dtype=float)):
         if np.isfinite(rate):
             weight = "bold" if row == column else "normal"
-            text = f"{100 * rate:.1f}"
-            shaded(axes, column - 0.5, column + 0.5, row, rate, text, fontweight=weight, fontsize=8.5)
+            text = f"{100 * rate:.1f}" + (f"\n{counts[row][column]:.0f}" if counts is not None else "")
+            style = {"fontweight": weight, "fontsize": 8.5, "linespacing": 1.3}
+            shaded(axes, column - 0.5, column + 0.5, row, rate, text, **style)
     _matrix_axes(axes, classes)
     return figure
 

@@ -78,6 +78,33 @@ def wide_axis(axes, values):
     return wide
 
 
+APART = 10  # panels whose values differ by more than this factor have axes of their own
+
+
+def axes_in_common(row):
+    """The panels of a row that share their vertical axis: [[all]], or each alone where they differ by orders.
+
+    They share none when drawn; the size of a panel is the largest distance of its lines from zero. Panels that share
+    have the numbers at the first one alone.
+    """
+    row = list(row)
+    sizes = {place: max(map(abs, heights(axes)), default=0.0) for place, axes in enumerate(row)}
+    sizes = [size for size in sizes.values() if size > 0]
+    if sizes and max(sizes) > APART * min(sizes):
+        return [[axes] for axes in row]
+    for axes in row[1:]:
+        axes.sharey(row[0])
+        axes.tick_params(labelleft=False)
+    row[0].relim()
+    row[0].autoscale(axis="y")
+    return [row]
+
+
+def heights(axes):
+    """The finite values of the lines of axes."""
+    return [float(value) for line in axes.lines for value in line.get_ydata() if is_finite(float(value))]
+
+
 def _shared_limits(axes, values, factor=None):
     values = [value for value in values if is_finite(value)]
     if not values:
@@ -95,7 +122,8 @@ def learning_curves(results, report: Report, *, iteration=1, names=None):
     """Accuracy and loss over the epochs of every variant: a row for each network, columns for learning rates.
 
     `iteration` None: of all iterations. `names` {a network's name: what it is called in the figure}.
-    `results` as in results.json. Panels of one quantity share their axes, so that networks and rates compare;
+    `results` as in results.json. Panels of one quantity share their axes, so that networks and rates compare, but for
+    losses that differ by orders;
     a dashed line is what guessing reaches: 1 / C, and ln C for the loss. The columns are those of
     `sejax.report.run.columns`. Raises ValueError where no member recorded an accuracy or a loss.
     """
@@ -112,8 +140,10 @@ def learning_curves(results, report: Report, *, iteration=1, names=None):
         first = place == 0 or cells[place - 1][0] != quantity
         for axes, group in zip(grid[:, place], groups, strict=True):
             _panel(axes, shown.get(group), quantity, iteration, head)
-            _quantity_axis(axes, rows, quantity, len(results.get("classes") or ()))
-            axes.tick_params(labelleft=first)
+            own = histories({"members": shown[group].members}) if group in shown else rows
+            apart = quantity != "accuracy" and _apart(own, rows, quantity)
+            _quantity_axis(axes, own if apart else rows, quantity, len(results.get("classes") or ()))
+            axes.tick_params(labelleft=first or apart)
         grid[0, place].set_title(f"{quantity}\n{head}" if head else quantity)
         grid[-1, place].set_xlabel("epoch")
     for axes, group in zip(grid[:, 0], groups, strict=True):
@@ -123,6 +153,15 @@ def learning_curves(results, report: Report, *, iteration=1, names=None):
     handles = legend_of(grid)
     figure.legend(handles.values(), handles, loc="outside upper left", ncols=len(handles))
     return figure
+
+
+def _apart(own, rows, quantity):
+    """Whether a panel's values are smaller by orders than the largest of all panels."""
+    sizes = []
+    for entries in (own, rows):
+        values = [entry.get(f"{part}/{quantity}") for entry in entries for part, *_ in SERIES]
+        sizes.append(max((abs(value) for value in values if is_finite(value)), default=0.0))
+    return 0 < APART * sizes[0] < sizes[1]
 
 
 def legend_of(grid):

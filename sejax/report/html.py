@@ -27,6 +27,8 @@ from sejax.report.sound import gallery
 
 FILE = "report.html"
 EXAMPLES = "examples.npz"
+LAST = ("examples", "robustness")  # drawings that no page begins with
+MOST_WARNINGS = 2  # before the others fold away
 MOST_EXAMPLES = 24  # in the page; the file has them all
 FAINT = "Faint: each member. Bold: the mean of the members still training, while at least half of them are."
 
@@ -59,15 +61,19 @@ def read_examples(workdir):
 def report_page(results, report: Report, images=None, robustness=None):
     """The page's text; see `write_report`. `robustness`: as `sejax.report.robustness.read_robustness` gives it."""
     drawings, missing = _drawn(results, report, images or {}, robustness)
+    # The first screen is the result and one figure; how it came about is further down, folded away.
+    first = next((name for name in drawings if drawings[name] and name not in LAST), "")
+    lead = _lead(results, report, missing + drawings.get(first, ""))
+    drawings |= {first: ""}
     sections = [
-        Section("What was run", missing + _what_was_run(results, report)),
         *(report.sections(results, drawings) if report.sections else sections_of(results, drawings, report)),
         Section("Robustness", section_of(robustness, results, report, drawings["robustness"])),
         Section("Examples", drawings["examples"]),
-        Section("Environment", page.definitions(results.get("environment", {}))),
-        Section("Config", page.definitions(results["config"])),
+        Section("What was run", _what_was_run(results, report)),
+        Section("Environment", page.folded("versions, platform", page.definitions(results.get("environment", {})))),
+        Section("Config", page.folded("every setting", page.definitions(results["config"]))),
     ]
-    return page.document(report.title(results) if report.title else _title(results), _lead(results, report), sections)
+    return page.document(report.title(results) if report.title else _title(results), lead, sections)
 
 
 def _drawn(results, report, images, robustness):
@@ -84,26 +90,28 @@ def _drawn(results, report, images, robustness):
 
 def _title(results):
     corpus = terms.setting(results, "corpus")
-    return f"{results['experiment']} on {corpus}" if corpus else results["experiment"]
+    name = results["experiment"].replace("_", " ")
+    return f"{name} on {corpus}" if corpus else name
 
 
 def sections_of(results, drawings, report: Report):
     """The sections of any run, those of `DRAWINGS` and its tables."""
     return [
-        Section("Results", tables.html(headline(results, report)) + drawings["scores"]),
+        Section("Results", tables.html(headline(results, report, alone=False)) + drawings["scores"]),
         Section("Confusion matrices", drawings["confusion"]),
         Section("Training curves", drawings["curves"]),
         Section("Members", tables.html(member_table(results))),
     ]
 
 
-def _lead(results, report):
-    """The result in a sentence, our figures beside the paper's, then the members that failed and what went wrong."""
-    warnings = "".join(paragraph(text, "warning") for text in report.warnings(results))
+def _lead(results, report, figure):
+    """The result in a sentence, our figures beside the paper's; what went wrong; protocol and anchors; one figure."""
     text = report.lead(results) if report.lead else _result_in_words(results, report)
-    # A page that shows its own headline's table has this note here.
-    alone = "".join(map(paragraph, levels_alone(results))) if report.headline else ""
-    return paragraph(text) + alone + _failures(results) + warnings
+    wrong = _failures(results, report) + [paragraph(text, "warning") for text in report.warnings(results)]
+    told = "".join(wrong[:MOST_WARNINGS])
+    told += page.folded(f"{len(wrong) - MOST_WARNINGS} more warnings", "".join(wrong[MOST_WARNINGS:]))
+    beside = [*terms.protocol_notes([results], report), *terms.guessing(results), *levels_alone(results)]
+    return paragraph(text) + told + paragraph(" ".join(beside), "muted") * bool(beside) + figure
 
 
 def _result_in_words(results, report):
@@ -145,35 +153,39 @@ def _variants_in_words(results, report):
     return parts
 
 
-def _failures(results):
-    return "".join(
+def _failures(results, report):
+    return [
         paragraph(
-            f"{terms.who(member)} {terms.failure(member)}. It is left out of every mean and confusion matrix.",
+            f"{terms.who(member, report.labels)} {terms.failure(member)}. It is left out of every mean and confusion "
+            "matrix.",
             "warning",
         )
         for member in results["members"]
         if member.get("failed")
-    )
+    ]
 
 
 def _what_was_run(results, report):
     data, seconds = results.get("data") or {}, results.get("seconds")
     body = page.preformatted(results.get("command") or _equivalent_config(results))
-    body += "".join(map(paragraph, terms.protocol_notes([results], report)))
     data = data | ({"voice_activity": terms.heard(data["voice_activity"])} if "voice_activity" in data else {})
     elsewhere = (*report.elsewhere, "levels_alone")
-    facts = {name.replace("_", " "): _fact(value) for name, value in data.items() if name not in elsewhere}
+    facts = {name: _fact(value) for name, value in data.items() if name not in (*elsewhere, "recordings")}
+    facts |= {
+        terms.RECORDINGS.get(name, name): " to ".join(f"{end:.3g}" for end in ends if is_finite(end))
+        for name, ends in (data.get("recordings") or {}).items()
+    }
     if results.get("classes"):
         facts["classes"] = results["classes"]
     if is_finite(seconds):
         facts["training time"] = duration(seconds)
-    return body + page.definitions(facts)
+    return body + page.folded("data and settings of the prepared set", page.definitions(facts, terms.fact))
 
 
 def _fact(value):
     """Numbers with commas; a mapping to numbers or texts on one line, as in `stress: fear`."""
     if isinstance(value, dict) and not any(isinstance(entry, dict | list) for entry in value.values()):
-        return ", ".join(f"{name}: {_fact(entry)}" for name, entry in value.items()) or "none"
+        return ", ".join(f"{terms.fact(name)}: {_fact(entry)}" for name, entry in value.items()) or "none"
     return f"{value:,}" if is_finite(value) else value
 
 

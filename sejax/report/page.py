@@ -54,8 +54,22 @@ td.number strong { color: var(--blue); }
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .15rem 1.2rem; font-size: .9rem; }
 dt { color: var(--muted); }
 dd { margin: 0; }
-summary { cursor: pointer; }
-@media (max-width: 32rem) { dl { grid-template-columns: minmax(0, 1fr); } dd { margin: 0 0 .4rem; } }
+summary { cursor: pointer; color: var(--blue); }
+@media (max-width: 32rem) {
+  dl { grid-template-columns: minmax(0, 1fr); }
+  dd { margin: 0 0 .4rem; }
+  h1 { margin-top: .25rem; }
+  /* Whole and small: a figure of vectors is as sharp however it is enlarged. */
+  .scroll svg { min-width: 0 !important; }
+  /* A row of a table that is too wide is a card: what tells it apart, then a name beside each value. */
+  table.cards, table.cards :is(tbody, tr, td) { display: block; }
+  table.cards thead { display: none; }
+  table.cards tr { padding: .35rem 0; border-bottom: 1px solid var(--rule); }
+  table.cards td { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .05rem 0;
+    white-space: normal; text-align: right; overflow-wrap: anywhere; min-width: 0; }
+  table.cards td::before { content: attr(data-name); color: var(--muted); text-align: left; }
+  td, th { white-space: normal; }
+}
 @media print { body { max-width: none; } .scroll { overflow: visible; } }
 """
 
@@ -96,6 +110,11 @@ def paragraph(text, kind=""):
     return f"<p{attribute}>{markup.escape(text)}</p>"
 
 
+def folded(title, body):
+    """HTML below a line that opens it; "" where there is none."""
+    return f"<details><summary>{markup.escape(title)}</summary>\n{body}\n</details>" if body else ""
+
+
 def preformatted(text):
     """Text as it stands, in a monospaced face."""
     return f"<pre>{markup.escape(text)}</pre>"
@@ -113,11 +132,15 @@ def in_row(pictures):
     return f'<div class="row">{"".join(pictures)}</div>' if pictures else ""
 
 
-def definitions(entries):
-    """A nested mapping as a list of names and values; inner names are joined by dots."""
-    rows = "".join(
-        f"<dt>{markup.escape(name)}</dt><dd>{markup.escape(value)}</dd>" for name, value in flattened(entries)
-    )
+def definitions(entries, name_of=None):
+    """A nested mapping as a list of names and values.
+
+    Inner names are joined by dots, as a config's fields are; with `name_of` {key -> its name in words} by commas.
+    """
+    found = flattened(entries)
+    if name_of:
+        found = [(", ".join(map(name_of, name.split("."))), value) for name, value in found]
+    rows = "".join(f"<dt>{markup.escape(name)}</dt><dd>{markup.escape(value)}</dd>" for name, value in found)
     return f"<dl>{rows}</dl>" if rows else ""
 
 

@@ -99,7 +99,7 @@ def _notes(found, results, report, unanswered):
     judges = found["judges"]
     seen = sum(sum(judge["seen"]) for judge in judges)
     count = sum(len(judge["ids"]) for judge in judges)
-    notes = [f"Judged as launch/predict.py does, each by a member that tests it: {_who(judges)}.", READING]
+    notes = [f"Judged as launch/predict.py does, each by a member that tests it: {_who(judges, report)}.", READING]
     notes += [RATED] if _first(found) else []
     notes += [UNANSWERED] if unanswered else []
     notes += protocol_notes([results], report)
@@ -111,11 +111,12 @@ def _notes(found, results, report, unanswered):
     return (*notes, f"Made by {found['command']}") if found.get("command") else tuple(notes)
 
 
-def _who(judges):
+def _who(judges, report):
     """The members in a line: `12 utterances by each of 5 members, fold 0, 1, 2, 3, 4, seed 0`."""
     counts = sorted({len(judge["ids"]) for judge in judges})
     each = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    variant = label(name_of(judges[0]["member"]))
+    name = name_of(judges[0]["member"])
+    variant = label({field: report.labels.get(value, value) for field, value in name.items()})
     repeats = {
         field: dict.fromkeys(str(judge["member"][field]) for judge in judges)
         for field in ("fold", "seed")

@@ -77,8 +77,8 @@ def named(results):
 def arranged(results, report: Report):
     """The Variants that results.json lists, group by group in run order: the published rate first, others ascending.
 
-    The tuned rate of a group is the one with the best mean validation accuracy among the rates that are not the
-    published one. The test part has no say in it.
+    The tuned rate of a group is the one with the best mean validation accuracy, where that is not the published one:
+    a rate that validated worse was not tuned to. The test part has no say in it.
     """
     variants = [
         Variant(
@@ -108,7 +108,8 @@ def _marked(group, published_rates):
         for place, (variant, mark) in enumerate(zip(group, marks, strict=True))
         if not mark and is_finite(variant.rate) and is_finite(variant.mean(VALIDATION))
     ]
-    if others and len(group) > 1:
+    published = [variant.mean(VALIDATION) for variant, mark in zip(group, marks, strict=True) if mark]
+    if others and len(group) > 1 and all(value <= max(others)[0] for value in published if is_finite(value)):
         marks[-max(others)[1]] = TUNED
     marked = [
         replace(variant, mark=mark, label=variant.label + f" ({mark})" * bool(mark))
@@ -120,8 +121,8 @@ def _marked(group, published_rates):
 def columns(variants, most=3):
     """The variants as columns of small multiples whose rows are their groups: {title: {group: Variant}}.
 
-    A column is a learning rate where there are no more than `most`, else the published or the tuned rate;
-    variants without a rate make one column with the title "".
+    A column is a learning rate where there are no more than `most`, else the published or the tuned rate (the published
+    one where that validated best); variants without a rate make one column with the title "".
     """
     rates = list(dict.fromkeys(variant.rate for variant in variants))
     rates.sort(key=lambda rate: (not any(v.mark == PUBLISHED for v in variants if v.rate == rate), rate or 0.0))
@@ -132,6 +133,7 @@ def columns(variants, most=3):
     for mark in (PUBLISHED, TUNED) if len(rates) > most else ():
         cells = {variant.group: variant for variant in variants if variant.mark == mark}
         if cells:
+            cells = {variant.group: variant for variant in variants if variant.mark == PUBLISHED} | cells
             shared = {field_value(variant.rate) for variant in cells.values()}
             titled[" ".join([mark, "rate", *shared] if len(shared) == 1 else [mark, "rate"])] = cells
     return titled

@@ -49,7 +49,8 @@ STRONG_NOTE = "Bold (* in plain text): at or above the paper's figure, which has
 VARIANT_NOTE = "Bold (* in plain text): at or above the paper's accuracy, at or below its loss."
 NO_PAPER = "The paper has no figure for these settings."
 TUNED_NOTE = (
-    "Tuned: the rate with the best mean validation accuracy, the published one aside; the test part has no say in it."
+    "Tuned: the rate with the best mean validation accuracy, where that is not the published one; the test part has no "
+    "say in it."
 )
 TRAINING = ("train/accuracy", "valid/accuracy", "train/loss", "valid/loss")
 TESTING = ("test/accuracy", "test/uar", "test_utterance/accuracy", "test_utterance/uar")
@@ -149,7 +150,7 @@ def fold_table(results, report: Report, names, *, caption):
     return Table(caption, columns, tuple(rows))
 
 
-def validation_table(results, report: Report, columns, *, caption, note):
+def validation_table(results, report: Report, columns, *, caption, notes):
     """Every variant on the validation part, `columns` {metric as `valid/uar`: title}, those that somebody has."""
     variants = variants_by(results, report)
     shown = {metric: name for metric, name in columns.items() if any(score(variant, metric) for variant in variants)}
@@ -157,7 +158,7 @@ def validation_table(results, report: Report, columns, *, caption, note):
         (variant.label, *(written(score(variant, at), at.rpartition("/")[2], report) for at in shown))
         for variant in variants
     ]
-    return Table(caption, (report.variant, *shown.values()), tuple(rows) if shown else (), (note,))
+    return Table(caption, (report.variant, *shown.values()), tuple(rows) if shown else (), tuple(notes))
 
 
 def difference_cells(first, second, report: Report, paper=None):
@@ -213,15 +214,15 @@ def levels_alone(results):
     )
 
 
-def headline(results, report: Report):
+def headline(results, report: Report, *, alone=True):
     """The table that a run prints at its end.
 
     Its report's own, or that of its variants, or every summarised metric by level and iteration beside the paper's;
-    and what the levels of recordings alone reach.
+    and, unless `alone` is False, what the levels of recordings alone reach.
     """
     made = report.headline or (partial(variant_table, report=report) if named(results) else None)
     table = made(results) if made else _summary_table(results, report)
-    return replace(table, notes=(*table.notes, *levels_alone(results)))
+    return replace(table, notes=(*table.notes, *levels_alone(results))) if alone else table
 
 
 def _summary_table(results, report: Report):
@@ -278,6 +279,24 @@ def member_table(results):
     after = "iteration" if several else "epoch"
     caption = f"Every member after its last {after}, protocol {setting(results, 'protocol', MISSING)}"
     return Table(caption, columns, tuple(rows), stubs=len(stubs))
+
+
+def recomputed_table(entries, caption):
+    """Members as `sejax.engine.run.evaluate` gives them, by all that tells them apart, with the keys of results.json.
+
+    What only some members have (the weight of the GANs behind their vectors, say) has a column too, a dash for the
+    others: rows of different members are never alike.
+    """
+    fields = list(dict.fromkeys(name for entry in entries for name in entry if name != "metrics"))
+    metrics = list(dict.fromkeys(name for entry in entries for name in entry["metrics"]))
+    rows = tuple(
+        (
+            *(str(entry.get(field, MISSING)) for field in fields),
+            *(number(entry["metrics"].get(name), 4) for name in metrics),
+        )
+        for entry in entries
+    )
+    return Table(caption, (*fields, *metrics), rows, stubs=len(fields))
 
 
 def _metric_order(metric, units):

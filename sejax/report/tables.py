@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from sejax.core.results import is_finite
 from sejax.report.terms import MISSING
 
+FEW = 3  # columns that a phone shows beside each other
+
 
 class Strong(str):
     """A cell to stand out: bold in Markdown and HTML, followed by * in plain text."""
@@ -93,7 +95,9 @@ def markdown(table):
 
 
 def html(table):
-    """The table as an HTML figure that scrolls sideways on a narrow screen; every text is escaped."""
+    """The table as an HTML figure, whose rows are cards on a phone where they are many cells; every text is escaped."""
+
+    named = len(table.columns) > FEW
 
     def cells(row, tag):
         out = []
@@ -102,10 +106,13 @@ def html(table):
             text = f"<strong>{text}</strong>" if isinstance(cell, Strong) else text
             kind = "number" if index >= table.stubs else "long" if len(cell) > 24 else "text"
             scope = ' scope="col"' if tag == "th" else ""
-            out.append(f'<{tag}{scope} class="{kind}">{text}</{tag}>')
+            # The name stands beside the value where a phone shows rows as cards.
+            name = f' data-name="{markup.escape(table.columns[index])}"' if named and tag == "td" else ""
+            out.append(f'<{tag}{scope} class="{kind}"{name}>{text}</{tag}>')
         return "<tr>" + "".join(out) + "</tr>"
 
-    wide = ' class="wide"' if len(table.columns) > 10 else ""
+    kinds = ["cards"] * named + ["wide"] * (len(table.columns) > 10)
+    wide = f' class="{" ".join(kinds)}"' if kinds else ""
     body = "\n".join(cells(row, "td") for row in table.rows)
     notes = "".join(f'<p class="note">{markup.escape(note)}</p>' for note in table.notes)
     return (

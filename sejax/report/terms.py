@@ -25,6 +25,53 @@ def setting(results, field, default=None):
     return results.get(field, results["config"].get(field, default))
 
 
+# Entries of results.json's "data" that need another name than their key's words.
+FACTS = {
+    "points": "utterances at each of the five points",
+    "parts": "examples in each part, by fold",
+    "settings": "settings of the prepared set",
+    "schedules": "schedule",
+    "near_copies_in_training": "share of test images with near-copies in training",
+    "test_images": "test images, by fold",
+    "published_images": "images of the paper",
+    "class_mapping": "classes of the corpus",
+    "with_word_times": "utterances with word times",
+    "frame_ms": "frame of the detector in ms",
+    "fmax": "maximum frequency in Hz",
+    "window_length": "window in s",
+    "window_hop": "hop in s",
+    "block_length": "block in s",
+    "block_overlap": "overlap in s",
+}
+# What recordings of a corpus are like, between which values 98 % of them lie.
+RECORDINGS = {
+    "level": "level of 98 % of the recordings in dBFS",
+    "peak": "peak of 98 % of them in dBFS",
+    "offset": "offset of 98 % of them, of full scale",
+    "floor": "noise floor of 98 % of them in dB, relative to the level",
+    "bandwidth": "bandwidth of 98 % of them in Hz",
+    "clipped": "share of clipped samples of 98 % of them",
+}
+
+
+def fact(name):
+    """What an entry of the data is called."""
+    return FACTS.get(name, name.replace("_", " "))
+
+
+def guessing(results):
+    """What guessing reaches, a note where a score is compared with it."""
+    classes = len(results.get("classes") or ())
+    scored = any(name.endswith("/uar") for member in results["members"] for name in member.get("metrics") or ())
+    return [f"Guessing among {classes} classes reaches a UAR of {1 / classes:.3f}."] if classes > 1 and scored else []
+
+
+def criterion(results):
+    """The validation figure that chose a member's epoch, in words: `unweighted accuracy (UAR)`, `accuracy`."""
+    name = setting(results, "criterion", "accuracy")
+    return {"uar": "unweighted accuracy (UAR)"}.get(name, METRICS.get(name, name))
+
+
 def protocol_notes(runs, report: Report):
     """A note for each protocol that runs of an experiment followed, in the runs' order."""
     known = {**PROTOCOLS, **report.protocols}
@@ -82,11 +129,12 @@ def count_text(members):
     return f"{len(members)}" + (f" ({failed} failed)" if failed else "")
 
 
-def who(member):
-    """A member in words: `Fold 2, seed 0`, or `resnet50 at 0.0001, seed 0`."""
+def who(member, labels=None):
+    """A member in words: `Fold 2, seed 0`, or `resnet50 at 0.0001, seed 0`; `labels` are what its values are called."""
     repeats = [f"{field} {field_value(member[field])}" for field in REPEATS if is_finite(member.get(field))]
-    text = ", ".join([label(name_of(member))] * bool(name_of(member)) + repeats) or "a member"
-    return text if name_of(member) else text[0].upper() + text[1:]
+    name = {field: (labels or {}).get(value, value) for field, value in name_of(member).items()}
+    text = ", ".join([label(name)] * bool(name) + repeats) or "a member"
+    return text if name else text[0].upper() + text[1:]
 
 
 def failure(member):

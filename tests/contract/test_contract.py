@@ -15,8 +15,9 @@ from same_bits import as_numpy, assert_same_bits
 
 from sejax import experiments
 from sejax.data.folds import TEST, TRAIN, VALIDATION
+from sejax.engine import segment
 from sejax.engine.checkpoint import Checkpoints
-from sejax.engine.ensemble import ensemble, stack_members
+from sejax.engine.ensemble import ensemble, over_members, stack_members
 from sejax.engine.segment import active_members, finished
 
 HERE = Path(__file__).parent
@@ -299,3 +300,24 @@ def test_a_member_that_turns_to_nan_is_reported_and_stops_alone(name, group, who
 
 def _nan_in_the_last_member(leaf):
     return leaf.at[-1].set(jnp.nan) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+
+
+def test_no_figure_depends_on_what_a_finished_run_leaves_out(group, whole, monkeypatch):
+    monkeypatch.setattr(segment, "SMALL", 0)
+    carry, experiment = whole[1], group.assembly.experiment
+    on_host = group.assembly._replace(data=jax.tree.map(np.asarray, group.assembly.data))  # as it comes from disk
+    left = segment.unread_by_evaluation(on_host, carry)
+    assert any("optimizer" in path for path in left)
+
+    def without(path, leaf):
+        name = "state/" + jax.tree_util.keystr(path, simple=True, separator="/")
+        if name not in left or jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return leaf
+        return jnp.zeros_like(leaf)
+
+    conclude = jax.jit(over_members(experiment.conclude, how="map", member_args=(True, True, False)))
+    found = []
+    for state in (carry.state, jax.tree_util.tree_map_with_path(without, carry.state)):
+        figures = group.segment.evaluate(group.assembly.data, carry.replace(state=state))
+        found.append(conclude(state, figures, group.assembly.data)[1])
+    assert_same_bits(*found)

@@ -1,5 +1,6 @@
 """Checkpoints come back bit for bit, survive being cut off, and are thinned out by policy."""
 
+import logging
 import shutil
 
 import jax
@@ -213,3 +214,14 @@ def test_digests_that_are_gone_are_missed_and_those_that_never_were_are_not(tmp_
     old.save(1, {"x": jnp.arange(3.0)}, {})
     old.wait()
     np.testing.assert_array_equal(old.read()["x"], np.arange(3.0))
+
+
+def test_nothing_of_orbax_below_an_error_is_told():
+    absl = logging.getLogger("absl")
+    for level, path, told in (
+        (logging.WARNING, "/site-packages/orbax/checkpoint/manager.py", False),
+        (logging.ERROR, "/site-packages/orbax/checkpoint/manager.py", True),
+        (logging.WARNING, "/site-packages/other.py", True),
+    ):
+        record = absl.makeRecord("absl", level, path, 1, "Waiting for previous save", (), None)
+        assert bool(absl.filter(record)) == told

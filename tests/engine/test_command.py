@@ -1,5 +1,8 @@
 """How a command ends: one line on stderr and a status, whatever went wrong and wherever a signal arrived."""
 
+import importlib.util
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+DIED = -signal.SIGINT  # which a shell calls 130
 SCRIPT = """
 import ctypes, errno, os, signal, sys, time, weakref
 from sejax.engine.command import Interrupted, run_command
@@ -49,16 +53,20 @@ def ended(body):
         ),
         ("raise TimeoutError", 2, "error: TimeoutError\n"),
         ("signal.raise_signal(signal.SIGTERM)", 143, "SIGTERM received: what was written is whole; "),
-        ("signal.raise_signal(signal.SIGINT)", 130, "SIGINT received: what was written is whole; "),
-        ("raise KeyboardInterrupt", 130, "SIGINT received: what was written is whole; "),
+        ("signal.raise_signal(signal.SIGINT)", DIED, "SIGINT received: what was written is whole; "),
+        ("raise KeyboardInterrupt", DIED, "SIGINT received: what was written is whole; "),
         ("leaving = Leaving()\ndel leaving\ntime.sleep(60)", 143, "SIGTERM received: "),
         (
             "back = ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(signal.SIGINT))\nback()\ntime.sleep(60)",
-            *(130, "SIGINT received: "),
+            *(DIED, "SIGINT received: "),
         ),
         (
             "try:\n    signal.raise_signal(signal.SIGTERM)\nexcept Interrupted as it:\n    raise it.saved('runs/a')",
             *(0, "SIGTERM received: saved under runs/a; the same command goes on from here\n"),
+        ),
+        (
+            "try:\n    signal.raise_signal(signal.SIGINT)\nexcept Interrupted as it:\n    raise it.saved('runs/a')",
+            *(DIED, "SIGINT received: saved under runs/a; the same command goes on from here\n"),
         ),
     ],
 )
@@ -66,6 +74,19 @@ def test_a_command_ends_with_one_line_and_a_status(body, status, said):
     found, printed, told = ended(body)
     assert (found, printed) == (status, "done\n" if body == "pass" else "")
     assert told.startswith(said) and told.count("\n") == bool(said)
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_ctrl_c_ends_a_shells_loop_too(tmp_path, saved):
+    raised = "raise it.saved('runs/a')" if saved else "raise"
+    waits = f"try:\n    print('begun', flush=True)\n    time.sleep(60)\nexcept Interrupted as it:\n    {raised}"
+    (tmp_path / "command.py").write_text(SCRIPT.format(body=waits.replace("\n", "\n    ")))
+    loop = f"for turn in 1 2; do PYTHONPATH={ROOT} {sys.executable} {tmp_path}/command.py; done; echo after"
+    shell = subprocess.Popen(["bash", "-c", loop], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert shell.stdout.readline() == "begun\n"
+    os.killpg(shell.pid, signal.SIGINT)  # as a terminal does
+    assert shell.communicate()[0] == ""
+    assert shell.returncode == DIED
 
 
 def test_a_mistake_of_ours_keeps_its_traceback():
@@ -78,3 +99,16 @@ def test_nobody_who_reads_on_is_one_line_too():
     command = f"{sys.executable} -c '{script.replace(chr(39), chr(34))}' | head -c 1"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
     assert done.stderr == "error: Broken pipe\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verbose", [False, True])
+def test_tensorflow_says_nothing_of_itself_among_the_lines_of_progress(verbose):
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("no TensorFlow here")
+    script = SCRIPT.format(body="import tensorflow as tf\n    list(tf.data.Dataset.range(2))")
+    command = [sys.executable, "-c", script, *["--verbosity=0"] * verbose]
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0 and ("oneDNN" in done.stderr) == verbose
+    assert verbose or done.stderr == ""

@@ -11,6 +11,7 @@ import pytest
 from toy import EPOCHS, ITERATIONS, member_alone, toy_assembly
 
 from sejax.engine import run as driver
+from sejax.engine import segment as segment_module
 from sejax.engine.checkpoint import Checkpoints
 from sejax.engine.run import Interrupted, RunSettings, evaluate, groups, run
 from sejax.engine.segment import make_segment
@@ -163,11 +164,29 @@ def test_evaluate_without_a_checkpoint_is_an_error_that_names_the_members(tmp_pa
         evaluate(toy_assembly(), RunSettings(), tmp_path)
 
 
-def test_only_the_last_checkpoints_are_left(uninterrupted):
+def test_only_the_last_checkpoint_is_left_without_what_training_alone_reads(tmp_path, uninterrupted, monkeypatch):
     folder = uninterrupted[1] / "checkpoints" / "members_0-2"
-    _, last = sorted(int(path.name) for path in folder.iterdir())
-    assert last == 24 + 16 + 24 + ITERATIONS
+    (last,) = sorted(int(path.name) for path in folder.iterdir())
+    assert last == 24 + 16 + 24 + ITERATIONS + 1
     assert int(Checkpoints(folder).read()["iteration"]) == ITERATIONS
+    assert "state/limit" in Checkpoints(folder).read()  # small arrays stay
+    monkeypatch.setattr(segment_module, "SMALL", 0)
+    entries = run(toy_assembly(), RunSettings(tensorboard=False), tmp_path, asked_for=lambda: ("rate",))
+    left = Checkpoints(tmp_path / "checkpoints" / "members_0-2").read()
+    assert {"state/slope", "state/rate", "history/train/loss", "iteration"} <= left.keys()
+    assert not {"state/limit", "state/key", "state/order"} & left.keys()
+    assert evaluate(toy_assembly(), RunSettings(), tmp_path)[0]["metrics"] == pytest.approx(entries[0]["metrics"])
+    again = run(toy_assembly(), RunSettings(tensorboard=False), tmp_path)  # its results were lost, say
+    assert again == entries
+
+
+def test_a_checkpoint_of_what_is_not_finished_has_all_of_the_state(tmp_path, budgets, monkeypatch):
+    monkeypatch.setattr(segment_module, "SMALL", 0)
+    budgets.interrupt_after = 3
+    with pytest.raises(Interrupted):
+        run(toy_assembly(), ONE_BY_ONE, tmp_path)
+    left = Checkpoints(tmp_path / "checkpoints" / "members_0-2").read()
+    assert {"state/limit", "state/key", "state/order"} <= left.keys()
 
 
 def test_progress_is_one_line_with_iteration_members_epochs_and_loss(tmp_path, budgets, capsys):

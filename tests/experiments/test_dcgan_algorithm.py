@@ -125,9 +125,12 @@ def test_the_figure_is_the_one_that_was_chosen(criterion, best):
 
 @pytest.mark.parametrize(
     ("diversities", "epoch"),
-    [([0.5, 0.2, 0.05, 0.6, 0.01], 3), ([0.01], 1), ([0.9, COLLAPSED + 0.01], -1), ([0.9, COLLAPSED - 0.01], 2)],
+    [
+        *(([0.5, 0.2, 0.05, 0.6, 0.01], 3), ([0.9, COLLAPSED + 0.01], 0), ([0.9, COLLAPSED - 0.01], 2)),
+        *(([0.01], -1), ([0.088, 0.105, 0.09], -1), ([0.05, 0.4, 0.05], 3), ([0.05, 0.5], 0)),
+    ],
 )
-def test_collapse_is_noted_after_the_first_epoch_of_crops_that_are_alike(diversities, epoch):
+def test_collapse_is_noted_after_the_first_epoch_of_crops_that_are_alike_and_were_not(diversities, epoch):
     state, _ = trained(make_method(), [0.5] * len(diversities), diversities)
     assert state.collapsed_at == epoch
 

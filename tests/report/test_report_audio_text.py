@@ -27,9 +27,9 @@ from sejax.report.tables import Strong
 
 NAMES = ("att_d_1", "concatenation", "audio", "text")
 LABELS = ("Att_d^1", "Concatenation", "Audio alone", "Text alone")
-SECTIONS = ("What was run", "Results", "What each modality adds", "Confusion matrices", "Attention", "Words")
+SECTIONS = ("Results", "What each modality adds", "Confusion matrices", "Attention", "Words")
 SECTIONS += ("Explained utterances", "Waveforms", "Transcripts and batches", "Training curves", "Validation")
-SECTIONS += ("Folds", "Members", "Config")
+SECTIONS += ("Folds", "Members", "What was run", "Environment", "Config")
 VECTORS = {"file": "/data/GoogleNews.bin", "types": 0.81, "words": 0.953}
 
 
@@ -218,11 +218,13 @@ def test_the_page_has_every_section_from_the_file(tmp_path):
     text = report(read_results(tmp_path))
     ids = re.findall(r'\bid="([^"]*)"', text)
     assert len(ids) == len(set(ids))
-    assert re.findall(r"<h2>([^<]*)</h2>", text) == [*SECTIONS[:-1], "Environment", SECTIONS[-1]]
+    assert re.findall(r"<h2>([^<]*)</h2>", text) == [*SECTIONS]
     # What is informative, scores, gains; two matrices and the paper's; attention; two explained; curves.
     assert text.count("<svg ") == 3 + 3 + 1 + 2 + 1
-    assert text.count("<details>") == 1 and "żółć" in text and "schön" in text
-    assert "Att_d^1, fold 0, seed 1" not in text and "seed 1 failed at step 12: the training loss is NaN" in text
+    # The other explained utterances, and three lists of settings.
+    assert text.count("<details>") == 1 + 3 and "żółć" in text and "schön" in text
+    assert "Att_d^1, fold 0, seed 1:" not in text  # no example of it
+    assert "Att_d^1, fold 0, seed 1 failed at step 12: the training loss is NaN" in text
     assert "waveform statistics" not in text  # has a table of its own
 
 

@@ -127,6 +127,12 @@ def test_confusion_is_the_mean_of_shares_over_folds_and_repeats(small):
     pytest.importorskip("matplotlib")
     svg = confusion_rates(found, CLASSES)
     assert all(f"{100 * rate:.1f}<" in svg for rate in found.ravel())
+    counts = np.arange(16).reshape(4, 4) + 100
+    with_counts = confusion_rates(found, CLASSES, counts)
+    assert all(f"{count}<" in with_counts and f"{count}<" not in svg for count in counts.ravel())
+    pooled = sum(np.array(m["confusion"]["test"]) for m in augmentation.find(small, "syn", 2.0).members)
+    page = REPORT.drawings["confusion"](small, REPORT)
+    assert all(f">{count:.0f}<" in page for count in pooled.ravel())
 
 
 def test_the_figure_of_scores_has_every_repeat_and_gain(within, monkeypatch):

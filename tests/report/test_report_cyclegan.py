@@ -218,11 +218,49 @@ def test_the_page_has_every_figure_and_names_the_gans_that_stopped(small):
     ids = re.findall(r'\bid="([^"]*)"', text)
     assert len(ids) == len(set(ids))
     assert text.count("<svg ") == 4
-    for title in ("Distances", "Distributions", "Projection", "Losses", "Members", "Config"):
+    for title in ("Distances", "Projection", "Losses", "Members", "Config"):
         assert f"<h2>{title}</h2>" in text
     assert "Fold 0, seed 0, λ 2: GANs that were not finite any more stopped: sad at update 1312." in text
     assert "Pretraining, all data, seed 0: GANs that were not finite any more stopped: angry at update 5." in text
     assert text.count('class="warning"') == 2
+
+
+def test_panels_that_differ_by_orders_have_axes_of_their_own(small, panels):
+    cyclegan.gan_curves(small)
+    row = np.array(panels).reshape(len(LOSSES), len(CLASSES))[0]
+    assert len({axes.get_ylim() for axes in row}) == 1  # alike: they compare
+    for member in small["members"]:
+        for entry in member["history"]:
+            entry["train/generator/sad"] *= 1000
+    panels.clear()
+    cyclegan.gan_curves(small)
+    row = np.array(panels).reshape(len(LOSSES), len(CLASSES))[0]
+    drawn = [np.concatenate([line.get_ydata() for line in axes.lines]) for axes in row]
+    for axes, values in zip(row, drawn, strict=True):
+        low, high = axes.get_ylim()
+        assert low <= values.min() and values.max() <= high < 3 * values.max()
+        assert all(label.get_visible() for label in axes.get_yticklabels())
+
+
+def test_vectors_on_one_spot_or_farther_than_the_source_are_an_alarm(small):
+    assert not REPORT.warnings(small)
+    member = small["members"][1]
+    for name, share in {"angry": 3.17, "sad": 4.3}.items():
+        found = member["emotions"][name]
+        found["train/difference_synthetic"] = share * found["train/difference_source"]
+    target = member["distribution"]["target"]["happy"]["std"]
+    member["distribution"]["synthetic"]["happy"]["std"] = [0.05 * value for value in target]
+    spot, farther = REPORT.warnings(small)
+    where = f"of fold {member['fold']}, seed 0, λ {member['lambda_cls']:g}"
+    count = 4 * len(small["members"])
+    assert spot.startswith(f"Synthetic vectors of 1 of {count} CycleGANs lie nearly on one spot, with 5 % of the")
+    assert f"(happy {where})" in spot
+    assert farther.startswith(f"Synthetic vectors of 2 of {count} CycleGANs lie farther from the target than")
+    assert f"at 317 to 430 % of its distance (sad {where}; angry {where})" in farther
+    assert report(small).count('class="warning"') == 2
+    member["gans"] = dict.fromkeys(("angry", "happy", "sad"), {"update": 9})  # has an alarm of its own
+    (text,) = REPORT.warnings(small)
+    assert "stopped" in text
 
 
 def test_a_page_without_matplotlib_keeps_its_tables(small, monkeypatch):

@@ -152,6 +152,9 @@ def test_every_table_of_figures_says_protocol_and_derived_ratings(run):
 def test_validation_figures_have_a_table_of_their_own(run):
     table = validation_table(run)
     assert table.columns[:4] == ("model", "accuracy", "5 classes", "ρ") and "Validation" in table.caption
+    assert "chosen by its accuracy" in table.notes[0]
+    run["config"]["criterion"] = "uar"
+    assert "chosen by its unweighted accuracy (UAR)" in validation_table(run).notes[0]
     assert cell(table, 2, "accuracy") == told(values(run, "basic_dcgan", "valid/accuracy").values())
     activation = cell(table, 3, "activation, 5 classes")
     assert activation == told(values(run, "multitask_dcgan", "valid_activation/uar").values())
@@ -169,13 +172,24 @@ def test_folds_are_means_over_seeds(run):
 
 def test_members_have_their_epochs_and_what_became_of_them(run):
     run["members"][0]["failed"] = {"step": 7, "reason": "the loss is NaN"}
-    run["members"][8]["collapse"] = {"epoch": 2}
+    gan = run["members"][8]
+    gan["collapse"], gan["history"][0]["train/diversity"] = {"epoch": 2}, 0.3
     rows = member_table(run).rows
     assert rows[0][:3] == ("BasicCNN", "fold 0, seed 0", "failed at step 7: the loss is NaN")
     assert rows[8][:3] == ("BasicDCGAN", "fold 0, seed 0", "collapsed at epoch 2")
     assert rows[9][2] == "finished" and rows[9][3:5] == ("3", str(run["members"][9]["best_epoch"]))
     (warning,) = REPORT.warnings(run)
-    assert warning.startswith("basic_dcgan, fold 0, seed 0: spectral collapse at epoch 2")
+    assert warning.startswith("BasicDCGAN, fold 0, seed 0: spectral collapse at epoch 2")
+    # Results of earlier versions may say so of a generator that never was diverse.
+    for row in gan["history"]:
+        row["train/diversity"] = 0.088
+    (alike,) = REPORT.warnings(run)
+    assert "never became diverse" in alike and "BasicDCGAN, fold 0, seed 0: 0.09" in alike
+    assert member_table(run).rows[8][2] == "finished"
+    for row in gan["history"]:
+        row["train/diversity"] = 0.5
+    gan["collapse"] = None
+    assert not REPORT.warnings(run)
 
 
 def test_runs_with_and_without_unlabelled_speech_are_told_apart_and_paired(run):

@@ -58,7 +58,7 @@ def test_differences_are_paired(run, panels):
 def test_curves_have_a_column_for_each_model_and_mark_what_happened(panels):
     run = make_dcgan_results(folds=2, epochs=4)
     gan = next(m for m in run["members"] if m["model"] == "basic_dcgan")
-    gan["collapse"] = {"epoch": 2}
+    gan["collapse"], gan["history"][0]["train/diversity"] = {"epoch": 2}, 0.3
     training_curves(models(run))
     grid = np.array(panels).reshape(5, 4)
     assert [axes.get_title(loc="left") for axes in grid[0]] == [
@@ -77,6 +77,11 @@ def test_curves_have_a_column_for_each_model_and_mark_what_happened(panels):
     )
     dots = [line for line in grid[4, 0].lines if line.get_marker() == "o"]
     assert sorted((*line.get_xdata(), *line.get_ydata()) for line in dots) == restored
+    panels.clear()
+    training_curves(models(run), criterion="uar")
+    dots = [line for line in np.array(panels).reshape(5, 4)[4, 0].lines if line.get_marker() == "o"]
+    by_uar = [(m["best_epoch"], m["history"][m["best_epoch"] - 1]["valid/uar"]) for m in run["members"][:2]]
+    assert sorted((*line.get_xdata(), *line.get_ydata()) for line in dots) == sorted(by_uar)
 
 
 def test_curves_without_a_history_are_refused():

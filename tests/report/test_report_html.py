@@ -243,3 +243,49 @@ def test_what_levels_alone_reach_stands_below_the_results_and_nowhere_else(no_ma
         assert page.count(ALONE.format(name)) == 1
     assert page.count("alone ") == len(said)
     assert "alone " not in report(results)
+
+
+def test_the_first_screen_is_result_protocol_anchors_and_one_figure_and_settings_are_folded_away(fabricate):
+    pytest.importorskip("matplotlib")
+    made = fabricate()
+    made["data"] = {"levels_alone": LEVELS, "recordings": {"level": [-23.825088141456252, -12.642756]}}
+    text = report(made)
+    header, _, rest = text.partition("</header>")
+    for said in ("Macro-F1", "Protocol ", "Guessing among", "Levels alone"):
+        assert said in header
+    assert header.count("<svg ") == 1 and header.index("<svg ") < header.index("<nav>")
+    order = re.findall(r"<h2>([^<]*)</h2>", rest)
+    assert order[0] == "Results" and order[-3:] == ["What was run", "Environment", "Config"]
+    for name in ("environment", "config"):
+        section = rest[rest.index(f'<section id="{name}">') :]
+        assert section.index("<details>") < section.index("<dl>")
+    assert "<dt>level of 98 % of the recordings in dBFS</dt><dd>-23.8 to -12.6</dd>" in rest
+
+
+def test_many_warnings_fold_away(fabricate):
+    made = fabricate()
+    for member in made["members"]:
+        member["failed"] = {"step": 12, "reason": "the loss is NaN"}
+    header = report(made).partition("</header>")[0]
+    assert header.count('class="warning"') >= len(made["members"]) > 2
+    assert header[: header.index("<details>")].count('class="warning"') == 2
+
+
+def test_a_wide_tables_rows_are_cards_on_a_phone(fabricate):
+    text = report(fabricate())
+    assert "@media (max-width: 32rem)" in text and "min-width: 0 !important" in text
+    wide = text[text.index('<table class="cards') :]
+    assert '<td class="number" data-name="' in wide[: wide.index("</table>")]
+
+
+def test_what_was_run_is_told_in_words(fabricate):
+    made = fabricate()
+    settings = {"frame_ms": 30, "fmax": [7000.0]}
+    made["data"] = {"settings": settings, "near_copies_in_training": 0.1, "points": {"valence": [1, 2]}}
+    text, within = report(made), "settings of the prepared set"
+    for name in (
+        *(f"{within}, frame of the detector in ms", f"{within}, maximum frequency in Hz"),
+        *("share of test images with near-copies in training", "utterances at each of the five points, valence"),
+    ):
+        assert f"<dt>{name}</dt>" in text
+    assert "<h1>pseudo labelling on emodb</h1>" in text

@@ -39,7 +39,13 @@ def test_several_workdirs_make_a_markdown_and_an_html_comparison(tmp_path, fabri
     assert [row.split(" | ")[0] for row in rows] == ["| labelled", "| ---", "| 100 %", "| 30 %"]
     assert "| 0.94 |" in rows[2]
     assert "left out: running has no results.json" in done.stderr
-    assert "beside the figures of the paper" in (tmp_path / "comparison.html").read_text(encoding="utf-8")
+    page = (tmp_path / "comparison-full+part.html").read_text(encoding="utf-8")
+    assert "beside the figures of the paper" in page
+    write_results(tmp_path / "third", fabricate(labelled=0.1))
+    others = sorted(path.name for path in tmp_path.iterdir())  # as a shell's * gives them, the page among them
+    assert launch(*others, cwd=tmp_path).returncode == 0  # another set of runs leaves that page
+    assert "3 runs beside" in (tmp_path / "comparison-full+part+third.html").read_text(encoding="utf-8")
+    assert (tmp_path / "comparison-full+part.html").read_text(encoding="utf-8") == page
     assert (tmp_path / "all.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -2,6 +2,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from sejax.report.score_tables import recomputed_table
 from sejax.report.tables import Strong, Table, against, html, markdown, mean_std, number, plain_text
 
 TABLE = Table(
@@ -98,3 +99,18 @@ def test_numbers_too_long_for_a_column_are_written_with_an_exponent():
 def test_numbers_that_are_not_finite_are_a_dash():
     assert [number(value) for value in (None, float("nan"), True, "x")] == ["–"] * 4
     assert number(2, 1) == "2.0"
+
+
+def test_rows_of_recomputed_figures_tell_members_apart_by_what_only_some_have():
+    real = {"training": "real", "fold": 0, "metrics": {"test/uar": 0.5}}
+    made = [
+        {"training": "real+syn", "fold": 0, "lambda_cls": weight, "metrics": {"test/uar": 0.51234, "valid/uar": 0.6}}
+        for weight in (0.0, 2.0)
+    ]
+    table = recomputed_table([real, *made], "Recomputed")
+    assert table.columns == ("training", "fold", "lambda_cls", "test/uar", "valid/uar")
+    assert table.rows == (
+        ("real", "0", "–", "0.5000", "–"),
+        ("real+syn", "0", "0.0", "0.5123", "0.6000"),
+        ("real+syn", "0", "2.0", "0.5123", "0.6000"),
+    )

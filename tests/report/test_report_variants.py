@@ -67,7 +67,7 @@ def test_a_members_name_has_neither_its_records_nor_fold_and_seed():
 
 
 def test_the_tuned_rate_has_the_best_validation_accuracy_and_the_test_part_has_no_say():
-    rates = {1e-4: (0.9, 0.9), 0.01: (0.5, 0.8), 0.1: (0.7, 0.1), 1.0: (0.6, 0.99)}
+    rates = {1e-4: (0.6, 0.9), 0.01: (0.5, 0.8), 0.1: (0.7, 0.1), 1.0: (0.6, 0.99)}
     members = [
         member("a", rate, seed, **{"valid/accuracy": valid + 0.01 * seed, "test/accuracy": test})
         for rate, (valid, test) in rates.items()
@@ -80,6 +80,20 @@ def test_the_tuned_rate_has_the_best_validation_accuracy_and_the_test_part_has_n
         (0.1, "tuned"),
         (1.0, ""),
     ]
+
+
+def test_no_rate_is_tuned_that_validated_worse_than_the_published_one():
+    rates = {"worse": (0.7, 0.6, 0.5), "better": (0.5, 0.6, 0.7)}
+    members = [
+        member(model, rate, **{"valid/accuracy": accuracy})
+        for model, accuracies in rates.items()
+        for rate, accuracy in zip((1e-4, 0.1, 1.0), accuracies, strict=True)
+    ]
+    found = arranged(run_of(members, lambda name: {"x": 1} if name["learning_rate"] == 1e-4 else {}))
+    marks = [variant.mark for variant in found]
+    assert marks == ["published", "", "", "published", "", "tuned"]
+    tuned = columns(found, most=2)["tuned rate"]
+    assert {model: cell.rate for model, cell in tuned.items()} == {"worse": 1e-4, "better": 1.0}
 
 
 def test_each_network_has_its_own_tuned_rate_and_one_outside_the_paper_shares_its_published_rate():

@@ -202,7 +202,6 @@ def find_blocks(
     """
     asked = f"corpus={corpus}, features={features}, scale={scale}, voice_activity={voice_activity}, level={level}"
     given = "" if features == "spectrograms" else f"--features={features} "
-    given += "" if level == "none" else f"--level={level} "
     return find_set(
         Spectrograms,
         data_dir,
@@ -214,7 +213,7 @@ def find_blocks(
             "block_length": FEATURES[features]().block_length,
             "level": level,
         },
-        flags=f"{given}--scale={scale} --voice_activity={voice_activity}",
+        flags=f"{given}--level={level} --scale={scale} --voice_activity={voice_activity}",
         missing=f"no prepared set for {asked} under {data_dir}; make it",
         several=f"fit {asked}",
     )

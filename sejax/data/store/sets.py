@@ -224,8 +224,10 @@ def find_set(
     }
     fitting = [folder for folder, about in said.items() if _fits(about, wanted)]
     if not fitting:
+        from sejax.corpora import source_flags  # its readers, which nobody needs who has a set
+
         raise InputError(
-            f"{missing} with python launch/prepare.py --corpus={corpus} --source=DIR {flags} --data_dir={data_dir}"
+            f"{missing} with python launch/prepare.py {source_flags(corpus)} {flags} --data_dir={data_dir}"
         )
     if len(fitting) > 1:
         raise InputError(

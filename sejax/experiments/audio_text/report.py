@@ -30,7 +30,7 @@ from sejax.report.run import above, by_member, differences, grouped, histories, 
 from sejax.report.score_figures import difference_panels, score_panels
 from sejax.report.score_tables import BEST_NOTE, OVER, Column
 from sejax.report.tables import Table, mean_std, number, signed
-from sejax.report.terms import MISSING, joined, protocol_notes, setting
+from sejax.report.terms import MISSING, criterion, joined, protocol_notes, setting
 from sejax.report.utterance import explained
 
 ALONE = ("audio", "text")
@@ -221,10 +221,11 @@ def difference_table(results):
 
 def validation_table(results):
     """Every fusion on the validation part in the epoch whose weights it keeps."""
-    note = "Where the epoch was chosen by the validation part these figures are too good."
+    note = f"The epoch was chosen by its {criterion(results)} on this part, so these figures are too good."
     columns = {f"valid/{metric}": kind.title for metric, kind in REPORT.metrics.items()}
     caption = f"Validation part. {run_title(results)}; {OVER}"
-    return score_tables.validation_table(results, REPORT, columns, caption=caption, note=note)
+    notes = [note] if setting(results, "keep", "best") == "best" else []
+    return score_tables.validation_table(results, REPORT, columns, caption=caption, notes=notes)
 
 
 def fold_table(results):

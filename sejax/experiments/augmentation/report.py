@@ -12,7 +12,7 @@ from sejax.experiments.augmentation import published as paper
 from sejax.experiments.augmentation.published import uar
 from sejax.report import Report, run, tables
 from sejax.report.confusion import confusion_rates
-from sejax.report.curves import SERIES, draw_curves
+from sejax.report.curves import SERIES, axes_in_common, draw_curves, heights, wide_axis
 from sejax.report.drawing import INK, MUTED, ORANGE, drawn, repeated, subplots
 from sejax.report.page import Section, in_row, paragraph, picture
 from sejax.report.run import (
@@ -23,6 +23,7 @@ from sejax.report.run import (
     grouped,
     histories,
     mean_rates,
+    pooled_confusion,
     recorded_metrics,
     row_rates,
 )
@@ -320,7 +321,8 @@ def _percents(by_seed):
 def classifier_curves(results):
     """Loss and accuracy of every training set over its epochs: members faint, their mean bold.
 
-    `results` as in results.json. A column is a training set with epochs of its own; a row's panels share their axis.
+    `results` as in results.json. A column is a training set with epochs of its own; a row's panels share their
+    axis where they do not differ by orders.
     Raises ValueError where no member recorded a loss or an accuracy.
     """
     every, recorded = classifiers(results), recorded_metrics(results["members"])
@@ -328,7 +330,7 @@ def classifier_curves(results):
     if not quantities:
         raise ValueError("no history of losses or accuracies in these results")
     size = 0.7 + 1.55 * len(every), 0.9 + 1.5 * len(quantities)
-    figure, grid = subplots(*size, len(quantities), len(every), squeeze=False, sharex="col", sharey="row")
+    figure, grid = subplots(*size, len(quantities), len(every), squeeze=False, sharex="col")
     handles = {}
     for (row, column), axes in np.ndenumerate(grid):
         for part, label, colour in SERIES:
@@ -337,8 +339,10 @@ def classifier_curves(results):
                 handles[label] = draw_curves(axes, every[column].members, name, None, colour=colour, label=label)
     for axes, classifier in zip(grid[0], every, strict=True):
         axes.set_title(classifier.label, fontsize=8.5)
-    for axes, quantity in zip(grid[:, 0], quantities, strict=True):
-        axes.set_ylabel(quantity, color=INK, fontweight="bold", fontsize=8.5)
+    for row, quantity in zip(grid, quantities, strict=True):
+        row[0].set_ylabel(quantity, color=INK, fontweight="bold", fontsize=8.5)
+        for group in axes_in_common(row):
+            wide_axis(group[0], [value for axes in group for value in heights(axes)])
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
         axes.locator_params(axis="x", integer=True, nbins=4)
@@ -354,18 +358,23 @@ def _confusion(results, report):
     for place, classifier in enumerate(classifiers(results)):
         rates = mean_rates(classifier.members, classes)
         if rates is not None:
-            rows.setdefault(weight_of(classifier), []).append(_matrix(rates, classes, place, classifier.label))
+            pooled = pooled_confusion(classifier.members, "test")
+            matrix = _matrix(rates, classes, place, classifier.label, pooled)
+            rows.setdefault(weight_of(classifier), []).append(matrix)
     counts = anchor(results).get("confusion")
     rates = row_rates(counts, classes) if counts else None
     if rates is not None:
-        rows.setdefault(None, []).append(_matrix(rates, classes, "anchor", ANCHOR))
-    note = "Shares of the true class in %, the mean over folds and repeats; the SVM's over all its test vectors."
+        rows.setdefault(None, []).append(_matrix(rates, classes, "anchor", ANCHOR, counts))
+    note = (
+        "Shares of the true class in %, the mean over folds and repeats, and the counts of all of them; the SVM's over "
+        "all its test vectors."
+    )
     order = sorted(rows, key=lambda weight: -1.0 if weight is None else weight)
     return paragraph(note, "muted") + "".join(in_row(rows[weight]) for weight in order) if rows else ""
 
 
-def _matrix(rates, classes, name, caption):
-    return picture(confusion_rates(rates, classes, format="inline", ids=f"confusion-{name}"), caption)
+def _matrix(rates, classes, name, caption, counts):
+    return picture(confusion_rates(rates, classes, counts, format="inline", ids=f"confusion-{name}"), caption)
 
 
 def _curves(results, report):

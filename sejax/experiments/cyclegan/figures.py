@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 
 from sejax.core.results import is_finite
-from sejax.report.curves import wide_axis
+from sejax.report.curves import axes_in_common, heights, wide_axis
 from sejax.report.drawing import COLOURS, INK, MUTED, RULE, SURFACE, subplots
 from sejax.report.run import recorded_metrics
 
@@ -94,7 +94,7 @@ def loss_panels(groups, losses, classes, row_epochs):
     if not losses:
         raise ValueError("no history of losses in these results")
     size = 0.7 + 2.05 * len(classes), 0.8 + 1.45 * len(losses)
-    figure, grid = subplots(*size, len(losses), len(classes), squeeze=False, sharex=True, sharey="row")
+    figure, grid = subplots(*size, len(losses), len(classes), squeeze=False, sharex=True)
     for (row, column), axes in np.ndenumerate(grid):
         name, handles = f"train/{losses[row]}/{classes[column]}", {}
         for label, (members, colour, style) in groups.items():
@@ -105,7 +105,8 @@ def loss_panels(groups, losses, classes, row_epochs):
             axes.set_xlabel("epoch")
     for row, loss in zip(grid, losses, strict=True):
         row[0].set_ylabel(loss, color=INK, fontweight="bold", fontsize=8.5)
-        wide_axis(row[0], [value for axes in row for line in axes.lines for value in line.get_ydata()])
+        for group in axes_in_common(row):
+            wide_axis(group[0], [value for axes in group for value in heights(axes)])
     if len(groups) > 1:
         figure.legend(handles.values(), handles, loc="outside upper left", ncols=len(handles))
     return figure

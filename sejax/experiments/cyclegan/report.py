@@ -26,6 +26,7 @@ DISTANCE_NOTE = (
     "bandwidth, unbiased (0 on average for equal distributions). Fréchet²: of the Gaussians fitted to both sets. Each "
     "is the mean over the emotions."
 )
+SPOT = 0.1  # of the target's deviation: synthetic vectors with less lie nearly on one spot
 LINES = "Faint: each member (fold and seed). Bold: their mean. A cross: a GAN that stopped because it was not finite."
 
 
@@ -270,7 +271,7 @@ def _lead(results):
 
 
 def _warnings(results):
-    """A text for each member some of whose GANs stopped, in both stages."""
+    """A text for each member some of whose GANs stopped, in both stages, or whose vectors are no use."""
     texts = []
     for stage, members in (("", results["members"]), ("pretraining, ", pretraining(results))):
         for member in members:
@@ -282,7 +283,52 @@ def _warnings(results):
                 texts.append(f"{text} They are left out of every mean.")
         failed = [member for member in members if stage and member.get("failed")]
         texts += [f"Pretraining failed in {fold_text(member)}: {member['failed']}." for member in failed]
-    return texts
+    return texts + _astray(results)
+
+
+def _astray(results):
+    """Texts about synthetic vectors on one spot, and about such as lie farther from the target than the source."""
+    farther, spots, count = {}, {}, 0
+    for member in (member for member in results["members"] if not member.get("failed")):
+        where = f"{fold_text(member)}, {weight_text(weight_of(results, member))}"
+        for name in (name for name in results.get("classes") or () if name not in _halted(member)):
+            count += 1
+            found = (member.get("emotions") or {}).get(name) or {}
+            source, made = (found.get(f"train/difference_{kind}") for kind in ("source", "synthetic"))
+            if is_finite(source) and is_finite(made) and made > source > 0:
+                farther[f"{name} of {where}"] = made / source
+            widths = _deviation(member, "synthetic", name), _deviation(member, "target", name)
+            if all(map(is_finite, widths)) and widths[0] < SPOT * widths[1]:
+                spots[f"{name} of {where}"] = widths[0] / widths[1]
+    told = {
+        "lie nearly on one spot, with {} of the target's deviation": spots,
+        "lie farther from the target than the source does, at {} of its distance": farther,
+    }
+    return [
+        f"Synthetic vectors of {len(found)} of {count} CycleGANs {text.format(_extent(found))} ({_listed(found)}). "
+        "docs/cyclegan.md has a schedule for few vectors."
+        for text, found in told.items()
+        if found
+    ]
+
+
+def _extent(found):
+    """The shares of some CycleGANs: `317 to 430 %`."""
+    ends = dict.fromkeys(f"{100 * share:.0f}" for share in (min(found.values()), max(found.values())))
+    return f"{' to '.join(ends)} %"
+
+
+def _listed(found, most=3):
+    """The worst of some CycleGANs by name."""
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return "; ".join(sorted(found, key=lambda name: -abs(found[name] - 1))[:most]) + more
+
+
+def _deviation(member, kind, name):
+    """The mean deviation of the features of Fig. 2 in a set's vectors of an emotion; None without."""
+    moments = ((member.get("distribution") or {}).get(kind) or {}).get(name) or {}
+    values = [value for value in moments.get("std") or () if is_finite(value)]
+    return float(np.mean(values)) if values else None
 
 
 @drawn
@@ -334,8 +380,8 @@ def gan_curves(results):
     """The losses of the adversarial stage: a row for each loss, a column for each emotion, colours for the weights.
 
     `results` as in results.json. Lines are members (a fold and a seed), faint, and their mean, bold; panels of a row
-    share their axis. A cross ends the line of a GAN that stopped because it was not finite. Raises ValueError where no
-    member recorded such losses.
+    share their axis where they do not differ by orders. A cross ends the line of a GAN that stopped because it was not
+    finite. Raises ValueError where no member recorded such losses.
     """
     groups = {}
     for place, weight in enumerate(weights(results)):

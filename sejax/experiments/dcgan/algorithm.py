@@ -1,6 +1,7 @@
 """The multitask DCGAN's training as pure functions (Chang and Scherer 2017, sections 2, 3 and 5).
 
-Training ends when validation accuracy has not risen for some epochs, and the classifier goes back to its best weights.
+Training ends when the validation figure (`Settings.criterion`) has not risen for some epochs, and the classifier goes
+back to its best weights.
 """
 
 from dataclasses import dataclass
@@ -69,7 +70,8 @@ class DcganState(State):
       valid_index, valid_mask: i32[V], bool[V], the validation utterances.
       gallery: u8[K, N, bands, width], crops generated from the same draws after epochs 1, 2, 4 and so on, the last row
         after the latest epoch; K or N is 0 without a generator.
-      collapsed_at: i32[], the epoch after which generated crops were all alike for the first time; -1: never.
+      collapsed_at: i32[], the epoch after which generated crops, once diverse, were all alike for the first time; 0:
+        they have been diverse and did not collapse, -1: they never were, which is no collapse.
     """
 
     params: Any
@@ -90,7 +92,8 @@ class DcganState(State):
     collapsed_at: jax.Array
 
 
-COLLAPSED = 0.1  # generated crops whose deviation is below this share of the real ones' are all alike
+COLLAPSED = 0.1  # generated crops whose deviation is below this share of the real ones' are all alike,
+DIVERSE = 0.2  # and from this share on they are diverse: what was never there cannot collapse
 
 
 @dataclass(frozen=True, eq=False)
@@ -309,11 +312,11 @@ class Method:
             return state
         shown = self.draws(state.replace(step=0), "gallery", self.settings.samples)
         crops = self.networks.sample(state.params, state.statistics, shown)
-        alike = metrics["train"]["diversity"].compute() < COLLAPSED
-        first = alike & (state.collapsed_at < 0)
+        share, since = metrics["train"]["diversity"].compute(), state.collapsed_at
+        since = jnp.where((since < 0) & (share >= DIVERSE), 0, since)
         return state.replace(
             gallery=hung(state.gallery, crops, epoch=state.stopping.epochs),
-            collapsed_at=jnp.where(first, state.stopping.epochs, state.collapsed_at),
+            collapsed_at=jnp.where((since == 0) & (share < COLLAPSED), state.stopping.epochs, since),
         )
 
     def conclude(self, state: DcganState, metrics, data):

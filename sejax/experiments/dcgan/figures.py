@@ -8,12 +8,13 @@ import numpy as np
 
 from sejax.core.results import is_finite, unpack
 from sejax.errors import InputError
-from sejax.report.curves import draw_curves, wide_axis
+from sejax.report.curves import axes_in_common, draw_curves, heights, wide_axis
 from sejax.report.drawing import BLUE, GREEN, INK, MUTED, ORANGE, VIOLET, drawn, subplots, write_picture
 from sejax.report.run import recorded_metrics
 from sejax.report.terms import setting
 
-COLLAPSE = 0.1  # diversity of generated crops, as a share of that of real ones, below which they are alike
+# Diversity of generated crops, as a share of that of real ones, below which they are alike, and from which on diverse.
+COLLAPSE, DIVERSE = 0.1, 0.2
 
 # A row of the curves: its name, and for each line the key of the history, its name and colour.
 CURVES = {
@@ -34,16 +35,33 @@ GUIDES = {"D's probability": (0.5, "undecided"), "diversity": (COLLAPSE, f"colla
 
 
 def collapsed(member):
-    """The epoch at which generated spectrograms became alike, or None."""
-    return (member.get("collapse") or {}).get("epoch")
+    """The epoch at which generated spectrograms became alike that had been diverse, or None.
+
+    Results of earlier versions call it a collapse too where they never were.
+    """
+    epoch = (member.get("collapse") or {}).get("epoch")
+    return epoch if any(share >= DIVERSE for at, share in _diversities(member) if at < (epoch or 0)) else None
+
+
+def never_diverse(member):
+    """The most diverse that a member's generated spectrograms were, where that is less than DIVERSE; else None."""
+    most = max((share for _, share in _diversities(member)), default=DIVERSE)
+    return most if most < DIVERSE else None
+
+
+def _diversities(member):
+    """[(epoch, diversity)] of a member's history."""
+    rows = [(row.get("epoch"), row.get("train/diversity")) for row in member.get("history") or ()]
+    return [(epoch, share) for epoch, share in rows if is_finite(share)]
 
 
 @drawn
-def training_curves(models):
+def training_curves(models, *, criterion="accuracy"):
     """Losses, the discriminator's mean probabilities, diversity and validation by epoch, a column for each model.
 
     `models` are Variants. Members are faint, their mean bold; a dot is the epoch whose weights a member
-    restored, a cross the one at which its generated spectrograms collapsed. Raises ValueError without a history.
+    restored, on the line of the `criterion` ("accuracy" or "uar") that chose it, a cross the one at which its generated
+    spectrograms collapsed. Raises ValueError without a history.
     """
     recorded = recorded_metrics(member for model in models for member in model.members)
     shown = {row: [line for line in lines if line[0] in recorded] for row, lines in CURVES.items()}
@@ -51,22 +69,23 @@ def training_curves(models):
     if not shown:
         raise ValueError("no history of losses or scores in these results")
     size = 1.9 + 1.75 * len(models), 0.7 + 1.35 * len(shown)
-    figure, grid = subplots(*size, len(shown), len(models), squeeze=False, sharex="col", sharey="row")
+    figure, grid = subplots(*size, len(shown), len(models), squeeze=False, sharex="col")
     for (at, column), axes in np.ndenumerate(grid):
-        _panel(axes, models[column], list(shown)[at], list(shown.values())[at])
+        _panel(axes, models[column], list(shown)[at], list(shown.values())[at], criterion)
     for axes, model in zip(grid[0], models, strict=True):
         axes.set_title(model.label)
     for axes, (row, lines) in zip(grid, shown.items(), strict=True):
         axes[0].set_ylabel(row, color=INK, fontweight="bold", fontsize=8.5)
-        _row_axis(axes, row)
-        _row_legend(axes, row, lines)
+        for group in axes_in_common(axes):
+            _row_axis(group, row)
+        _row_legend(axes, row, lines, _colour_of(f"valid/{criterion}"))
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
         axes.locator_params(axis="x", integer=True, nbins=5)
     return figure
 
 
-def _panel(axes, model, row, lines):
+def _panel(axes, model, row, lines, criterion):
     members = [{**member, "history": member.get("history") or []} for member in model.members]
     names = {name for member in members for entry in member["history"] for name in entry if is_finite(entry[name])}
     if not any(name in names for name, *_ in lines):
@@ -79,10 +98,16 @@ def _panel(axes, model, row, lines):
         axes.axhline(GUIDES[row][0], color=MUTED, linestyle="--", linewidth=1)
     for member in members:
         if row == "validation":
-            _mark(axes, member, member.get("best_epoch"), "valid/accuracy", marker="o", color=BLUE, markersize=4)
+            name = f"valid/{criterion}"
+            _mark(axes, member, member.get("best_epoch"), name, marker="o", color=_colour_of(name), markersize=4)
         if row == "diversity":
             style = {"marker": "x", "color": ORANGE, "markersize": 7, "markeredgewidth": 1.8}
             _mark(axes, member, collapsed(member), "train/diversity", **style)
+
+
+def _colour_of(name):
+    """The colour of a line of the curves by its key in the history; ink where there is none of that name."""
+    return next((colour for lines in CURVES.values() for key, _, colour in lines if key == name), INK)
 
 
 def _mark(axes, member, epoch, name, **style):
@@ -94,14 +119,14 @@ def _mark(axes, member, epoch, name, **style):
 
 def _row_axis(row_axes, row):
     if row.endswith("loss"):
-        wide_axis(row_axes[0], [value for axes in row_axes for line in axes.lines for value in line.get_ydata()])
+        wide_axis(row_axes[0], [value for axes in row_axes for value in heights(axes)])
     elif row == "D's probability":
         row_axes[0].set_ylim(-0.03, 1.03)
     else:
         row_axes[0].set_ylim(bottom=0)
 
 
-def _row_legend(row_axes, row, lines):
+def _row_legend(row_axes, row, lines, dots):
     """What a row's lines and marks are, to the right of its last panel."""
     from matplotlib.lines import Line2D
 
@@ -109,7 +134,7 @@ def _row_legend(row_axes, row, lines):
     if row in GUIDES:
         handles[GUIDES[row][1]] = Line2D([], [], color=MUTED, linestyle="--", linewidth=1)
     if row == "validation":
-        handles["restored epoch"] = Line2D([], [], color=BLUE, marker="o", markersize=4, linestyle="none")
+        handles["restored epoch"] = Line2D([], [], color=dots, marker="o", markersize=4, linestyle="none")
     if row == "diversity":
         style = {"color": ORANGE, "marker": "x", "markersize": 7, "markeredgewidth": 1.8, "linestyle": "none"}
         handles["collapsed"] = Line2D([], [], **style)

@@ -10,7 +10,7 @@ import numpy as np
 from sejax.core.results import field_value, is_finite, spread
 from sejax.experiments.dcgan import figures
 from sejax.experiments.dcgan import published as paper
-from sejax.experiments.dcgan.figures import collapsed, nearest, over_training, read_gallery
+from sejax.experiments.dcgan.figures import collapsed, nearest, never_diverse, over_training, read_gallery
 from sejax.report import Metric, Report, score_tables, tables
 from sejax.report.confusion import confusion_rates
 from sejax.report.drawing import drawn
@@ -19,7 +19,7 @@ from sejax.report.run import above, differences, grouped, mean_rates, paper_of, 
 from sejax.report.score_figures import difference_panels, score_panels
 from sejax.report.score_tables import BEST_NOTE, OVER, Column, single, written
 from sejax.report.tables import Table, percent, signed
-from sejax.report.terms import MISSING, joined, protocol_notes, setting, where, who
+from sejax.report.terms import MISSING, criterion, joined, protocol_notes, setting, where, who
 
 # What the five points of a rating are called, lowest first.
 POINT_NAMES = {
@@ -188,9 +188,9 @@ def validation_table(results):
     shown = {"accuracy": "accuracy"} | {metric: kind.title for metric, kind in REPORT.metrics.items()}
     parts = {"valid": "", "valid_activation": "activation, "}
     columns = {f"{part}/{metric}": f"{parts[part]}{name}" for part in parts for metric, name in shown.items()}
-    note = "The epoch was chosen by its validation accuracy, so these figures are too good."
+    note = f"The epoch was chosen by its {criterion(results)} on this part, so these figures are too good."
     caption = f"Validation part, restored epoch. {run_title(results)}; {OVER}"
-    return score_tables.validation_table(results, REPORT, columns, caption=caption, note=note)
+    return score_tables.validation_table(results, REPORT, columns, caption=caption, notes=(note,))
 
 
 def fold_table(results):
@@ -285,13 +285,22 @@ def _gain_in_words(first, second):
 
 
 def _warnings(results):
-    """A text for each member whose generated spectrograms collapsed."""
-    return [
-        f"{who(member)}: spectral collapse at epoch {field_value(collapsed(member))}: its generated spectrograms were "
-        "all alike. It stays in the means."
+    """A text for each member whose generated spectrograms collapsed, and one for those that were never diverse."""
+    texts = [
+        f"{who(member, paper.NAMES)}: spectral collapse at epoch {field_value(collapsed(member))}: its generated "
+        "spectrograms were all alike. It stays in the means."
         for member in results["members"]
         if collapsed(member) is not None
     ]
+    alike = {who(member, paper.NAMES): never_diverse(member) for member in results["members"]}
+    alike = {name: f"{share:.2f}" for name, share in alike.items() if share is not None}
+    if alike:
+        listed = "; ".join(f"{name}: {share}" for name, share in alike.items())
+        texts.append(
+            "Generated spectrograms that never became diverse, with the most that they had of real ones' diversity: "
+            f"{listed}. No collapse: these generators have learned little yet. They stay in the means."
+        )
+    return texts
 
 
 @drawn
@@ -328,7 +337,10 @@ def _confusion(results, report):
     activation = _matrices(results, "test_activation", POINT_NAMES["activation"])
     if not valence and not activation:
         return ""
-    note = "Shares of the true class in %, the mean over the folds and seeds that have it; an empty row has no example."
+    note = (
+        "Shares of the true class in %, the mean over the folds and seeds that have it; an empty row has no example. "
+        "Counts below: of all folds and seeds together."
+    )
     body = paragraph(note, "muted") + paragraph(paper.CONFUSION_NOTE, "muted")
     body += (paragraph(f"Valence, test part. {run_title(results)}:") + in_row(valence)) if valence else ""
     heading = paragraph(f"Activation, test part. {run_title(results)}:")
@@ -339,20 +351,23 @@ def _matrices(results, part, classes):
     """The pictures of the models that have a matrix of a part."""
     rates = [(model, mean_rates(model.members, classes, part)) for model in models(results)]
     return [
-        _matrix(shares, classes, f"{part.replace('_', '-')}-{model.name['model']}", model.label)
+        _matrix(
+            *(shares, classes, f"{part.replace('_', '-')}-{model.name['model']}", model.label),
+            counts=pooled_confusion(model.members, part),
+        )
         for model, shares in rates
         if shares is not None
     ]
 
 
-def _matrix(rates, classes, name, caption):
-    return picture(confusion_rates(rates, classes, format="inline", ids=f"confusion-{name}"), caption)
+def _matrix(rates, classes, name, caption, counts=None):
+    return picture(confusion_rates(rates, classes, counts, format="inline", ids=f"confusion-{name}"), caption)
 
 
 def _curves(results, report):
     if not any(member.get("history") for member in results["members"]):
         return ""
-    svg = figures.training_curves(models(results), format="inline")
+    svg = figures.training_curves(models(results), criterion=setting(results, "criterion", "accuracy"), format="inline")
     return paragraph(CURVES_NOTE, "muted") + picture(svg, "Training by epoch")
 
 

@@ -116,7 +116,7 @@ def summarise(
         "confusion": confusions,
         "epochs": int(record["epochs"]),
         "best_epoch": int(record["best_epoch"]),
-        "collapse": None if collapsed < 0 else {"epoch": collapsed},
+        "collapse": None if collapsed <= 0 else {"epoch": collapsed},
         "history": [_row(row) for row in history],
         "gallery": wall.describe(record) if history else None,
     }

@@ -32,6 +32,19 @@ def test_a_missing_set_names_the_command_that_makes_it(data_dir):
         find_blocks(data_dir, "emodb", scale="mel", voice_activity="0")
 
 
+def test_the_command_for_a_missing_set_is_one_that_prepare_takes(data_dir):
+    how = {"scale": "log", "voice_activity": "0"}
+    # Without --level=none blocks are brought to rms, and the set would be missing once more.
+    with pytest.raises(InputError, match=r"--corpus=nemo --source=DIR --level=none --scale=log"):
+        find_blocks(data_dir, "nemo", **how, level="none")
+    with pytest.raises(InputError, match=r"--corpus=manifest --name=calls --source=MANIFEST.csv --level=rms"):
+        find_blocks(data_dir, "calls", **how, level="rms")
+    with pytest.raises(InputError, match=r"prepare.py --corpus=vam --source=MANIFEST.csv "):
+        find_blocks(data_dir, "vam", **how)
+    with pytest.raises(InputError, match=r"prepare.py --corpus=synthetic --level"):
+        find_blocks(data_dir, "synthetic", **how)
+
+
 def test_two_sets_that_fit_are_both_named(data_dir):
     _finish(data_dir / "emodb" / "spectrograms-d", BlockSettings(bands=32))
     with pytest.raises(InputError, match="spectrograms-a.*spectrograms-d"):
@@ -42,5 +55,5 @@ def test_blocks_and_chunks_lie_side_by_side_and_are_told_apart(data_dir):
     _finish(data_dir / "emodb" / "spectrograms-e", BlockSettings.chunks(voice_activity=0))
     assert find_blocks(data_dir, "emodb", scale="log", voice_activity="0") == "spectrograms-a"
     assert find_blocks(data_dir, "emodb", scale="log", voice_activity="0", features="chunks") == "spectrograms-e"
-    with pytest.raises(InputError, match="--features=chunks --scale=mel"):
+    with pytest.raises(InputError, match="--features=chunks --level=none --scale=mel"):
         find_blocks(data_dir, "emodb", scale="mel", voice_activity="0", features="chunks")

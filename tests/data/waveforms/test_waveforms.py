@@ -148,7 +148,8 @@ def test_the_command_prepares_and_the_set_is_found_by_its_corpus(source, tmp_pat
     found = find_waveforms(tmp_path, "small")
     assert done.returncode == 0 and done.stdout.startswith(Waveforms.load(found.folder).describe())
     assert found.transcripts == SAID and len(found.word_start) == 0 and not found.word_offset.any()
-    with pytest.raises(InputError, match="--corpus=other --source=DIR --features=waveforms --data_dir="):
+    command = "--corpus=manifest --name=other --source=MANIFEST.csv --features=waveforms --data_dir="
+    with pytest.raises(InputError, match=command):
         find_waveforms(tmp_path, "other")
     Path(found.folder).rename(Path(found.folder).with_name("waveforms-1"))
     (tmp_path / "small" / "waveforms-2.unfinished").mkdir()
