@@ -108,7 +108,7 @@ def test_what_cannot_be_swept_ends_without_a_traceback_and_leaves_the_folder_fre
             (),
             "space: rho=0.5..0.9: whole numbers where the config has 0.95",
         ),
-        (CONFIG.replace("toneschunks", "nowhere"), (SPACE,), "launch/prepare.py --corpus=nowhere"),
+        (CONFIG.replace("toneschunks", "nowhere"), (SPACE,), "launch/prepare.py --corpus=manifest --name=nowhere"),
     ):
         where = (f"--data_dir={data_dir}", f"--workdir={tmp_path / 'sweep'}")
         done = launch("sweep", f"--config={config}", *others, *where)

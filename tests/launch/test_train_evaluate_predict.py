@@ -38,7 +38,7 @@ def test_a_workdir_of_another_config_is_refused_with_the_fields_that_differ(fini
     ("arguments", "expected"),
     [
         (["--config=configs/pseudo_labelling.py:corpus=tones,skale=mel"], "skale"),
-        (["--config=configs/pseudo_labelling.py:corpus=nowhere"], "launch/prepare.py --corpus=nowhere"),
+        (["--config=configs/pseudo_labelling.py:corpus=nowhere"], "launch/prepare.py --corpus=manifest --name=nowhere"),
     ],
 )
 def test_bad_input_ends_without_a_traceback_and_names_what_is_wrong(tmp_path, data_dir, arguments, expected):
