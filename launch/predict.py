@@ -250,7 +250,8 @@ def show_table(title, starts, ends, posteriors, utterance, classes, *, rated=Fal
     print(header_line(title, classes) + ("  expected" if rated else ""))
     for start, end, row in zip(starts, ends, posteriors, strict=True):
         print(f"  {start:6.2f} - {end:6.2f} s" + line(row))
-    print(f"  utterance       {line(utterance)}  -> {classes[int(utterance.argmax())]}")
+    arrow = "most probable:" if rated else "->"  # of points the expected one, their mean, may be another
+    print(f"  utterance       {line(utterance)}  {arrow} {classes[int(utterance.argmax())]}")
 
 
 def draw(file: Path, outcome: Outcome, predict: Predictor) -> None:
