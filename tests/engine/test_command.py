@@ -82,7 +82,9 @@ def test_a_ctrl_c_ends_a_shells_loop_too(tmp_path, saved):
     waits = f"try:\n    print('begun', flush=True)\n    time.sleep(60)\nexcept Interrupted as it:\n    {raised}"
     (tmp_path / "command.py").write_text(SCRIPT.format(body=waits.replace("\n", "\n    ")))
     loop = f"for turn in 1 2; do PYTHONPATH={ROOT} {sys.executable} {tmp_path}/command.py; done; echo after"
-    shell = subprocess.Popen(["bash", "-c", loop], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    # What runs in the background of a script ignores SIGINT, and what it starts does too.
+    listens = {"start_new_session": True, "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    shell = subprocess.Popen(["bash", "-c", loop], stdout=subprocess.PIPE, text=True, **listens)
     assert shell.stdout.readline() == "begun\n"
     os.killpg(shell.pid, signal.SIGINT)  # as a terminal does
     assert shell.communicate()[0] == ""

@@ -100,7 +100,7 @@ def test_speech_without_ratings_is_refused():
 
 def test_sets_are_found_by_the_configs_names(tmp_path):
     config = config_of()
-    with pytest.raises(InputError, match="--corpus=rated"):
+    with pytest.raises(InputError, match="--corpus=manifest --name=rated"):
         build(config, tmp_path)
     toy_speech.write_both(tmp_path)
     assembly = build(config, tmp_path)

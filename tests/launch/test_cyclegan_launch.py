@@ -14,6 +14,8 @@ from sejax.data.vectors import synthetic
 from sejax.errors import InputError
 from sejax.experiments.cyclegan.synthesis import synthesise
 
+pytestmark = pytest.mark.slow  # training, classifiers and what other commands make of them, end to end
+
 
 def refused(script, *arguments):
     """What a command says that ends with status 2, without a traceback."""
@@ -37,7 +39,6 @@ def test_a_run_trains_its_generators_first_and_tells_of_both_stages(gans):
     assert "happy" in (gans / "report.html").read_text()
 
 
-@pytest.mark.slow
 def test_a_run_killed_in_either_stage_ends_as_if_it_never_was(tmp_path, gans, vectors_dir):
     workdir, moments = tmp_path / "killed", random.Random(2)
     arguments = [*CYCLEGAN, f"--data_dir={vectors_dir}", f"--workdir={workdir}"]
@@ -60,7 +61,6 @@ def test_a_run_killed_in_either_stage_ends_as_if_it_never_was(tmp_path, gans, ve
     assert found["members"] == expected["members"]
 
 
-@pytest.mark.slow
 def test_evaluate_agrees_with_both_experiments(gans, classifiers, vectors_dir):
     for workdir, members in ((gans, 3), (classifiers, 4)):
         done = launch("evaluate", f"--workdir={workdir}", f"--data_dir={vectors_dir}")

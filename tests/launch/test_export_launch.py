@@ -37,6 +37,7 @@ def test_a_run_becomes_a_file_that_answers_as_it_does(finished, tmp_path):
     assert str(finished) not in model.card + json.dumps([model.settings, model.figures])
 
 
+@pytest.mark.slow
 def test_members_are_chosen_by_name_and_the_same_ones_give_the_same_bytes(finished, tmp_path):
     file = tmp_path / "one.sejax"
     made = export(finished, file, only={"fold": ("1",)})

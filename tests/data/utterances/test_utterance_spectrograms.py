@@ -202,7 +202,7 @@ def test_the_command_prepares_with_the_settings_in_its_flags_and_prints_the_summ
 
 def test_the_set_is_found_by_corpus_and_scale(folder, data_dir):
     assert find_utterance_spectrograms(data_dir, "small").folder == str(folder)
-    with pytest.raises(InputError, match="--corpus=small .*--features=utterance_spectrograms --scale=mel"):
+    with pytest.raises(InputError, match="--name=small .*--features=utterance_spectrograms --scale=mel"):
         find_utterance_spectrograms(data_dir, "small", scale="mel")
 
 
