@@ -137,7 +137,7 @@ def check_seconds(recordings: Sequence[Recording], published: float, problems: P
     """Note recordings that are not as long together as the published ones, seconds."""
     found = sum(recording.seconds for recording in recordings)
     if abs(found - published) > _SHARE * published:
-        what = f"last {found:.1f} s together instead of {published:.1f} s as published"
+        what = f"last {found:.2f} s together instead of {published:.2f} s as published"
         problems.add(f"{len(recordings)} recordings", what, _ALTERED)
 
 

@@ -123,7 +123,7 @@ EMODB = {
     "a recording of another length": (
         lambda d: write_wav(d / "wav/03a01Fa.wav", noise(2.0)),
         {},
-        "535 recordings: last 55.4 s together instead of 53.5 s as published",
+        "535 recordings: last 55.40 s together instead of 53.50 s as published",
         "not the original files",
     ),
     "a subset of 100": (lambda d: None, {"subset": 100}, "subset=100", "494"),

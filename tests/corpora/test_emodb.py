@@ -96,7 +96,7 @@ def test_copies_of_another_rate_and_length_pass_only_with_allow_partial(emodb, m
         path.unlink()
         os.link(original, path)
     others = r"535 of 535 files: not sampled at 16000 Hz as published: 03a01Fa\.wav \(22050 Hz\).* and 525 more"
-    shorter = r"535 recordings: last 107\.0 s together instead of 53\.5 s as published"
+    shorter = r"535 recordings: last 107\.00 s together instead of 53\.50 s as published"
     with pytest.raises(InputError, match=f"{others}.*{shorter}.*--allow_partial"):
         corpora.open_corpus("emodb", emodb)
     corpus = corpora.open_corpus("emodb", emodb, allow_partial=True)
