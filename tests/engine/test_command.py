@@ -83,8 +83,9 @@ def test_a_ctrl_c_ends_a_shells_loop_too(tmp_path, saved):
     (tmp_path / "command.py").write_text(SCRIPT.format(body=waits.replace("\n", "\n    ")))
     loop = f"for turn in 1 2; do PYTHONPATH={ROOT} {sys.executable} {tmp_path}/command.py; done; echo after"
     # What runs in the background of a script ignores SIGINT, and what it starts does too.
-    listens = {"start_new_session": True, "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
-    shell = subprocess.Popen(["bash", "-c", loop], stdout=subprocess.PIPE, text=True, **listens)
+    listen = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp('bash', sys.argv[1:])"
+    command = [sys.executable, "-c", listen, "bash", "-c", loop]
+    shell = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert shell.stdout.readline() == "begun\n"
     os.killpg(shell.pid, signal.SIGINT)  # as a terminal does
     assert shell.communicate()[0] == ""
