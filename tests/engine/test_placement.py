@@ -39,6 +39,7 @@ def _expected(segment, assembly):
     return named_leaves((carry.state.replace(key=None), carry.history, carry.records))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "members", "axes", "replicated"),
     [

@@ -95,8 +95,9 @@ def test_segments_begin_with_one_update_and_grow_towards_the_time_between_saves(
     assert budgets.calls == [1, 8, 64]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("optimised")
-@pytest.mark.parametrize("at_once", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.parametrize("at_once", [1, 2])
 def test_members_in_groups_come_to_what_they_come_to_together(tmp_path, uninterrupted, budgets, at_once):
     settings = RunSettings(ensemble="map", members_at_once=at_once, tensorboard=False)
     together = run(toy_assembly(), settings._replace(members_at_once=0), tmp_path / "together")

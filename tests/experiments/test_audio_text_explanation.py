@@ -89,6 +89,7 @@ def test_what_is_not_there_has_no_importance(batch):
     np.testing.assert_allclose(found["attention"].sum(-1), 1, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_importance_can_be_asked_of_any_class(batch):
     found = [explained("addition", batch, decided=jnp.full(2, name, jnp.int32))[0] for name in range(3)]
     total = sum(np.asarray(one["word_importance"]) for one in found)

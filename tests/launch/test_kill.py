@@ -12,6 +12,7 @@ from scripts import TRAIN, Script, checkpoints, kill_once, launch
 KILLS = int(os.environ.get("SEJAX_KILLS", "3"))
 
 
+@pytest.mark.slow
 def test_killed_runs_end_as_if_they_never_were(tmp_path, finished, data_dir):
     workdir, moments = tmp_path / "killed", random.Random(0)
     arguments = [*TRAIN, f"--data_dir={data_dir}", f"--workdir={workdir}"]

@@ -37,6 +37,7 @@ def asked(tmp_path_factory, finished, command):
     return workdir, done
 
 
+@pytest.mark.slow
 def test_every_fold_judges_recordings_of_its_own_test_speakers(asked):
     found = read_json(asked[0] / FILE, "")
     config = results(asked[0])["config"]
@@ -49,6 +50,7 @@ def test_every_fold_judges_recordings_of_its_own_test_speakers(asked):
         assert judge["label"][""] == [row % len(CLASSES) for row in rows] and judge["seen"] == [False] * 3
 
 
+@pytest.mark.slow
 def test_the_shares_are_those_of_the_kept_posteriors(asked):
     found = read_json(asked[0] / FILE, "")
     truth = np.concatenate([judge["label"][""] for judge in found["judges"]])
@@ -65,6 +67,7 @@ def test_the_shares_are_those_of_the_kept_posteriors(asked):
     assert "launch/robustness.py" in found["command"] and "--files=3" in found["command"]
 
 
+@pytest.mark.slow
 def test_table_and_page_say_so_and_the_report_made_again_is_the_same(asked):
     workdir, done = asked
     assert "Degraded recordings: 9 utterances of tones, protocol speaker" in done.stdout
@@ -78,6 +81,7 @@ def test_table_and_page_say_so_and_the_report_made_again_is_the_same(asked):
     assert (workdir / "report.html").read_text() == page
 
 
+@pytest.mark.slow
 def test_finished_it_prints_the_table_and_judges_nothing(asked, command, tones_source):
     workdir, first = asked
     before = (workdir / FILE).stat().st_mtime_ns
@@ -89,6 +93,7 @@ def test_finished_it_prints_the_table_and_judges_nothing(asked, command, tones_s
     assert (workdir / FILE).stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_it_goes_on_and_ends_with_the_same_table(tmp_path, asked, finished, command, how):
@@ -109,6 +114,7 @@ def test_killed_it_goes_on_and_ends_with_the_same_table(tmp_path, asked, finishe
     assert not (workdir / UNFINISHED).exists()
 
 
+@pytest.mark.slow
 def test_one_member_and_another_seed_are_another_table(tmp_path, asked, command):
     workdir = shutil.copytree(asked[0], tmp_path / "run")
     done = launch(*command, f"--workdir={workdir}", "--only=fold=1", "--seed=4")

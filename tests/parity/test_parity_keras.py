@@ -14,6 +14,8 @@ from sejax.models.inception import MIXED, STEM, Fork
 from sejax.pretrained import names
 from sejax.pretrained.weights import read_original
 
+pytestmark = pytest.mark.slow
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 keras = pytest.importorskip("keras", reason="the networks are compared with Keras's; pip install tensorflow-cpu keras")
 

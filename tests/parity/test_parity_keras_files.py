@@ -17,6 +17,8 @@ from sejax.audio.image import normalise
 from sejax.errors import InputError
 from sejax.pretrained import names, sources
 
+pytestmark = pytest.mark.slow
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 h5py = pytest.importorskip("h5py", reason="Keras's files are HDF5; pip install h5py")
 keras = pytest.importorskip("keras", reason="the files are written by Keras; pip install tensorflow-cpu keras")

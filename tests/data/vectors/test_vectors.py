@@ -220,6 +220,7 @@ def launch(*arguments):
     return subprocess.run(command, capture_output=True, text=True, env=environment)
 
 
+@pytest.mark.slow
 def test_the_command_prepares_on_all_cores_and_prints_the_summary(source, folder, tmp_path):
     done = launch(
         "--corpus=manifest", f"--source={source}", "--name=small", "--features=emobase2010", f"--data_dir={tmp_path}"
