@@ -64,24 +64,31 @@ def level_scores(folds: Iterable[Fold]) -> dict[str, Any]:
 
 
 def level_folds(
-    speech: ExampleSet, part: np.ndarray, *, label: np.ndarray | None = None, rows: np.ndarray | None = None
+    speech: ExampleSet,
+    part: np.ndarray,
+    *,
+    label: np.ndarray | None = None,
+    trained_on: ExampleSet | None = None,
 ) -> Iterator[Fold]:
-    """The folds of a run, equal ones once; none where the set has no traits.
+    """The folds of a run, equal ones once; none where a set has no traits.
 
     Args:
-      speech: a prepared set; every example of an utterance has its utterance's levels.
-      part: i8[M, I] of members, as `sejax.data.folds` has them.
-      label: i32[I], -1: unlabelled; None: the set's own.
-      rows: i32[I], which of the set's examples these are; None: all.
+      speech: a prepared set of N examples of U utterances; every example has its utterance's levels.
+      part: i8[M, N] of members, as `sejax.data.folds` has them.
+      label: i32[U], -1: unlabelled; None: the set's own.
+      trained_on: the set that all members train on the whole of, where it is another.
     """
-    if not speech.traits:
+    if not speech.traits or (trained_on is not None and not trained_on.traits):
         return
-    rows = np.arange(len(speech.label)) if rows is None else rows
-    label = speech.label[rows] if label is None else label
-    levels = level_columns(speech.traits)[speech.utterance[rows]]
+    label = (speech.utterance_label if label is None else label)[speech.utterance]
+    levels = level_columns(speech.traits)[speech.utterance]
     for fold in part[np.sort(np.unique(part, axis=0, return_index=True)[1])]:
         trains, tests = ((fold == kind) & (label >= 0) for kind in (TRAIN, TEST))
-        yield Fold((levels[trains], label[trains]), (levels[tests], label[tests]))
+        fits = (levels[trains], label[trains])
+        if trained_on is not None:
+            known = trained_on.utterance_label >= 0
+            fits = (level_columns(trained_on.traits)[known], trained_on.utterance_label[known])
+        yield Fold(fits, (levels[tests], label[tests]))
 
 
 def levels_in_words(speech: ExampleSet) -> str:

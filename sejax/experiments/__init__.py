@@ -71,6 +71,7 @@ class HeldOut(NamedTuple):
       utterance: i32[N], index of each example's utterance in the set.
       label: i32[U], the right class of each utterance, -1 where there is none; of each rated dimension by its name, or
         of the classes by "".
+      trained_on: the set that all members were trained on the whole of, where it is another.
     """
 
     speech: ExampleSet
@@ -78,6 +79,7 @@ class HeldOut(NamedTuple):
     part: np.ndarray
     utterance: np.ndarray
     label: Mapping[str, np.ndarray]
+    trained_on: ExampleSet | None = None
 
 
 def _one_thing(config) -> dict[str, ConfigDict]:

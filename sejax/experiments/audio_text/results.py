@@ -10,7 +10,6 @@ import numpy as np
 from sejax.audio.level import FULL_SCALE
 from sejax.data.buckets import Buckets, Pieces, epoch_batches, padding, shapes
 from sejax.data.folds import TEST, TRAIN, VALIDATION
-from sejax.data.level_statistics import level_folds, level_scores
 from sejax.data.store.sets import RATE
 from sejax.data.text import word_times
 from sejax.data.waveforms.load import Waveforms
@@ -71,7 +70,6 @@ def about(
             "padding": padding(pieces, buckets, *epoch),
             "settings": speech.settings,
             "recordings": speech.counts.get("recordings", {}),
-            "levels_alone": level_scores(level_folds(speech, folds.part)),
         },
     }
 

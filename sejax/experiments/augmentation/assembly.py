@@ -14,7 +14,6 @@ from ml_collections import ConfigDict
 from sejax.core.experiment import Assembly
 from sejax.data.folds import TEST, VALIDATION
 from sejax.data.labels import FOUR
-from sejax.data.level_statistics import Fold, level_columns, level_scores
 from sejax.data.store.sets import check_apart, heard
 from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.data.vectors.synthetic import SyntheticVectors
@@ -102,12 +101,13 @@ def _find(config, data_dir: Path) -> tuple[list[Vectors], Vectors | None]:
 def held_out(config, data_dir: Path) -> HeldOut:
     """What each member tests; see `sejax.experiments.HeldOut`."""
     sets, other = _find(config, data_dir)
-    _, test, splits = _split(config, sets, other)
+    real, test, splits = _split(config, sets, other)
     weighted = "syn" in config.training
     places = list(_places(config, splits, weighted=weighted))
     names = tuple(_name(config, *place) for place in places)
     part = np.stack([split.part for _, split, _ in places])
-    return HeldOut(test, names, part, test.utterance, {"": test.label})
+    trained_on = None if config.evaluation == "within" else real
+    return HeldOut(test, names, part, test.utterance, {"": test.label}, trained_on)
 
 
 def _split(config, sets: list[Vectors], other: Vectors | None) -> tuple[Vectors, Vectors, list[Split]]:
@@ -228,7 +228,6 @@ def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Sched
             "schedules": {config.training: str(plan)},
             "settings": real.settings,
             "recordings": real.counts.get("recordings", {}),
-            "levels_alone": level_scores(_level_folds(real, test, splits)),
             **heard(real),
         },
     }
@@ -236,16 +235,6 @@ def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Sched
         what = "leave one group out" if config.evaluation == "within" else f"trained on {real.corpus}"
         found["anchor"] = anchor(splits, real, test, protocol=f"{what}, {config.normalisation}")
     return found
-
-
-def _level_folds(real: Vectors, test: Vectors, splits: list[Split]) -> list[Fold]:
-    if not real.traits or not test.traits:
-        return []
-    levels, tested = level_columns(real.traits), level_columns(test.traits)
-    return [
-        Fold((levels[one.trains], real.label[one.trains]), (tested[one.part == TEST], test.label[one.part == TEST]))
-        for one in splits
-    ]
 
 
 STUDY = Study(

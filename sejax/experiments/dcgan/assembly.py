@@ -13,7 +13,6 @@ from sejax.core.experiment import Assembly
 from sejax.core.rng import root_key
 from sejax.data.crops import crop_data, joined_crops, oversampled
 from sejax.data.folds import TEST, TRAIN, VALIDATION, pair_folds
-from sejax.data.level_statistics import level_folds, level_scores
 from sejax.data.ratings import DIMENSIONS, POINTS, Ratings, fuzzy, ratings_of
 from sejax.data.store.sets import check_apart, heard
 from sejax.data.utterances.load import UtteranceSpectrograms, find_utterance_spectrograms
@@ -242,11 +241,6 @@ def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part)
     counts = {name: np.bincount(points[:, row], minlength=POINTS).tolist() for row, name in enumerate(DIMENSIONS)}
     sessions = len({*speech.session[rated].tolist()}) > 1
     folds = part[np.sort(np.unique(part, axis=0, return_index=True)[1])]
-    levels = {}
-    for row, name in enumerate(DIMENSIONS):
-        label = np.full(len(rated), -1)
-        label[rated] = points[:, row]
-        levels[name] = level_scores(level_folds(speech, part, label=label))
     return {
         "corpus": config.corpus,
         "unlabelled": [other.corpus for other in others],
@@ -267,7 +261,6 @@ def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part)
             "parts": {name: (folds == kind).sum(1).tolist() for name, kind in PARTS.items()},  # utterances, by fold
             "settings": speech.settings,
             "recordings": speech.counts.get("recordings", {}),
-            "levels_alone": levels,
             **heard(speech),
         },
     }

@@ -19,7 +19,6 @@ from sejax.data.blocks.load import Spectrograms, find_blocks
 from sejax.data.blocks.trunk_features import trunk_features
 from sejax.data.folds import TEST, TRAIN, Instead, make_folds, near_copies_in_training
 from sejax.data.labels import labelled_subset
-from sejax.data.level_statistics import level_folds, level_scores
 from sejax.data.store.sets import heard
 from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
@@ -243,7 +242,6 @@ def about(config, spectrograms, members) -> dict[str, Any]:
             "speakers": len(spectrograms.speakers),
             "settings": spectrograms.settings,
             "recordings": spectrograms.counts.get("recordings", {}),
-            "levels_alone": level_scores(level_folds(spectrograms, members["part"])),
             **heard(spectrograms),
             "published_images": known.images if known else None,
             "test_images": [int((part == TEST).sum()) for part in members["part"][: config.folds]],

@@ -16,7 +16,6 @@ from sejax.audio.image import ImageSettings, render
 from sejax.core.experiment import Assembly, PyTree
 from sejax.data.blocks.load import Spectrograms, find_blocks
 from sejax.data.blocks.trunk_features import trunk_features
-from sejax.data.level_statistics import level_folds, level_scores
 from sejax.data.store.sets import heard
 from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
@@ -133,7 +132,7 @@ def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
         epochs=config.epochs,
         batch_size=settings.batch_size,
         summarise=summarise,
-        about=about(config, chunks, mapping, members["part"], rows),
+        about=about(config, chunks, mapping, members["part"]),
         examples=partial(example_images, _image(config), chunks),
     )
 
@@ -224,7 +223,7 @@ def posteriors(config, num_classes: int) -> Posteriors:
     return Posteriors(("params", "statistics"), shared, apply)
 
 
-def about(config, chunks: Spectrograms, mapping, part, rows: np.ndarray) -> dict[str, Any]:
+def about(config, chunks: Spectrograms, mapping, part) -> dict[str, Any]:
     """What the results file says about the data and the paper."""
     trains, validates, tests = ((part[0] == kind) for kind in range(3))
     return {
@@ -242,7 +241,6 @@ def about(config, chunks: Spectrograms, mapping, part, rows: np.ndarray) -> dict
             "image_size": {config.model: _image(config).size[0]},
             "settings": chunks.settings,
             "recordings": chunks.counts.get("recordings", {}),
-            "levels_alone": level_scores(level_folds(chunks, part, rows=rows)),
             **heard(chunks),
         },
     }
