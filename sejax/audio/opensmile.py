@@ -163,6 +163,15 @@ def check_features(features: str) -> None:
         raise InputError(f"features={features!r}: unknown feature set; use one of {', '.join(FEATURE_SETS)}")
 
 
+def check_version(trained_with: str) -> None:
+    """Raises InputError where another version is installed than the one that made what was trained on."""
+    if version() != trained_with:
+        raise InputError(
+            f"the training saw functionals of opensmile {trained_with}, and {version()} is installed; "
+            f"pip install opensmile=={trained_with}"
+        )
+
+
 def version() -> str:
     """Version of the installed opensmile package; InputError where there is none."""
     try:

@@ -142,6 +142,27 @@ def evaluation_starts(length, *, count: int, width: int):
     return xp.where(slack < 0, slack // 2, spaced).astype(np.int32)
 
 
+def evaluation_crops(
+    levels: np.ndarray, *, seconds: float, hop: float, count: int, width: int, dynamic_range: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Evenly spaced crops of one recording, as evaluation takes them of a set's.
+
+    Args:
+      levels: f16[F, bands] in dB, its frames. seconds: its duration; hop: seconds from frame to frame.
+      count: N; 1 where the recording is no longer than one crop.
+      width, dynamic_range: as in `read_crops`.
+
+    Returns:
+      start and end f64[N] in seconds, inside the recording, and the crops [N, bands, width].
+    """
+    one = {"first": [0], "length": [len(levels)], "maximum": [levels.max()]}
+    data = {"frames": levels} | {name: np.array(values) for name, values in one.items()}
+    start = evaluation_starts(data["length"], count=count if len(levels) > width else 1, width=width)[0]
+    crops = read_crops(data, np.zeros_like(start), start, width=width, dynamic_range=dynamic_range)
+    begin, end = (np.stack([start, start + width]) * hop).clip(0, seconds)
+    return begin, end, crops
+
+
 def read_crops(data: Mapping, utterance, start, *, width: int, dynamic_range: float = 80.0):
     """Crops as the networks see them: dB below the utterance's maximum, as numbers from -1 to 1.
 

@@ -18,12 +18,12 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from sejax.audio.level import Traits, levelled, traits, unlike
-from sejax.audio.opensmile import FEATURE_SETS, Extractor, version
+from sejax.audio.opensmile import FEATURE_SETS, Extractor, check_version
 from sejax.audio.voice_activity import made_by
 from sejax.core.results import REPEATS, name_of, read_results
 from sejax.data.blocks.load import BlockSettings as FeatureSettings
-from sejax.data.blocks.spectrograms import BATCH, image_shape, spectrograms, voiced_blocks
-from sejax.data.crops import evaluation_starts, read_crops
+from sejax.data.blocks.spectrograms import BATCH, image_shape, spectrograms, spoken_blocks
+from sejax.data.crops import evaluation_crops
 from sejax.data.utterances.frames import frames_of
 from sejax.data.utterances.load import UtteranceSettings
 from sejax.engine.run import run_settings, trained_states
@@ -419,47 +419,24 @@ def _audio_to_inputs(
         settings = FeatureSettings.from_dict(trained_on)
         made_by(settings.voice_activity)  # raises where the detector is missing, before any file is read
         return settings, partial(_voiced_blocks, settings=settings)
-    if version() != trained_on["opensmile"]:
-        raise InputError(
-            f"the run was trained on functionals of opensmile {trained_on['opensmile']}, and {version()} is installed; "
-            f"pip install opensmile=={trained_on['opensmile']}"
-        )
+    check_version(trained_on["opensmile"])
     how = {name: trained_on.get(name, "none") for name in ("level", "trim")}
     return FeatureSettings(), partial(_functionals, extractors=_Extractors(trained_on["features"], **how))
 
 
 def _voiced_blocks(waveform: np.ndarray, rate: int, *, settings: FeatureSettings) -> Inputs:
     """Samples int16[N, block_length] of the blocks of what is voiced."""
-    blocks = voiced_blocks(waveform, rate, settings)
-    if not len(blocks.samples):
-        raise InputError(
-            f"{blocks.seconds_kept:.2f} s of speech found in {len(waveform) / rate:.2f} s of audio, less than one "
-            f"block of {settings.block_length} s: give a longer recording"
-        )
+    blocks = spoken_blocks(waveform, rate, settings)
     return Inputs(blocks.start, blocks.end, blocks.samples)
 
 
 def _evenly_spaced_crops(
-    levels: np.ndarray,
-    waveform: np.ndarray,
-    rate: int,
-    *,
-    settings: UtteranceSettings,
-    count: int,
-    width: int,
-    dynamic_range: float,
+    levels: np.ndarray, waveform: np.ndarray, rate: int, *, settings: UtteranceSettings, **how
 ) -> Inputs:
-    """Crops [N, 1, bands, width] as in evaluation, of the frames f16[F, bands] in dB of a waveform.
-
-    N = count, or 1 where the recording is no longer than one crop.
-    """
-    one = {"first": [0], "length": [len(levels)], "maximum": [levels.max()]}
-    data = {"frames": levels} | {name: np.array(values) for name, values in one.items()}
-    start = evaluation_starts(data["length"], count=count if len(levels) > width else 1, width=width)[0]
-    values = read_crops(data, np.zeros_like(start), start, width=width, dynamic_range=dynamic_range)
-    edges = np.stack([start, start + width]) * settings.spectrogram.hop_length / rate
-    begin, end = edges.clip(0, len(waveform) / rate)
-    return Inputs(begin, end, values[:, None])
+    """Crops [N, 1, bands, width] as in evaluation, of the frames f16[F, bands] in dB of a waveform."""
+    hop, seconds = settings.spectrogram.hop_length / rate, len(waveform) / rate
+    start, end, crops = evaluation_crops(levels, seconds=seconds, hop=hop, **how)
+    return Inputs(start, end, crops[:, None])
 
 
 class _Extractors(threading.local):

@@ -88,19 +88,14 @@ def _rounded(waveform: np.ndarray) -> np.ndarray:
 def _blocks(settings: Mapping[str, Any]) -> Ear:
     """Spectrograms [n, fmax, bands, frames] in dB of the blocks of what is voiced, 32 at a time."""
     from sejax.audio.voice_activity import made_by
-    from sejax.data.blocks.spectrograms import spectrogram_batches, voiced_blocks
+    from sejax.data.blocks.spectrograms import spectrogram_batches, spoken_blocks
 
     prepared = BlockSettings.from_dict(settings["prepared"])
     made_by(prepared.voice_activity)
 
     def hear(waveform, text):
         del text
-        found = voiced_blocks(levelled(waveform, RATE, settings["level"]), RATE, prepared)
-        if not len(found.samples):
-            raise InputError(
-                f"{found.seconds_kept:.2f} s of speech found in {len(waveform) / RATE:.2f} s of audio, less than one "
-                f"block of {prepared.block_length} s: give a longer recording"
-            )
+        found = spoken_blocks(levelled(waveform, RATE, settings["level"]), RATE, prepared)
         return Heard(found.start, found.end, spectrogram_batches([found.samples], prepared))
 
     return hear
@@ -108,37 +103,29 @@ def _blocks(settings: Mapping[str, Any]) -> Ear:
 
 def _crops(settings: Mapping[str, Any]) -> Ear:
     """Evenly spaced crops [N, 1, bands, width] of the spectrogram; one where it is no longer than a crop."""
-    from sejax.data.crops import evaluation_starts, read_crops
+    from sejax.data.crops import evaluation_crops
     from sejax.data.utterances.frames import frames
     from sejax.data.utterances.load import UtteranceSettings
 
     prepared = UtteranceSettings(**settings["prepared"])
-    count, width, dynamic_range = (settings["crops"][name] for name in ("count", "width", "dynamic_range"))
+    how = {name: settings["crops"][name] for name in ("count", "width", "dynamic_range")}
+    hop = prepared.spectrogram.hop_length / RATE
 
     def hear(waveform, text):
         del text
         levels = frames(levelled(waveform, RATE, settings["level"]), prepared)
-        one = {"first": [0], "length": [len(levels)], "maximum": [levels.max()]}
-        data = {"frames": levels} | {name: np.array(values) for name, values in one.items()}
-        start = evaluation_starts(data["length"], count=count if len(levels) > width else 1, width=width)[0]
-        values = read_crops(data, np.zeros_like(start), start, width=width, dynamic_range=dynamic_range)
-        edges = np.stack([start, start + width]) * prepared.spectrogram.hop_length / RATE
-        begin, end = edges.clip(0, len(waveform) / RATE)
-        return Heard(begin, end, iter([values[:, None]]))
+        start, end, crops = evaluation_crops(levels, seconds=len(waveform) / RATE, hop=hop, **how)
+        return Heard(start, end, iter([crops[:, None]]))
 
     return hear
 
 
 def _functionals(settings: Mapping[str, Any]) -> Ear:
     """openSMILE's functionals [1, 1, F] of the whole, levelled and trimmed as the training's were."""
-    from sejax.audio.opensmile import Extractor, version
+    from sejax.audio.opensmile import Extractor, check_version
 
     prepared = settings["prepared"]
-    if version() != prepared["opensmile"]:
-        raise InputError(
-            f"the model was trained on functionals of opensmile {prepared['opensmile']}, and {version()} is installed; "
-            f"pip install opensmile=={prepared['opensmile']}"
-        )
+    check_version(prepared["opensmile"])
     extract = Extractor(prepared["features"], level=settings["level"], trim=prepared.get("trim", "none"))
 
     def hear(waveform, text):

@@ -56,6 +56,17 @@ def voiced_blocks(waveform: np.ndarray, rate: int, settings: BlockSettings) -> V
     )
 
 
+def spoken_blocks(waveform: np.ndarray, rate: int, settings: BlockSettings) -> VoicedBlocks:
+    """As `voiced_blocks`, of which there must be one: InputError for a recording with less speech than that."""
+    found = voiced_blocks(waveform, rate, settings)
+    if not len(found.samples):
+        raise InputError(
+            f"{found.seconds_kept:.2f} s of speech found in {len(waveform) / rate:.2f} s of audio, less than one "
+            f"block of {settings.block_length} s: give a longer recording"
+        )
+    return found
+
+
 def spectrograms(samples: np.ndarray, settings: BlockSettings) -> np.ndarray:
     """Spectrograms of int16 blocks [n, block_length] in dB: f32[n, len(fmax), bands, frames]."""
     batches = list(spectrogram_batches([samples], settings))
