@@ -29,7 +29,7 @@ def main(argv):
     """Write the file, and print what it holds and its digest."""
     del argv
     from sejax.experiments import exporting
-    from sejax.experiments.prediction import members_named
+    from sejax.experiments.members import members_named
 
     output = Path(OUTPUT.value)
     exporting.check_output(output, FORMAT.value)

@@ -37,7 +37,8 @@ from sejax.engine.run import use_compilation_cache
 from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
 from sejax.experiments.bulk import Outcome, Recording, predict_recordings
-from sejax.experiments.prediction import Prediction, Predictor, members_named
+from sejax.experiments.members import members_named
+from sejax.experiments.prediction import Prediction, Predictor
 from sejax.experiments.prediction_table import FORMATS, KINDS, Rows, Table, warnings_of
 from sejax.experiments.stream import predict_stream
 

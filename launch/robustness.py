@@ -27,7 +27,7 @@ from sejax.engine.run import use_compilation_cache
 from sejax.engine.workdir import only_run, read_claim
 from sejax.errors import InputError
 from sejax.experiments import report_of
-from sejax.experiments.prediction import members_named
+from sejax.experiments.members import members_named
 from sejax.experiments.robustness import (
     Recording,
     check_recordings,

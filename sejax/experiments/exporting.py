@@ -29,15 +29,8 @@ from sejax.engine.run import run_settings, trained_states
 from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
 from sejax.experiments import Posteriors
+from sejax.experiments.members import best_variant, full_name, is_wanted, no_member, predicting, trained_variants
 from sejax.experiments.model_card import card, licence_notes
-from sejax.experiments.prediction import (
-    best_variant,
-    full_name,
-    is_wanted,
-    no_member,
-    predicting,
-    trained_variants,
-)
 from sejax.export import archive
 from sejax.export.tensors import packed
 

@@ -8,7 +8,7 @@ with the words of its transcript.
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,16 +20,17 @@ from ml_collections import ConfigDict
 from sejax.audio.level import Traits, levelled, traits, unlike
 from sejax.audio.opensmile import FEATURE_SETS, Extractor, check_version
 from sejax.audio.voice_activity import made_by
-from sejax.core.results import REPEATS, name_of, read_results
+from sejax.core.results import read_results
 from sejax.data.blocks.load import BlockSettings as FeatureSettings
 from sejax.data.blocks.spectrograms import BATCH, image_shape, spectrograms, spoken_blocks
 from sejax.data.crops import evaluation_crops
 from sejax.data.utterances.frames import frames_of
 from sejax.data.utterances.load import UtteranceSettings
 from sejax.engine.run import run_settings, trained_states
-from sejax.engine.workdir import folder_of, read_claim, read_finished
+from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
-from sejax.experiments import Posteriors, Study, study
+from sejax.experiments import Posteriors
+from sejax.experiments.members import best_variant, full_name, is_wanted, no_member, predicting, trained_variants
 
 
 class Prediction(NamedTuple):
@@ -368,32 +369,6 @@ def _filled_up(values: np.ndarray, least: int = 1) -> np.ndarray:
     return padded
 
 
-def predicting(experiment: str) -> Study:
-    """The Study of an experiment by its name; InputError for one whose runs classify nothing."""
-    found = study(experiment)
-    if found.posteriors is None:
-        raise InputError(
-            f"a run of {experiment} classifies nothing: make vectors with launch/synthesise.py, train "
-            "classifiers with configs/augmentation.py, and give the workdir of that run"
-        )
-    return found
-
-
-def trained_variants(
-    workdir: Path, results: Mapping[str, Any], config
-) -> Iterator[tuple[Any, Path, Sequence[Mapping[str, Any]]]]:
-    """The config, the folder and the members of each variant of a finished run."""
-    for name, variant in study(config.experiment).variants(config).items():
-        folder = folder_of(Path(workdir), name)
-        yield variant, folder, read_finished(folder)[0] if name else results["members"]
-
-
-def no_member(workdir: Path, results: Mapping[str, Any], wanted: Mapping[str, tuple[str, ...]]) -> InputError:
-    """The error for names that no trained member of a run has."""
-    known = "; ".join(", ".join(f"{k} {v}" for k, v in full_name(m).items()) for m in results["members"])
-    return InputError(f"{workdir}: no trained member is {dict(wanted)}; its members are {known}")
-
-
 def _trained(posteriors: Posteriors, folder: Path, config, rows: list[int], count: int):
     """What gives the posteriors of some members of a variant: inputs -> f32[M, I, ...]."""
     states = trained_states(folder, run_settings(config).members_at_once, rows, count, posteriors.subtrees)
@@ -449,46 +424,3 @@ class _Extractors(threading.local):
 def _functionals(waveform: np.ndarray, rate: int, *, extractors: _Extractors) -> Inputs:
     """Functionals [1, 1, F] of the whole recording, on the raw scale, levelled and trimmed as the training's were."""
     return Inputs(np.zeros(1), np.array([len(waveform) / rate]), extractors.extract(waveform, rate)[None, None])
-
-
-def best_variant(results: Mapping[str, Any], only: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """``only``, narrowed to one variant where a run has several that fit: the one that validates best.
-
-    Where none was validated it is the first of the run: what the test part says may choose nothing.
-    """
-    fitting = [variant for variant in results.get("variants", ()) if _fits(variant["name"], only, partly=True)]
-    if len(fitting) < 2:
-        return only
-    scored = [variant for variant in fitting if "valid/accuracy" in variant["summary"]]
-    best = max(scored or fitting[:1], key=lambda variant: variant["summary"].get("valid/accuracy", {}).get("mean", 0))
-    return {name: (str(value),) for name, value in best["name"].items()} | only
-
-
-def full_name(member: Mapping[str, Any]) -> dict[str, Any]:
-    """What a member is called, its fold and seed included."""
-    return name_of(member) | {field: member[field] for field in REPEATS if field in member}
-
-
-def is_wanted(member: Mapping[str, Any], wanted: Mapping[str, tuple[str, ...]]) -> bool:
-    """Whether a member did not fail and is called as wanted."""
-    return not member["failed"] and _fits(member, wanted)
-
-
-def members_named(pairs: Sequence[str], *, flag: str) -> dict[str, tuple[str, ...]]:
-    """What members are to be called: {name: values}, from NAME=VALUE as given with a flag.
-
-    Raises:
-      InputError: what is no pair.
-    """
-    found: dict[str, tuple[str, ...]] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise InputError(f"--{flag}={pair}: give NAME=VALUE, such as seed=0")
-        found[name] = (*found.get(name, ()), value)
-    return found
-
-
-def _fits(name: Mapping[str, Any], wanted: Mapping[str, tuple[str, ...]], *, partly: bool = False) -> bool:
-    """Whether a member or variant is called as wanted; ``partly`` lets it lack a name (a variant has no seed)."""
-    return all((partly and key not in name) or str(name.get(key)) in values for key, values in wanted.items())

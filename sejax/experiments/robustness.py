@@ -30,15 +30,8 @@ from sejax.data.store.sets import RATE, ExampleSet, digest_of_samples
 from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
 from sejax.experiments import HeldOut
-from sejax.experiments.prediction import (
-    Predictor,
-    best_variant,
-    full_name,
-    is_wanted,
-    no_member,
-    predicting,
-    trained_variants,
-)
+from sejax.experiments.members import best_variant, full_name, is_wanted, no_member, predicting, trained_variants
+from sejax.experiments.prediction import Predictor
 from sejax.report.robustness import FILE, REMEDY, digest_of_run
 
 UNFINISHED = "robustness.unfinished.json"

@@ -21,7 +21,8 @@ from sejax.engine.run import trained_states
 from sejax.errors import InputError
 from sejax.experiments.bulk import Recording, predict_recordings
 from sejax.experiments.exporting import export
-from sejax.experiments.prediction import Predictor, best_variant
+from sejax.experiments.members import best_variant
+from sejax.experiments.prediction import Predictor
 from sejax.report.robustness import FILE
 
 RATE = 16000
