@@ -113,12 +113,12 @@ def augmentation(config) -> Callable[[jax.Array, jax.Array], jax.Array]:
     return partial(spectrograms_at_random_gain, limits=limits) if config.trainable == "all" else random_views
 
 
-def views(config, features: Callable[[float], np.ndarray]) -> dict[str, np.ndarray]:
-    """{"views": f32[I, V, ...]} of a frozen network's ``features`` at each gain in dB; {} where none are asked for."""
+def views(config, features: Callable[..., np.ndarray]) -> dict[str, np.ndarray]:
+    """{"views": f32[I, V, ...]}, a frozen network's ``features(gain=dB)`` at each gain; {} where none are asked for."""
     limits = gain_limits(config)
     if not limits or config.trainable == "all":
         return {}
-    return {"views": np.stack([features(gain) for gain in view_gains(limits)], axis=1)}
+    return {"views": np.stack([features(gain=gain) for gain in view_gains(limits)], axis=1)}
 
 
 def image_parts(

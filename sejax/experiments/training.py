@@ -69,9 +69,8 @@ def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[st
     began = time.monotonic()
     variants = study(config.experiment).variants(config)  # refuses many a config, before there is a folder
     with only_run(workdir):
-        alone = _levels_alone(config, variants, data_dir)
         found, examples = _train_variants(config, variants, workdir, data_dir)
-        found["data"] = found.get("data", {}) | alone
+        found["data"] = found.get("data", {}) | _levels_alone(config, variants, data_dir)
         results = found | {
             "experiment": config.experiment,
             "config": config.to_dict(),

@@ -95,7 +95,6 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
     augment = augmentation(config)
     names, members = make_members(config, spectrograms)
     inputs, pretrained_params = make_inputs(config, spectrograms, variables)
-    features = partial(trunk_inputs, config, spectrograms, variables)
     network = trained_network(config, len(spectrograms.classes))
     settings = settings_of(Settings, config, num_classes=len(spectrograms.classes))
     stream = None
@@ -105,7 +104,7 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
     lengths, parts = image_parts(
         own
         | {"inputs": np.asarray(inputs, np.float32), "pretrained": pretrained_params}
-        | views(config, lambda gain: features(gain=gain)),
+        | views(config, partial(trunk_inputs, config, spectrograms, variables)),
         members["part"],
         batch_size=settings.batch_size,
         evaluated_at_once=EVALUATION_BATCH[config.trainable],

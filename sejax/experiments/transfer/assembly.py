@@ -115,7 +115,7 @@ def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
     lengths, parts = image_parts(
         own
         | {"utterance_label": chunks.utterance_label, "pretrained": pretrained}
-        | views(config, lambda gain: pooled_features(config, chunks, rows, variables, gain=gain)),
+        | views(config, partial(pooled_features, config, chunks, rows, variables)),
         members["part"],
         batch_size=settings.batch_size,
         evaluated_at_once=EVALUATION_BATCH[config.trainable],
