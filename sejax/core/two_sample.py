@@ -68,9 +68,29 @@ def frechet(x, y, *, x_weight=None, y_weight=None) -> jax.Array:
     (x_mean, x), (y_mean, y) = _centred(x, x_weight), _centred(y, y_weight)
     n, m = x_weight.sum(), y_weight.sum()
     x, y = x / jnp.sqrt(jnp.maximum(n - 1.0, 1.0)), y / jnp.sqrt(jnp.maximum(m - 1.0, 1.0))
-    root = jnp.linalg.svd(jnp.matmul(x, y.T, precision=_PRECISION), compute_uv=False).sum()
+    root = _nuclear_norm(jnp.matmul(x, y.T, precision=_PRECISION))
     distance = jnp.square(x_mean - y_mean).sum() + jnp.square(x).sum() + jnp.square(y).sum() - 2.0 * root
     return jnp.where((n > 1.0) & (m > 1.0), jnp.maximum(distance, 0.0), jnp.nan)
+
+
+# On a CPU, jaxlib spreads a batch of decompositions over the pool of threads that runs the program, and waits inside
+# it: where several such batches are independent they can hold every thread, each waiting for the others, for ever
+# (seen with 0.10.2 on two cores). A matrix alone is decomposed where it is called, with the same bits.
+_singular_values = jax.custom_batching.sequential_vmap(lambda matrix: jnp.linalg.svd(matrix, compute_uv=False))
+_singular_vectors = jax.custom_batching.sequential_vmap(lambda matrix: jnp.linalg.svd(matrix, full_matrices=False)[::2])
+
+
+@jax.custom_jvp
+def _nuclear_norm(matrix):
+    """Sum of the singular values of f32[n, m], mapped one matrix after the other."""
+    return _singular_values(matrix).sum()
+
+
+@_nuclear_norm.defjvp
+def _nuclear_norm_jvp(primals, tangents):
+    """The gradient of U diag(s) V^T is U V^T."""
+    left, right = _singular_vectors(*primals)
+    return _nuclear_norm(*primals), jnp.sum(jnp.matmul(left, right, precision=_PRECISION) * tangents[0])
 
 
 def _rows(x, weight):

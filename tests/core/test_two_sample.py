@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.core import jaxprs_in_params
 
 from sejax.core.two_sample import frechet, mean_difference, mmd
 
@@ -141,3 +142,29 @@ def test_float32_holds_at_the_papers_size():
     assert expected > 0.001
     np.testing.assert_allclose(mmd(x, y), expected, rtol=1e-3)
     assert mmd(jnp.asarray(x), jnp.asarray(x[::-1])) < 0  # the same rows: below 0 by the unbiased estimate's terms
+
+
+def test_frechet_decomposes_no_batch_of_matrices():
+    """Batches of decompositions in one program can wait for each other for ever on a CPU, see two_sample."""
+    x, y = _sets()
+    mapped = jax.vmap(jax.vmap(frechet, (0, None)), (0, None))
+    found = {equation.invars[0].aval.shape for equation in _equations(jax.make_jaxpr(mapped)(x[None, None], y).jaxpr)}
+    assert found == {(len(x), len(y))}
+
+
+def _equations(jaxpr, name="svd"):
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == name:
+            yield equation
+        for inner in jaxprs_in_params(equation.params):
+            yield from _equations(inner, name)
+
+
+def test_frechet_has_the_gradient_of_its_definition():
+    x, y = _sets(n=6, m=5, features=3)
+    gradient = jax.vmap(jax.grad(frechet), (0, None))(x[None], y)[0]
+    for row, column in [(0, 0), (3, 2)]:
+        step = np.zeros_like(x)
+        step[row, column] = 1e-3
+        slope = (_slow_frechet(x + step, y) - _slow_frechet(x - step, y)) / 2e-3
+        assert gradient[row, column] == pytest.approx(slope, rel=1e-2, abs=1e-3)

@@ -416,6 +416,8 @@ def _distributions(results, report):
     if not results.get("figure_features") or len(distribution(results)) < 2:
         return ""
     caption = "Mean and deviation of a feature of each category, mean over the emotions, folds and seeds"
+    if any(feature["category"] == "F0" for feature in results["figure_features"]):
+        caption += "; F0, jitter and shimmer are 0, and count, where no frame of a recording is voiced"
     return picture(feature_distributions(results, format="inline"), caption)
 
 
