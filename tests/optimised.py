@@ -33,6 +33,7 @@ TESTS = {
     "sejax/report/": ("tests/launch",),
     "configs/": ("tests/contract", "tests/launch"),
     "launch/": ("tests/launch",),
+    "sejax/commands/": ("tests/launch",),
     **{f"tests/{name}": (f"tests/{name}",) for name in ("contract", "data", "engine", "launch", "models", "parity")},
 }
 MAIN = ("origin/main", "main")

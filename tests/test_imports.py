@@ -63,6 +63,9 @@ ALLOWED = {
         *("errors", "core", "engine", "audio", "models", "pretrained", "data", "corpora.published", "report", "export")
     },
     "export": {"errors", "core.files", "audio", "data"},
+    "commands": {
+        *("errors", "core", "engine", "audio", "models", "pretrained", "data", "corpora", "report", "experiments")
+    },
 }
 
 PROBE = """

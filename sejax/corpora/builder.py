@@ -138,7 +138,7 @@ def _builder_class(corpus_name: str):
             """Write finished shards outside TFDS's temporary folder, so that they survive a kill, and link them in."""
             _write_split(self, tfds)
 
-        # TFDS prints sizes that it does not know yet; launch/prepare.py prints the real ones.
+        # TFDS prints sizes that it does not know yet; `sejax prepare` prints the real ones.
         _log_download_bytes = _log_download_done = lambda self: None
 
     return Utterances

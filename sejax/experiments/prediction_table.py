@@ -382,7 +382,7 @@ def _to_audformat(path: Path, rows: Rows, stored: Callable[[], Iterator[dict[str
     names = {str: "str", float: "float", int: "int"}
     placed = ("file", "row", "member", "start", "end")
     columns = {name: kind for name, kind in rows.columns.items() if name not in placed}
-    database = audformat.Database("predictions", description="Posteriors of recordings, by sejax's launch/predict.py")
+    database = audformat.Database("predictions", description="Posteriors of recordings, by sejax predict")
     for name, kind in columns.items():
         labels = {"labels": list(rows.classes)} if name == "predicted" else {}
         database.schemes[name] = audformat.Scheme(names[kind], **labels)

@@ -1,6 +1,6 @@
 """How the answers of a finished run hold when recordings are quieter, noisy, narrow or compressed.
 
-Each member judges utterances of its own test part, untouched and degraded, as launch/predict.py does:
+Each member judges utterances of its own test part, untouched and degraded, as in prediction:
 
     plan = chosen(workdir, data_dir, files=12, seed=0)      # which utterances, and which members judge them
     changes = conditions(talkers)                           # what becomes of a recording

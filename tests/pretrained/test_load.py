@@ -89,7 +89,7 @@ def test_files_that_were_not_converted_name_the_converter(state_dict, save, tmp_
     for path in originals:
         path.write_bytes(b"x")
     for path in (*originals, tmp_path / "none.safetensors"):
-        with pytest.raises(InputError, match="launch/convert_weights.py"):
+        with pytest.raises(InputError, match="sejax convert"):
             pretrained.load("alexnet", path)
 
 

@@ -28,7 +28,7 @@ def test_a_set_is_found_by_scale_and_voice_activity(data_dir):
 
 
 def test_a_missing_set_names_the_command_that_makes_it(data_dir):
-    with pytest.raises(InputError, match=r"launch/prepare.py --corpus=emodb .*--scale=mel --voice_activity=0"):
+    with pytest.raises(InputError, match=r"sejax prepare --corpus=emodb .*--scale=mel --voice_activity=0"):
         find_blocks(data_dir, "emodb", scale="mel", voice_activity="0")
 
 

@@ -176,7 +176,7 @@ def test_a_damaged_set_is_refused(folder, tmp_path):
 
 
 def test_a_missing_set_names_the_command_that_makes_it(tmp_path):
-    with pytest.raises(InputError, match=r"launch/prepare.py --corpus=emodb --source=DIR --features=is10 --data_dir="):
+    with pytest.raises(InputError, match=r"sejax prepare --corpus=emodb --source=DIR --features=is10 --data_dir="):
         find_vectors(tmp_path, "emodb", "is10")
 
 
