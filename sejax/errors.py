@@ -1,7 +1,9 @@
 """The one exception that sejax raises for input that a user can mend, and how what it advises is typed."""
 
+import contextlib
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 _SCRIPTS = {"convert": "convert_weights"}  # in launch/, where they are not called as the commands are
@@ -12,6 +14,19 @@ class InputError(ValueError):
 
     Commands print it as one line and exit with status 2, without a traceback.
     """
+
+
+class NotInstalled(InputError, ImportError):
+    """A package of one of sejax's extras is missing; the message names the extra."""
+
+
+@contextlib.contextmanager
+def needs(extra: str) -> Iterator[None]:
+    """Around an import of an optional package: raises NotInstalled, which names the extra, where it is missing."""
+    try:
+        yield
+    except ImportError as error:
+        raise NotInstalled(f"{error}; pip install 'sejax[{extra}]'") from error
 
 
 def typed(command: str) -> str:

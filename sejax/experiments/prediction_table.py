@@ -331,13 +331,13 @@ def _import_for(kind: str) -> Any:
         try:
             import pyarrow.parquet
         except ImportError:
-            raise InputError("a table in Parquet needs the package pyarrow; pip install sejax[tables]") from None
+            raise InputError("a table in Parquet needs the package pyarrow; pip install 'sejax[tables]'") from None
         return pyarrow
     if kind == ".audformat":
         try:
             import audformat
         except ImportError:
-            raise InputError("an audformat database needs the package audformat; pip install sejax[tables]") from None
+            raise InputError("an audformat database needs the package audformat; pip install 'sejax[tables]'") from None
         return audformat
     return None
 

