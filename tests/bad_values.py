@@ -100,6 +100,8 @@ _PREPARE = ("prepare", "--corpus=synthetic", "--data_dir={out}")
 SCRIPTS = (
     (("train", "--config=configs/foo.py", *_TRAIN), "configs/foo.py"),
     (("train", "--config=configs", *_TRAIN), "configs"),
+    (("train", "--config=transfr", *_TRAIN), "did you mean transfer?"),
+    (("train", "--config=transfer:epoch=3", *_TRAIN), "'epoch'"),
     (("train", "--config=", *_TRAIN), "--config="),
     (("train", *_TRAIN), "config"),
     (("train", "--config={wrong}/syntax.py", *_TRAIN), "line 1"),

@@ -112,10 +112,18 @@ def test_what_errors_advise_is_typed_as_the_command_was(installed):
         assert f"make it with {' '.join(called)} prepare --corpus=emodb --source=DIR " in said
 
 
-@pytest.mark.slow
-def test_the_way_from_nothing_to_a_report_needs_nothing_but_what_the_wheel_asks_for(wheel, tmp_path):
+@pytest.fixture
+def alone(wheel, tmp_path):
+    """The wheel with what it asks for, from the registry: over a gigabyte, which goes when the test is over."""
     made = Installed(tmp_path)
-    made.install(f"{wheel}[data,pretrained,synthetic,report]")  # from the registry, over a gigabyte
+    made.install(f"{wheel}[data,pretrained,synthetic,report]")
+    yield made
+    shutil.rmtree(made.environment)
+
+
+@pytest.mark.slow
+def test_the_way_from_nothing_to_a_report_needs_nothing_but_what_the_wheel_asks_for(alone, tmp_path):
+    made = alone
     made.run("sejax", "prepare", "--corpus=synthetic", "--data_dir=data")
     asked = ("--config=pseudo_labelling:corpus=synthetic,labelled=0.5,runlocal", "--config.run.compilation_cache=")
     said = made.run("sejax", "train", *asked, "--data_dir=data", "--workdir=run").stdout
@@ -134,7 +142,8 @@ def test_the_way_from_nothing_to_a_report_needs_nothing_but_what_the_wheel_asks_
     asked = ("--config=mean_spectrum:corpus=synthetic,folds=2", "--config.run.compilation_cache=")
     made.run("sejax", "train", *asked, "--data_dir=data", "--workdir=own")
     assert "agrees with" in made.run("sejax", "evaluate", "--data_dir=data", "--workdir=own").stdout
-    assert "mean spectrum" in made.run("sejax", "report", "run", "own", "--output=both.html").stdout
+    assert "report: own/report.html" in made.run("sejax", "report", "own").stdout
+    assert "mean spectrum on synthetic" in (made.folder / "own" / "report.html").read_text(encoding="utf-8")
     write_wav(made.folder / "a.wav")
     assert "utterance" in made.run("sejax", "predict", "--workdir=own", "--wav=a.wav").stdout
 

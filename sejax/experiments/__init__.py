@@ -10,7 +10,6 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +18,8 @@ from sejax.errors import InputError
 from sejax.report import Report, Results
 
 if TYPE_CHECKING:  # reports do without JAX, the pure functions without ml_collections
+    from importlib.metadata import EntryPoint
+
     import numpy as np
     from ml_collections import ConfigDict
 
@@ -173,4 +174,6 @@ def report_of(results: Results) -> Report:
 @functools.cache
 def elsewhere() -> Mapping[str, EntryPoint]:
     """The experiments of other packages that are installed: their entry points by name."""
+    from importlib.metadata import entry_points  # here, since few ask and it takes a while to import
+
     return {point.name: point for point in entry_points(group="sejax.experiments") if point.name not in EXPERIMENTS}
