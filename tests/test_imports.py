@@ -101,6 +101,21 @@ def test_importing_sejax_costs_nothing_beyond_python_itself():
     assert not loaded & {"jax", "flax", "numpy", "optax", *HEAVY, *LOOP}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "absent"),
+    [(["--help"], {"absl", "numpy", "jax", "tqdm"}), (["report", "--help"], {"jax", "flax", "ml_collections", *HEAVY})],
+)
+def test_a_command_imports_what_it_needs_itself(arguments, absent):
+    code = (
+        f"import atexit, sys; sys.argv = ['sejax', *{arguments}]; from sejax.commands import main; "
+        "atexit.register(lambda: print(*sorted(sys.modules), file=sys.stderr)); main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent, check=True)
+    loaded = set(done.stderr.split())
+    commands = {name.removeprefix("sejax.commands.") for name in loaded if name.startswith("sejax.commands.")}
+    assert commands == set(arguments[:-1]) and not absent & {name.partition(".")[0] for name in loaded}
+
+
 def test_dir_lists_what_is_public_and_type_checkers_see_all_of_it():
     import sejax
 
