@@ -1,45 +1,6 @@
-"""Make the synthetic set of a finished CycleGAN run: every source vector in every emotion.
+"""Make the synthetic set of a finished CycleGAN run: `sejax synthesise`, sejax/commands/synthesise.py."""
 
-    python launch/synthesise.py --workdir=runs/cyclegan-emodb --data_dir=data
-    python launch/synthesise.py --workdir=runs/cyclegan-emodb --data_dir=data --source=librispeech --output=synthetic
-
-The set (features, emotion, source utterance, generator's fold, seed and lambda) is what configs/augmentation.py trains
-classifiers on. The source is the one that the generators were trained on, or any other prepared corpus.
-"""
-
-from pathlib import Path
-
-from absl import flags
-
-from sejax.core.results import read_results
-from sejax.engine.command import run_command
-
-WORKDIR = flags.DEFINE_string("workdir", None, "folder of a finished run of configs/cyclegan.py", required=True)
-DATA_DIR = flags.DEFINE_string("data_dir", "data", "where launch/prepare.py put the prepared sets")
-SOURCE = flags.DEFINE_string("source", "", "prepared corpus to transfer (default: the run's own source)")
-OUTPUT = flags.DEFINE_string("output", "", "folder of the set (default: WORKDIR/synthetic)")
-
-
-def main(argv):
-    """Write the set and print what is in it."""
-    del argv
-    from sejax.data.vectors import synthetic
-    from sejax.data.vectors.load import find_vectors
-    from sejax.experiments.cyclegan.synthesis import synthesise
-
-    config = read_results(WORKDIR.value)["config"]
-    corpus = SOURCE.value or config.get("source", "")
-    usual = {"features": "emobase2010", "level": "none", "trim": "none"}
-    how = {name: config.get(name, value) for name, value in usual.items()}
-    source = find_vectors(Path(DATA_DIR.value), corpus, **how)
-    folder = Path(OUTPUT.value or Path(WORKDIR.value) / "synthetic")
-    generators = synthesise(Path(WORKDIR.value), source, folder)
-    made = synthetic.load(folder)
-    print(
-        f"{folder}: {len(made.label)} vectors of {len(made.names)} features, from {len(made.source_ids)} of {corpus} "
-        f"by {len(generators)} sets of generators, for {', '.join(made.classes)}"
-    )
-
+from sejax.commands import run
 
 if __name__ == "__main__":
-    run_command(main)
+    run("synthesise")

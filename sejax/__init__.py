@@ -6,18 +6,35 @@ Subpackages load when they are first used (``sejax.models.create``, ``sejax.pret
 
 from importlib import import_module
 
+TYPE_CHECKING = False  # type checkers take it for typing's, whose import takes longer than all that is here
+if TYPE_CHECKING:  # what `__getattr__` gives
+    from sejax import audio, core, corpora, data, engine, errors, experiments, export, models, pretrained, report
+    from sejax.export.model import load
+
 __version__ = "0.1.0"
-_SUBPACKAGES = ("audio", "core", "corpora", "data", "engine", "errors", "experiments", "export")
-_SUBPACKAGES += ("models", "pretrained", "report")
+__all__ = [
+    "audio",
+    "core",
+    "corpora",
+    "data",
+    "engine",
+    "errors",
+    "experiments",
+    "export",
+    "load",
+    "models",
+    "pretrained",
+    "report",
+]
 
 
 def __getattr__(name: str):
     if name == "load":
         return import_module("sejax.export.model").load
-    if name in _SUBPACKAGES:
+    if name in __all__:
         return import_module(f"sejax.{name}")
     raise AttributeError(f"module 'sejax' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_SUBPACKAGES, "load"])
+    return [*__all__, "__version__"]

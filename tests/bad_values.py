@@ -100,6 +100,8 @@ _PREPARE = ("prepare", "--corpus=synthetic", "--data_dir={out}")
 SCRIPTS = (
     (("train", "--config=configs/foo.py", *_TRAIN), "configs/foo.py"),
     (("train", "--config=configs", *_TRAIN), "configs"),
+    (("train", "--config=transfr", *_TRAIN), "did you mean transfer?"),
+    (("train", "--config=transfer:epoch=3", *_TRAIN), "'epoch'"),
     (("train", "--config=", *_TRAIN), "--config="),
     (("train", *_TRAIN), "config"),
     (("train", "--config={wrong}/syntax.py", *_TRAIN), "line 1"),
@@ -316,12 +318,16 @@ def outcome(words, named, folders) -> Outcome:
     return Outcome(command, "clear" if clear else "unclear", line)
 
 
+_COMMANDS = {"convert_weights": "convert"}
+
+
 def _run(script, arguments):
     """Status, and what was written to stderr."""
     from absl import app, flags
 
     app.define_help_flags()
-    sys.modules.pop("config_config", None)  # the last config file's module
+    for name in ("config_config", f"sejax.commands.{_COMMANDS.get(script, script)}"):
+        sys.modules.pop(name, None)  # the last config file's module, and the command's, whose flags are gone
     known, before = set(flags.FLAGS), sys.argv
 
     def stop(*_):

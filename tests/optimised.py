@@ -6,9 +6,10 @@
 with every experiment, two devices, whole runs of dcgan, audio_text, transfer and cyclegan, evaluation of what has
 several stages, kills of training, sweeps and judging and in every stage of preparing, SIGTERM, memory while preparing,
 the largest networks, the paper's and the networks' own sizes beside torch, all that is compared with Keras, weight
-files in every format, openSMILE after other libraries, tables of predictions after kills. Optimised programs may differ
-in what that cannot show: in bits between a whole run and one cut into segments, between a member alone and beside
-others, in figures within a tolerance. `make test-all` runs every test so; `.ci/run` runs these.
+files in every format, openSMILE after other libraries, tables of predictions after kills, the wheel in an environment
+of its own. Optimised programs may differ in what that cannot show: in bits between a whole run and one cut into
+segments, between a member alone and beside others, in figures within a tolerance. `make test-all` runs every test so;
+`.ci/run` runs these.
 """
 
 import subprocess
@@ -19,7 +20,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # What a changed file's path begins with, and the tests that look at what is compiled of it.
 TESTS = {
-    "setup.py": ("tests/audio", "tests/contract", "tests/engine", "tests/experiments", "tests/models", "tests/parity"),
+    "setup.py": (
+        *("tests/audio", "tests/contract", "tests/engine", "tests/experiments", "tests/models", "tests/parity"),
+        "tests/test_wheel.py",
+    ),
     "tests/conftest.py": ("tests/contract", "tests/engine", "tests/launch/test_kill.py"),
     "sejax/core/": ("tests/contract", "tests/core", "tests/engine", "tests/launch"),
     "sejax/engine/": ("tests/contract", "tests/engine", "tests/launch"),
@@ -33,6 +37,7 @@ TESTS = {
     "sejax/report/": ("tests/launch",),
     "configs/": ("tests/contract", "tests/launch"),
     "launch/": ("tests/launch",),
+    "sejax/commands/": ("tests/launch", "tests/test_wheel.py"),
     **{f"tests/{name}": (f"tests/{name}",) for name in ("contract", "data", "engine", "launch", "models", "parity")},
 }
 MAIN = ("origin/main", "main")

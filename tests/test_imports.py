@@ -1,11 +1,13 @@
 """What importing sejax brings along, and which way imports point."""
 
 import ast
+import inspect
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from flax import linen as nn
 
 PACKAGE = Path(__file__).resolve().parents[1] / "sejax"
 HEAVY = (
@@ -49,6 +51,8 @@ WHOLE = (
     *("sejax.engine.sweep", "sejax.experiments.training", "sejax.experiments.training"),
 )
 
+PRIVATE = {"commands", "__pycache__"}  # folders that are no part of what `sejax` gives
+
 # Each package may import from these and from itself; corpora and data are host side, report only reads results.
 ALLOWED = {
     "core": {"errors"},
@@ -63,6 +67,9 @@ ALLOWED = {
         *("errors", "core", "engine", "audio", "models", "pretrained", "data", "corpora.published", "report", "export")
     },
     "export": {"errors", "core.files", "audio", "data"},
+    "commands": {
+        *("errors", "core", "engine", "audio", "models", "pretrained", "data", "corpora", "report", "experiments")
+    },
 }
 
 PROBE = """
@@ -92,6 +99,34 @@ def test_importing_sejax_costs_nothing_beyond_python_itself():
     loaded = _modules_after_importing(["sejax"], ())
     assert "sejax" in loaded
     assert not loaded & {"jax", "flax", "numpy", "optax", *HEAVY, *LOOP}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "absent"),
+    [(["--help"], {"absl", "numpy", "jax", "tqdm"}), (["report", "--help"], {"jax", "flax", "ml_collections", *HEAVY})],
+)
+def test_a_command_imports_what_it_needs_itself(arguments, absent):
+    code = (
+        f"import atexit, sys; sys.argv = ['sejax', *{arguments}]; from sejax.commands import main; "
+        "atexit.register(lambda: print(*sorted(sys.modules), file=sys.stderr)); main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent, check=True)
+    loaded = set(done.stderr.split())
+    commands = {name.removeprefix("sejax.commands.") for name in loaded if name.startswith("sejax.commands.")}
+    assert commands == set(arguments[:-1]) and not absent & {name.partition(".")[0] for name in loaded}
+
+
+def test_dir_lists_what_is_public_and_type_checkers_see_all_of_it():
+    import sejax
+
+    assert set(dir(sejax)) == {*sejax.__all__, "__version__"} and {"load", "models", "experiments"} <= set(dir(sejax))
+    assert all(getattr(sejax, name) is not None for name in dir(sejax))
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    (checked,) = (node for node in tree.body if isinstance(node, ast.If))
+    assert sorted(alias.name for node in checked.body for alias in node.names) == sorted(sejax.__all__)
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+    assert set(sejax.__all__) == folders - PRIVATE | {"errors", "load"}
+    assert issubclass(inspect.signature(sejax.models.create).return_annotation, nn.Module)
 
 
 def test_the_pure_functions_need_only_jax_flax_optax_and_numpy():

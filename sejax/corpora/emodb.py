@@ -187,7 +187,7 @@ def _download(source: Path) -> None:
         import audb
     except ImportError as error:
         raise InputError(
-            "corpora/emodb: --download needs the audb package; install it with `pip install sejax[download]`,"
+            "corpora/emodb: --download needs the audb package; install it with `pip install 'sejax[download]'`,"
             " or unpack the database yourself and pass its folder as --source"
         ) from error
     try:

@@ -96,7 +96,7 @@ def _loader():
     except ImportError as error:
         raise InputError(
             "corpora/synthetic: speech synthesis needs the espeakng-loader package;"
-            " install it with `pip install sejax[synthetic]`"
+            " install it with `pip install 'sejax[synthetic]'`"
         ) from error
     return espeakng_loader
 

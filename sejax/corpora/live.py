@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from sejax.corpora.waveform import RATE, to_int16
-from sejax.errors import InputError
+from sejax.errors import InputError, needs
 
 _PIECE = 0.02  # seconds that are read at once
 
@@ -27,7 +27,8 @@ def pcm(descriptor: int, *, rate: int = RATE) -> Iterator[np.ndarray]:
         raise InputError(f"--stream_rate={rate}: use 2000 to 384000 Hz")
     resample = None
     if rate != RATE:
-        import soxr
+        with needs("data"):
+            import soxr
 
         resample = soxr.ResampleStream(rate, RATE, 1, dtype="float32")
     size, rest = max(2, round(_PIECE * rate)) * 2, b""
@@ -54,7 +55,7 @@ def microphone(device: str) -> Iterator[np.ndarray]:
     except (ImportError, OSError) as error:  # OSError: of PortAudio
         why = " ".join(str(error).split())
         raise InputError(
-            f"a microphone needs the package sounddevice and PortAudio ({why}); pip install sejax[microphone]"
+            f"a microphone needs the package sounddevice and PortAudio ({why}); pip install 'sejax[microphone]'"
         ) from None
     chosen = None if device == "default" else int(device) if device.isdigit() else device
     frames = round(_PIECE * RATE)

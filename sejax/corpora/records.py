@@ -7,6 +7,7 @@ import numpy as np
 
 from sejax.core.files import printable
 from sejax.corpora.corpus import Corpus, Rating, Recording, Utterance, Word, class_index
+from sejax.errors import needs
 
 _TEXTS = ("id", "path", "speaker", "sex", "session", "emotion_original", "emotion", "transcript", "split")
 _DIMENSIONS = ("valence", "activation", "dominance")
@@ -18,7 +19,8 @@ def features(classes: tuple[str, ...]):
     """The TFDS features: waveform int16[T], rate in Hz, `label` (index into the classes, -1 = unlabelled), the rest as
     in the utterance record.
     """
-    import tensorflow_datasets as tfds
+    with needs("data"):
+        import tensorflow_datasets as tfds
 
     def tensor(shape, dtype):  # as bytes: tf.train.Example would round float64 to float32
         return tfds.features.Tensor(shape=shape, dtype=dtype, encoding="bytes")
@@ -69,7 +71,8 @@ def to_example(utterance: Utterance, corpus: Corpus) -> dict:
 
 def serializer(corpus: Corpus, features) -> Callable[[Utterance], bytes]:
     """How TFDS writes an utterance, with the protocol buffer's fields in a fixed order: the same bytes every time."""
-    from tensorflow_datasets.core.example_serializer import ExampleSerializer
+    with needs("data"):
+        from tensorflow_datasets.core.example_serializer import ExampleSerializer
 
     writer = ExampleSerializer(features.get_serialized_info())
 

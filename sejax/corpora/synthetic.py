@@ -18,7 +18,7 @@ import numpy as np
 from sejax.corpora.corpus import About, Corpus, Recording, Utterance, Word, with_waveform
 from sejax.corpora.espeak import Prosody, speak
 from sejax.corpora.waveform import RATE, to_int16
-from sejax.errors import InputError
+from sejax.errors import InputError, needs
 
 SHARED = (
     "The train to the coast leaves from platform seven at noon.",
@@ -204,7 +204,8 @@ def _rated(name: str, speaker: Speaker, emotion: str, text: str, random: np.rand
 
 def _decode(plans: dict, recording: Recording) -> Utterance:
     """Speak one utterance: int16 at 16 kHz with word times in seconds."""
-    import soxr
+    with needs("data"):
+        import soxr
 
     _, voice, prosody = plans[recording.id]
     waveform, rate, words = speak(recording.transcript, voice, prosody)

@@ -12,6 +12,7 @@ import numpy as np
 from sejax.corpora.containers import readable, samples_of
 from sejax.corpora.names import on_disk
 from sejax.corpora.problems import BadRecording
+from sejax.errors import needs
 
 RATE = 16000  # Hz, of every utterance that sejax stores
 LONGEST = 2 * 3600  # seconds of one utterance: TFDS holds six copies of it, which then stay within 2 GiB
@@ -129,7 +130,8 @@ def _decode(
     path: Path, header: Header, first: int, last: int, into: np.ndarray, *, exact: bool
 ) -> tuple[np.ndarray, float]:
     """Fill `into` piece by piece: memory stays at one piece beside the result, however long the file is."""
-    import soxr
+    with needs("data"):
+        import soxr
 
     resample = None if header.rate == RATE else soxr.ResampleStream(header.rate, RATE, 1, dtype="float32")
     filled, clipped, energy, of_mean = 0, 0, 0.0, 0.0
@@ -164,7 +166,8 @@ def _pieces(path: Path, header: Header, first: int, last: int, *, dtype: str) ->
     Where a seek gives other samples, what lies before `first` is decoded too, in the pieces in which the whole file is:
     the last bits of MP3 depend on them.
     """
-    import soundfile
+    with needs("data"):
+        import soundfile
 
     position, stop = (0, header.frames) if header.compressed else (first, last)
     with _opened(path) as file:
@@ -189,7 +192,8 @@ def _pieces(path: Path, header: Header, first: int, last: int, *, dtype: str) ->
 @contextlib.contextmanager
 def _opened(path: Path):
     """The `soundfile.SoundFile` of a path whose name may be any bytes."""
-    import soundfile
+    with needs("data"):
+        import soundfile
 
     with readable(path) as source, contextlib.ExitStack() as stack:
         try:

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sejax.core.rng import GOLDEN, mix, namespace
-from sejax.errors import InputError
+from sejax.errors import InputError, needs
 
 if TYPE_CHECKING:  # whoever reads single crops or batches needs no flax
     from sejax.core.experiment import Plan
@@ -230,7 +230,8 @@ def stream_crops(
     Yields:
       {name: f32[..., B, bands, width] of every set, "index": as given, "valid": as given} in the plans' order.
     """
-    import tensorflow as tf
+    with needs("data"):
+        import tensorflow as tf
 
     plans = [{"index": plan.index, "valid": plan.valid} for plan in plans]
     if not plans:

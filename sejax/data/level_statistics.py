@@ -41,7 +41,7 @@ def level_scores(folds: Iterable[Fold]) -> dict[str, Any]:
 
     Returns:
       {"uar": mean and deviation over folds, "per_fold", "columns", "classifier"}; {} where there is no fold,
-      scikit-learn is missing (pip install sejax[classify]), or a part that trains has one class.
+      scikit-learn is missing (pip install 'sejax[classify]'), or a part that trains has one class.
     """
     try:
         from sklearn.linear_model import LogisticRegression

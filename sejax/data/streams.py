@@ -15,7 +15,7 @@ import numpy as np
 
 from sejax.core.rng import shuffled
 from sejax.data.buckets import Buckets, Pieces, batch_buckets, epoch_batches
-from sejax.errors import InputError
+from sejax.errors import InputError, needs
 
 if TYPE_CHECKING:  # whoever reads single crops or batches needs no flax
     from sejax.core.experiment import Plan
@@ -38,7 +38,8 @@ def stream_batches(
       {"inputs": f32[..., B, bands, frames], "label", "index": i32[..., B], "valid": bool[..., B]} in the
       plans' order.
     """
-    import tensorflow as tf
+    with needs("data"):
+        import tensorflow as tf
 
     plans = list(plans)
     if not plans:
@@ -111,7 +112,8 @@ def unpaired_batches(
     Raises:
       InputError: an empty array, arrays of different F, a batch that shards cannot divide, a negative seed.
     """
-    import grain
+    with needs("data"):
+        import grain
 
     _check_vectors(source, targets)
     _check_shares("unpaired_batches", batch_size, seed, shard, shards)
@@ -256,7 +258,8 @@ def utterance_batches(
     Raises:
       InputError: no active piece, a batch that shards cannot divide, a negative seed.
     """
-    import grain
+    with needs("data"):
+        import grain
 
     active = np.ones(len(pieces.length), bool) if active is None else np.asarray(active, bool)
     if not active.any():
@@ -299,7 +302,8 @@ class _Epochs:
 
 def _read_ahead(plans: list, read, prefetch: int) -> Iterator[dict[str, np.ndarray]]:
     """What `read` makes of each plan, in their order."""
-    import grain
+    with needs("data"):
+        import grain
 
     if plans:
         pipeline = grain.MapDataset.source(plans).map(read)

@@ -24,14 +24,14 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 from sejax.core.experiment import PyTree
 from sejax.core.files import check_digests, damaged, missing, write_digests
 from sejax.core.rng import KEY_IMPLEMENTATION
-from sejax.errors import InputError
+from sejax.errors import InputError, typed
 
 DIGESTS = "digests.json"
 LEFT = "left out"  # of a finished run: what its training alone has read
 CHANGED_LATER = ("_CHECKPOINT_METADATA", "commit_success.txt")  # by orbax; times, of no influence on what is restored
 REMEDY = (
-    "delete the checkpoint's folder, and results.json or finished.json where the run is finished: the command of "
-    "launch/train.py then goes on from the checkpoint before it, or from the start"
+    "delete the checkpoint's folder, and results.json or finished.json where the run is finished: the same command of "
+    f"{typed('train')} then goes on from the checkpoint before it, or from the start"
 )
 
 
@@ -190,7 +190,7 @@ class Checkpoints:
     def _existing(self, step: int | None) -> int:
         step = self.latest() if step is None else step
         if step is None:
-            raise InputError(f"checkpoints: none found under {self.folder}; train first with launch/train.py")
+            raise InputError(f"checkpoints: none found under {self.folder}; train first with {typed('train')}")
         return step
 
     def wait(self) -> None:

@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
@@ -22,6 +23,7 @@ from tqdm import tqdm
 
 from sejax.core.files import printable
 from sejax.engine.fields import check_config, fields_of, wanted
+from sejax.engine.help import command_help
 from sejax.errors import InputError
 
 
@@ -124,9 +126,19 @@ def _unraisable(what) -> None:
         sys.__unraisablehook__(what)
 
 
-def _parse(arguments: Sequence[str]) -> list[str]:
-    """Parses flags, the config among them, and checks the config's values; whatever is wrong is an InputError."""
-    file = _config_file(arguments)
+def _parse(arguments: Sequence[str], *, module: str, config_file: Callable[[str], Path]) -> list[str]:
+    """Parses flags, the config among them, and checks the config's values; whatever is wrong is an InputError.
+
+    Where help is asked for it prints what there is to say of the module's command, and ends.
+    """
+    arguments, file = _with_config_file(arguments, config_file)
+    if not _HELP.isdisjoint(arguments):
+        asked = [word.removeprefix("--config=") for word in arguments if word.startswith("--config=")]
+        try:
+            print(command_help(module, *asked[-1:]), end="")
+        except Exception as error:
+            raise (error if isinstance(error, InputError) else InputError(_raised(error, file))) from None
+        sys.exit(0)
     try:
         rest = flags.FLAGS(arguments)
     except flags.Error as error:
@@ -147,21 +159,38 @@ def _parse(arguments: Sequence[str]) -> list[str]:
     return rest
 
 
+_HELP = {"--help", "-help", "-h", "--helpshort", "-helpshort"}
+
+
 def _config():
     """What --config holds: a ConfigDict; None where the script has no such flag, or it is not given."""
     return flags.FLAGS["config"].value if "config" in flags.FLAGS else None
 
 
-def _config_file(arguments: Sequence[str]) -> str:
-    """The file that --config names, "" where there is no such flag. Raises InputError where it is no file."""
-    file = ""
-    for word, following in zip(arguments[1:], [*arguments[2:], ""], strict=False):
-        name, given, value = word.partition("=")
-        if "config" in flags.FLAGS and name in ("--config", "-config"):
-            file = (value if given else following).partition(":")[0]
-            if not Path(file).is_file():
-                raise InputError(f"--config={file}: there is no such file; give one, as in configs/transfer.py")
-    return file
+def _with_config_file(arguments: Sequence[str], config_file: Callable[[str], Path]) -> tuple[list[str], str]:
+    """The arguments with the file of the config that --config names, and that file; "" where there is no such flag.
+
+    Raises InputError where there is none of that name.
+    """
+    found, file, follows = list(arguments[:1]), "", False
+    for word in arguments[1:]:
+        flag, given, value = word.partition("=")
+        asks = "config" in flags.FLAGS and flag in ("--config", "-config")
+        if follows or (asks and given):
+            name, colon, argument = (word if follows else value).partition(":")
+            file = str(config_file(name))
+            word = f"--config={file}{colon}{argument}"
+        follows = asks and not given
+        if not follows:
+            found.append(word)
+    return found + ["--config"] * follows, file
+
+
+def _file_there(name: str) -> Path:
+    """A config's file from its path."""
+    if not Path(name).is_file():
+        raise InputError(f"--config={name}: there is no such file; give one, as in configs/transfer.py")
+    return Path(name)
 
 
 # What Python and absl say of a flag's value, and what to say instead.
@@ -213,7 +242,9 @@ def _raised(error: Exception, file: str) -> str:
     return f"--config={file}: {type(error).__name__}: {message[:500]}; mend the file"
 
 
-def run_command(main: Callable[[Sequence[str]], None], *, takes: str = "") -> NoReturn:
+def run_command(
+    main: Callable[[Sequence[str]], None], *, takes: str = "", config_file: Callable[[str], Path] = _file_there
+) -> NoReturn:
     """Parses absl flags, runs ``main(argv)`` and ends with one line on stderr where it does not get to its end.
 
     Status 2: an InputError, or an OSError (a full disk, a folder that may not be written). Status 130: SIGINT, of which
@@ -223,6 +254,7 @@ def run_command(main: Callable[[Sequence[str]], None], *, takes: str = "") -> No
 
     Args:
       takes: what further arguments without a flag are, as in "audio files"; "": there are none.
+      config_file: the file of a config from what ``--config`` names; raises InputError where there is none.
     """
 
     def quiet_main(argv):
@@ -241,7 +273,7 @@ def run_command(main: Callable[[Sequence[str]], None], *, takes: str = "") -> No
     try:
         logging.set_verbosity(logging.ERROR)  # until flags are parsed
         with signals_handled(_interrupt):
-            app.run(quiet_main, flags_parser=_parse)
+            app.run(quiet_main, flags_parser=partial(_parse, module=main.__module__, config_file=config_file))
     except SystemExit as end:
         status = end.code
     except InputError as error:

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 
 from sejax.core.files import damaged, locked, plain, read_json, write_json
-from sejax.errors import InputError
+from sejax.errors import InputError, typed
 
 CONFIG, LOCK = "config.json", "lock"
 # Of no influence on results: these may differ between a run and its continuation.
@@ -102,7 +102,7 @@ def read_claim(workdir: Path) -> dict[str, Any]:
     """``{"config": ..., "environment": ...}`` of the run in a workdir."""
     path = Path(workdir) / CONFIG
     if not path.is_file():
-        raise InputError(f"{workdir} holds no run ({CONFIG} is missing); give the --workdir of launch/train.py")
+        raise InputError(f"{workdir} holds no run ({CONFIG} is missing); give the --workdir of {typed('train')}")
     remedy = "put back a copy of it, or train again in another --workdir"
     found = read_json(path, remedy)
     if not all(isinstance(found.get(name), dict) for name in ("config", "environment")):
@@ -158,7 +158,7 @@ def read_finished(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]] |
     path = Path(folder) / FINISHED
     if not path.is_file():
         return None
-    remedy = "delete it, and the same command of launch/train.py writes it again"
+    remedy = f"delete it, and the same command of {typed('train')} writes it again"
     found = read_json(path, remedy)
     if not isinstance(found.get("members"), list) or not isinstance(found.get("about"), dict):
         raise damaged(path, "it has no members", remedy)

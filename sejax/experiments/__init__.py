@@ -1,7 +1,12 @@
-"""The experiments by name: one package each, whose `assembly` has its Study, STUDY, and `report` its Report, REPORT."""
+"""The experiments by name: one package each, whose `assembly` has its Study, STUDY, and `report` its Report, REPORT.
+
+An experiment of another package is one module with STUDY and `get_config`, which an entry point of the group
+``sejax.experiments`` names; its name is the entry point's (docs/use.md).
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -13,6 +18,8 @@ from sejax.errors import InputError
 from sejax.report import Report, Results
 
 if TYPE_CHECKING:  # reports do without JAX, the pure functions without ml_collections
+    from importlib.metadata import EntryPoint
+
     import numpy as np
     from ml_collections import ConfigDict
 
@@ -135,17 +142,38 @@ class Study:
 
 
 def study(name: str) -> Study:
-    """The Study of an experiment by its name.
+    """The Study of an experiment by its name, of sejax or of another package.
 
     Raises:
-      InputError: unknown experiment.
+      InputError: unknown experiment, or one whose package cannot be imported.
     """
-    if name not in EXPERIMENTS:
-        raise InputError(f"experiment {name!r} is unknown; known are {', '.join(EXPERIMENTS)}")
-    return import_module(f"sejax.experiments.{name}.assembly").STUDY
+    if name in EXPERIMENTS:
+        return import_module(f"sejax.experiments.{name}.assembly").STUDY
+    if name not in elsewhere():
+        known = ", ".join((*EXPERIMENTS, *elsewhere()))
+        raise InputError(f"experiment {name!r} is unknown; known are {known}: install the package that has it")
+    point = elsewhere()[name]
+    try:
+        found = getattr(import_module(point.module), "STUDY", None)
+    except ImportError as error:
+        why = f"{error}; install what {point.dist.name if point.dist else 'its package'} needs"
+        raise InputError(f"experiment {name!r}: {point.module} cannot be imported: {why}") from error
+    if not isinstance(found, Study):
+        raise InputError(f"experiment {name!r}: {point.module} has no Study called STUDY; give it one")
+    return found
 
 
 def report_of(results: Results) -> Report:
     """The Report of the experiment that a run's results name; that of any run for an experiment that is not here."""
     name = results["experiment"]
-    return import_module(f"sejax.experiments.{name}.report").REPORT if name in EXPERIMENTS else Report()
+    if name in EXPERIMENTS:
+        return import_module(f"sejax.experiments.{name}.report").REPORT
+    return study(name).report if name in elsewhere() else Report()
+
+
+@functools.cache
+def elsewhere() -> Mapping[str, EntryPoint]:
+    """The experiments of other packages that are installed: their entry points by name."""
+    from importlib.metadata import entry_points  # here, since few ask and it takes a while to import
+
+    return {point.name: point for point in entry_points(group="sejax.experiments") if point.name not in EXPERIMENTS}

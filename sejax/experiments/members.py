@@ -6,7 +6,7 @@ from typing import Any
 
 from sejax.core.results import REPEATS, name_of
 from sejax.engine.workdir import folder_of, read_finished
-from sejax.errors import InputError
+from sejax.errors import InputError, typed
 from sejax.experiments import Study, study
 
 
@@ -15,8 +15,8 @@ def predicting(experiment: str) -> Study:
     found = study(experiment)
     if found.posteriors is None:
         raise InputError(
-            f"a run of {experiment} classifies nothing: make vectors with launch/synthesise.py, train "
-            "classifiers with configs/augmentation.py, and give the workdir of that run"
+            f"a run of {experiment} classifies nothing: make vectors with {typed('synthesise')}, train "
+            "classifiers with --config=augmentation, and give the workdir of that run"
         )
     return found
 

@@ -331,13 +331,13 @@ def _import_for(kind: str) -> Any:
         try:
             import pyarrow.parquet
         except ImportError:
-            raise InputError("a table in Parquet needs the package pyarrow; pip install sejax[tables]") from None
+            raise InputError("a table in Parquet needs the package pyarrow; pip install 'sejax[tables]'") from None
         return pyarrow
     if kind == ".audformat":
         try:
             import audformat
         except ImportError:
-            raise InputError("an audformat database needs the package audformat; pip install sejax[tables]") from None
+            raise InputError("an audformat database needs the package audformat; pip install 'sejax[tables]'") from None
         return audformat
     return None
 
@@ -382,7 +382,7 @@ def _to_audformat(path: Path, rows: Rows, stored: Callable[[], Iterator[dict[str
     names = {str: "str", float: "float", int: "int"}
     placed = ("file", "row", "member", "start", "end")
     columns = {name: kind for name, kind in rows.columns.items() if name not in placed}
-    database = audformat.Database("predictions", description="Posteriors of recordings, by sejax's launch/predict.py")
+    database = audformat.Database("predictions", description="Posteriors of recordings, by sejax predict")
     for name, kind in columns.items():
         labels = {"labels": list(rows.classes)} if name == "predicted" else {}
         database.schemes[name] = audformat.Scheme(names[kind], **labels)

@@ -1,6 +1,6 @@
 """How the answers of a finished run hold when recordings are quieter, noisy, narrow or compressed.
 
-Each member judges utterances of its own test part, untouched and degraded, as launch/predict.py does:
+Each member judges utterances of its own test part, untouched and degraded, as in prediction:
 
     plan = chosen(workdir, data_dir, files=12, seed=0)      # which utterances, and which members judge them
     changes = conditions(talkers)                           # what becomes of a recording
@@ -28,7 +28,7 @@ from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.ratings import expected
 from sejax.data.store.sets import RATE, ExampleSet, digest_of_samples
 from sejax.engine.workdir import read_claim
-from sejax.errors import InputError
+from sejax.errors import InputError, NotInstalled
 from sejax.experiments import HeldOut
 from sejax.experiments.members import best_variant, full_name, is_wanted, no_member, predicting, trained_variants
 from sejax.experiments.prediction import Predictor
@@ -101,10 +101,10 @@ def _try(condition: Condition) -> None:
     """Raises InputError where a condition cannot be had here, before hours of work."""
     try:
         condition.change(np.arange(-800, 800, dtype=np.int16), np.random.default_rng(0))
+    except NotInstalled as error:
+        raise NotInstalled(f"{condition.name}: {error}") from None
     except InputError:
         raise
-    except ImportError as error:
-        raise InputError(f"{condition.name}: {error}; pip install 'sejax[data]'") from None
     except Exception as error:  # whatever a library says that is older, or was built without a format
         why = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise InputError(

@@ -26,7 +26,7 @@ from sejax.engine.workdir import (
     stage_folder,
     write_finished,
 )
-from sejax.errors import InputError
+from sejax.errors import InputError, typed
 from sejax.experiments import study
 from sejax.report.html import FILE as PAGE
 from sejax.report.html import write_examples, write_report
@@ -108,7 +108,7 @@ def _write_page(workdir: Path, results: dict[str, Any]) -> None:
         why = f"{type(error).__name__}: {' '.join(str(error).split())}"
         print(
             f"{Path(workdir) / PAGE} cannot be made ({why}); the results are whole, and "
-            f"launch/report.py --workdir={workdir} says more about it",
+            f"{typed('report')} --workdir={workdir} says more about it",
             file=sys.stderr,
         )
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sejax.core.files import naming, plain, printable, written_whole
-from sejax.errors import InputError
+from sejax.errors import InputError, typed
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -31,7 +31,7 @@ NETWORK_LIMIT, MOST_NETWORKS = 64 * _MB, 64
 _NETWORK = re.compile(r"network-(0|[1-9]\d?)\.stablehlo")
 _AROUND = 4096  # bytes of a zip around its entries, for each of them
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib", ".npy", ".npz")
-_AGAIN = "get it again, or export it again with launch/export.py"
+_AGAIN = f"get it again, or export it again with {typed('export')}"
 # The date that the file says of each entry: equal content gives equal bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -86,7 +86,7 @@ def read(path: str | os.PathLike[str], *, sha256: str | None = None) -> tuple[di
     """
     where = printable(os.fspath(path))
     if not Path(path).is_file():
-        raise InputError(f"{where}: there is no such file; launch/export.py makes one")
+        raise InputError(f"{where}: there is no such file; {typed('export')} makes one")
     try:
         with open(path, "rb") as file:
             if sha256 is not None and _sha256_of_file(file) != str(sha256).strip().lower():
@@ -115,7 +115,7 @@ def _read(where: str, archive: zipfile.ZipFile, size: int) -> tuple[dict[str, by
         if name not in names and name != MANIFEST:
             raise InputError(f"{where}: lacks {name}; {_AGAIN}")
         if name not in names:
-            raise InputError(f"{where}: is no model file (it has no {MANIFEST}); launch/export.py makes one")
+            raise InputError(f"{where}: is no model file (it has no {MANIFEST}); {typed('export')} makes one")
     manifest = read_json(where, MANIFEST, _content(archive, MANIFEST))
     _check_manifest(where, manifest, set(names) - {MANIFEST})
     found = {}

@@ -17,7 +17,7 @@ import numpy as np
 
 from sejax.audio.level import traits, unlike
 from sejax.core.files import printable
-from sejax.errors import InputError
+from sejax.errors import InputError, typed
 from sejax.export import archive
 from sejax.export.audio import HEARS, Heard, as_int16, ear
 from sejax.export.tensors import unpacked
@@ -26,7 +26,7 @@ from sejax.export.tensors import unpacked
 # filled up to a power of two: few shapes, few compilations.
 _ROWS = {"cpu": 8}
 _ROWS_ELSEWHERE = 64
-_AGAIN = "export it again with launch/export.py"
+_AGAIN = f"export it again with {typed('export')}"
 
 
 class Result(NamedTuple):
@@ -45,7 +45,7 @@ class Result(NamedTuple):
 
 
 def load(path: str | os.PathLike[str], *, sha256: str | None = None) -> "Model":
-    """The model in a file that launch/export.py wrote.
+    """The model in a file that `sejax export` wrote.
 
     Args:
       path: of the file.

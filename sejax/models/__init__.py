@@ -1,6 +1,8 @@
 """Flax Linen networks by name: `create(name, num_classes=...)`; images are [B, H, W, 3]."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +10,7 @@ import jax.numpy as jnp
 from sejax.errors import InputError
 from sejax.models import freezing
 from sejax.models.alexnet import AlexNet
-from sejax.models.backbone import GridHead
+from sejax.models.backbone import Backbone, GridHead
 from sejax.models.inception import InceptionV3
 from sejax.models.resnet import ResNet
 from sejax.models.squeezenet import SqueezeNet
@@ -19,6 +21,7 @@ __all__ = [
     "LAST_LAYER",
     "PARAMETERS",
     "AlexNet",
+    "Backbone",
     "GridHead",
     "InceptionV3",
     "ResNet",
@@ -27,7 +30,7 @@ __all__ = [
     "names",
 ]
 
-_MODELS = {
+_MODELS: dict[str, Callable[..., Backbone]] = {
     "alexnet": AlexNet,
     "squeezenet1_0": partial(SqueezeNet, version="1.0"),
     "squeezenet1_1": partial(SqueezeNet, version="1.1"),
@@ -61,12 +64,12 @@ PARAMETERS = {
 INPUT_SIZE = {name: 299 if name.startswith("inception") else 224 for name in _MODELS}
 
 
-def names():
-    """The names that `create` knows, sorted: tuple of str."""
+def names() -> tuple[str, ...]:
+    """The names that `create` knows, sorted."""
     return tuple(sorted(_MODELS))
 
 
-def create(name, *, num_classes=1000, **options):
+def create(name: str, *, num_classes: int = 1000, **options: Any) -> Backbone:
     """Build the network called `name` (see `names`) with `num_classes` outputs, as an unbound Linen module.
 
     `options` are the module's fields (dropout, frozen, dtype ...). Images are float [B, H, W, 3]:

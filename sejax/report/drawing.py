@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sejax.core.results import spread
-from sejax.errors import InputError
+from sejax.errors import InputError, needs
 
 # name -> colour. The report redefines these names as CSS variables for dark mode; files keep the colours.
 PALETTE = {
@@ -80,10 +80,8 @@ def drawn(draw):
 
 
 def _matplotlib():
-    try:
+    with needs("report"):
         import matplotlib
-    except ImportError:
-        raise ImportError("figures need matplotlib: pip install 'sejax[report]'") from None
     return matplotlib
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sejax.core.files import read_npz, write_npz, write_text
 from sejax.core.results import field_value, is_finite
+from sejax.errors import typed
 from sejax.report import Report, page, tables, terms
 from sejax.report.confusion import confusion_matrix
 from sejax.report.curves import learning_curves, training_curves
@@ -84,7 +85,7 @@ def _drawn(results, report, images, robustness):
     try:
         return {name: make(results, report) for name, make in makers.items()}, ""
     except ImportError as error:
-        text = f"No figures here: {error}; then python launch/report.py --workdir=RUN."
+        text = f"No figures here: {error}; then {typed('report')} --workdir=RUN."
         return dict.fromkeys(makers, ""), paragraph(text, "warning")
 
 

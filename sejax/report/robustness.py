@@ -1,6 +1,6 @@
 """How a run's answers hold when recordings are quieter, noisy, narrow or compressed: the table and figure of a file.
 
-The file, robustness.json in the run's folder, is made by launch/robustness.py; most runs have none.
+The file, robustness.json in the run's folder, is made by `sejax robustness`; most runs have none.
 """
 
 import json
@@ -9,13 +9,14 @@ from pathlib import Path
 
 from sejax.core.files import damaged, digest_of, plain, read_json
 from sejax.core.results import is_finite, label, name_of
+from sejax.errors import typed
 from sejax.report import Report, tables
 from sejax.report.drawing import COLOURS, INK, MUTED, drawn, subplots
 from sejax.report.page import paragraph, picture
 from sejax.report.terms import protocol_notes
 
 FILE = "robustness.json"
-REMEDY = "delete it, and launch/robustness.py makes it again"
+REMEDY = f"delete it, and {typed('robustness')} makes it again"
 COLUMNS = {"right": "right", "uar": "UAR", "same": "same as untouched", "moved": "points moved"}
 KINDS = {"gain": ("untouched", "gain"), "white": ("white",), "babble": ("babble",), "channel": ("band", "mp3")}
 PANELS = (("Quieter", "gain (dB)"), ("Noise", "signal-to-noise ratio (dB)"), ("Channel", ""))
@@ -99,7 +100,7 @@ def _notes(found, results, report, unanswered):
     judges = found["judges"]
     seen = sum(sum(judge["seen"]) for judge in judges)
     count = sum(len(judge["ids"]) for judge in judges)
-    notes = [f"Judged as launch/predict.py does, each by a member that tests it: {_who(judges, report)}.", READING]
+    notes = [f"Judged as in prediction, each by a member that tests it: {_who(judges, report)}.", READING]
     notes += [RATED] if _first(found) else []
     notes += [UNANSWERED] if unanswered else []
     notes += protocol_notes([results], report)
@@ -203,6 +204,6 @@ def section_of(found, results, report: Report, drawing):
     if found is None:
         return ""
     if not is_of(found, results):
-        text = f"{FILE} is of another training in this folder and is left out: make it again with launch/robustness.py."
+        text = f"{FILE} is of another training in this folder and is left out: {typed('robustness')} makes it again."
         return paragraph(text, "warning")
     return tables.html(robustness_table(found, results, report)) + drawing

@@ -437,7 +437,7 @@ def run_comparison(runs, report: Report, *, group_by=()):
 
     `runs` are results as `read_results` gives them; `group_by` names fields of ROW_FIELDS that leave the rows for
     the captions. Corpus and model become columns only where they differ within a table, and runs of one setting are
-    told apart by their field "run" (the launch script puts the workdir's name there). A row shows macro-F1 per block
+    told apart by their field "run" (`sejax report` puts the workdir's name there). A row shows macro-F1 per block
     after the first iteration (where a run has several) and after the last, beside the paper's figure for the same
     setting, UAR per block, and both per utterance.
     """

@@ -286,5 +286,5 @@ def test_without_the_package_the_error_says_how_to_get_it(monkeypatch):
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(module.importlib.metadata, "version", missing)
-    with pytest.raises(InputError, match="pip install opensmile"):
+    with pytest.raises(InputError, match=r"pip install 'sejax\[data\]'"):
         Extractor("is10")

@@ -182,7 +182,7 @@ def test_a_missing_package_is_one_line_that_says_what_to_install(name, mode, mon
     monkeypatch.setitem(sys.modules, name, None)
     module._silero.cache_clear()
     extra = {"silero": "vad", 0: "data"}[mode]
-    with pytest.raises(InputError, match=rf"needs the package {name.split('_')[0]}.*pip install sejax\[{extra}\]$"):
+    with pytest.raises(InputError, match=rf"needs the package {name.split('_')[0]}.*pip install 'sejax\[{extra}\]'$"):
         voiced_frames(np.zeros(5120, np.int16), 16000, mode=mode)
     if mode == "silero":
         with pytest.raises(InputError, match="pip install"):

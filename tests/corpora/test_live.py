@@ -88,5 +88,5 @@ def test_a_microphone_is_read_in_order_and_one_that_is_not_there_is_named(monkey
     with pytest.raises(InputError, match="--microphone=9: no input device"):
         next(microphone("9"))
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-    with pytest.raises(InputError, match=r"pip install sejax\[microphone\]"):
+    with pytest.raises(InputError, match=r"pip install 'sejax\[microphone\]'"):
         next(microphone("default"))

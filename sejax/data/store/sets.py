@@ -17,7 +17,7 @@ import numpy as np
 from sejax.audio.level import LEVELS
 from sejax.audio.voice_activity import DETECTORS, MODES, SILERO, frames_of
 from sejax.core.files import damaged, digest_of_file, read_json, read_npy
-from sejax.errors import InputError
+from sejax.errors import InputError, typed
 
 RATE = 16000  # Hz
 SCALES = ("log", "mel")
@@ -65,7 +65,7 @@ class ExampleSet:
     digests: tuple[str, ...] = ()
     traits: tuple[list[float], ...] = ()
 
-    # Of each kind: its name in the plural, the field of its large array, its name for launch/prepare.py --features, and
+    # Of each kind: its name in the plural, the field of its large array, its name for prepare --features, and
     # the setting that says which detector looked for speech.
     KIND: ClassVar[str]
     LARGE: ClassVar[str]
@@ -82,7 +82,7 @@ class ExampleSet:
         needed = (folder / "settings.json", folder / f"{cls.LARGE}.npy")
         if not all(path.is_file() for path in needed) or folder.suffix == ".unfinished":
             raise InputError(
-                f"{folder} is not a finished set of {cls.KIND}; make one with launch/prepare.py{cls._hint(folder)}"
+                f"{folder} is not a finished set of {cls.KIND}; make one with {typed('prepare')}{cls._hint(folder)}"
             )
         about = read_json(folder / "settings.json", REMEDY)
         index = read_json(folder / "index.json", REMEDY)
@@ -159,7 +159,7 @@ class ExampleSet:
 
     @classmethod
     def _hint(cls, folder: Path) -> str:
-        """What to add to launch/prepare.py to make such a set."""
+        """What to add to `sejax prepare` to make such a set."""
         return f" --features={cls.MADE_AS}"
 
     @classmethod
@@ -210,9 +210,9 @@ def find_set(
 
     Args:
       kind: its class; features: what its folder's name begins with.
-      data_dir: as given to launch/prepare.py.
+      data_dir: as given to `sejax prepare`.
       wanted: values that its settings must have.
-      flags: of launch/prepare.py, beside the corpus and the folders, for the error.
+      flags: of `sejax prepare`, beside the corpus and the folders, for the error.
       missing, several: how the errors for no set and for more than one begin.
 
     Raises InputError for no such set (the command that makes it is named), and for several.
@@ -227,7 +227,7 @@ def find_set(
         from sejax.corpora import source_flags  # its readers, which nobody needs who has a set
 
         raise InputError(
-            f"{missing} with python launch/prepare.py {source_flags(corpus)} {flags} --data_dir={data_dir}"
+            f"{missing} with {typed('prepare')} {source_flags(corpus)} {flags} --data_dir={data_dir}"
         )
     if len(fitting) > 1:
         raise InputError(

@@ -34,7 +34,7 @@ from sejax.corpora import records
 from sejax.corpora.builder import LEFT_OUT, SPLIT, build, clipping, only_one
 from sejax.corpora.corpus import Corpus, Progress, Utterance, Word, class_index, seconds
 from sejax.data.store.sets import RATE, UNNAMED, digest_of_samples
-from sejax.errors import InputError
+from sejax.errors import InputError, typed
 
 JOURNAL = "journal.jsonl"  # of an unfinished set
 
@@ -142,7 +142,7 @@ class GrowingArray:
 
 
 def _again(folder: Path) -> str:
-    return f"delete {folder}, and launch/prepare.py starts again"
+    return f"delete {folder}, and {typed('prepare')} starts again"
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,7 @@ def find_utterance_spectrograms(
     """The finished set of whole-utterance spectrograms of a corpus.
 
     Args:
-      data_dir: as given to launch/prepare.py.
+      data_dir: as given to `sejax prepare`.
       corpus: its name.
       scale: "log" or "mel".
       level: what recordings were brought to.

@@ -6,7 +6,7 @@ outcomes into a file of their own under the set's unfinished folder, and hands o
 started the pipeline then puts the files together in the utterances' order. Files are written whole and say what they
 hold, so a range that is tried twice does no harm, and a pipeline that is started again leaves out what is there.
 Workers must see the utterance set and that folder under the same path (a network file system, where there are several
-machines) and have sejax[data] installed; they share nothing else.
+machines) and have 'sejax[data]' installed; they share nothing else.
 """
 
 import collections
@@ -32,7 +32,7 @@ from sejax.corpora.builder import SPLIT
 from sejax.corpora.corpus import Utterance
 from sejax.corpora.problems import Problem
 from sejax.data.store.writing import UtteranceRow, traits_of
-from sejax.errors import InputError
+from sejax.errors import InputError, needs
 
 BEAM_FOLDER = "parts"  # in an unfinished set: what a pipeline's workers write, until the set is finished
 RANGE = 32  # utterances in one element of a pipeline: half a minute of work at most, a few hundred kilobytes
@@ -198,7 +198,7 @@ def _import_beam():
         import apache_beam
     except ImportError:
         raise InputError(
-            "extraction in a Beam pipeline needs the package apache-beam; pip install sejax[beam]"
+            "extraction in a Beam pipeline needs the package apache-beam; pip install 'sejax[beam]'"
         ) from None
     return apache_beam
 
@@ -279,7 +279,8 @@ _in_thread = threading.local()  # what a worker's thread has open, so that it op
 def _opened(utterances: str, how: tuple[str, str, str]) -> tuple:
     """The utterances, random access, and an extractor."""
     if getattr(_in_thread, "key", None) != (utterances, how):
-        import tensorflow_datasets as tfds
+        with needs("data"):
+            import tensorflow_datasets as tfds
 
         source = tfds.builder_from_directory(utterances).as_data_source(split=SPLIT)
         _in_thread.opened, _in_thread.key = (source, Extractor(*how)), (utterances, how)

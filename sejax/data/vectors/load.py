@@ -71,7 +71,7 @@ def find_vectors(
     """The finished set of feature vectors of a corpus.
 
     Args:
-      data_dir: as given to launch/prepare.py.
+      data_dir: as given to `sejax prepare`.
       corpus: its name.
       features: "emobase2010" or "is10".
       level: what recordings were brought to.

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from sejax.core.files import read_json, read_npy, write_json, write_npy
-from sejax.errors import InputError
+from sejax.errors import InputError, typed
 
 _COLUMNS = ("label", "source", "generator")
-REMEDY = "delete the folder and run launch/synthesise.py again"
+REMEDY = f"delete the folder and run {typed('synthesise')} again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ def load(folder: str | Path) -> SyntheticVectors:
     """
     folder = Path(folder)
     if not (folder / "index.json").is_file():
-        raise InputError(f"{folder} is not a set of synthetic vectors; make one with launch/synthesise.py")
+        raise InputError(f"{folder} is not a set of synthetic vectors; make one with {typed('synthesise')}")
     index = read_json(folder / "index.json", REMEDY)
     columns = {name: read_npy(folder / f"{name}.npy", REMEDY) for name in _COLUMNS}
     features = read_npy(folder / "features.npy", REMEDY, mapped=True)

@@ -70,7 +70,7 @@ def find_waveforms(data_dir: str | Path, corpus: str, *, level: str = "none", wo
     """The finished set of waveforms with transcripts of a corpus.
 
     Args:
-      data_dir: as given to launch/prepare.py.
+      data_dir: as given to `sejax prepare`.
       corpus: its name.
       level: what recordings were brought to.
       word_times: the rule of `sejax.data.store.sets.WORD_TIMES`, for corpora with such.

@@ -19,7 +19,7 @@ from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.data.vectors.synthetic import SyntheticVectors
 from sejax.data.vectors.synthetic import load as load_synthetic
 from sejax.engine.ensemble import stack_members
-from sejax.errors import InputError
+from sejax.errors import InputError, typed
 from sejax.experiments import HeldOut, Posteriors, Study
 from sejax.experiments.augmentation.algorithm import (
     CHANGES,
@@ -78,7 +78,7 @@ def variants(config) -> dict[str, ConfigDict]:
         raise InputError(f"config: evaluation={config.evaluation} with test={config.test!r}; give test=CORPUS alone")
     if not config.synthetic and any("syn" in name for name in found):
         raise InputError(
-            "config: trainings with syn need synthetic=DIR, made by launch/synthesise.py; give it, or other trainings"
+            f"config: trainings with syn need synthetic=DIR, made by {typed('synthesise')}; give it, or other trainings"
         )
     return found
 

@@ -92,7 +92,7 @@ def anchor(splits: list[Split], real: Vectors, test: Vectors, *, protocol: str) 
     except ImportError:
         raise InputError(
             "the linear support vector machine that stands beside every result needs scikit-learn; "
-            "pip install sejax[classify]"
+            "pip install 'sejax[classify]'"
         ) from None
     confusions = np.zeros((len(splits), len(real.classes), len(real.classes)), np.float32)
     for split, confusion in zip(splits, confusions, strict=True):

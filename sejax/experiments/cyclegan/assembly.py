@@ -17,7 +17,7 @@ from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.engine.ensemble import stack_members
 from sejax.engine.fields import config_with
 from sejax.engine.run import run_settings, trained_states
-from sejax.errors import InputError
+from sejax.errors import InputError, typed
 from sejax.experiments import Study
 from sejax.experiments.classification import whole_source
 from sejax.experiments.cyclegan.algorithm import Method, Pretraining, Settings
@@ -126,7 +126,7 @@ def make_members(config, folds: list[Fold], source: np.ndarray, target: Vectors,
 def pretrained_generators(config, folder: Path | None, names) -> Any:
     """The first stage's generators for each member [M, E, ...]: those of its fold and seed."""
     if folder is None:
-        raise InputError("config: the generators' first stage is not trained; use launch/train.py, or pretraining=0")
+        raise InputError(f"config: the generators' first stage is not trained; use {typed('train')}, or pretraining=0")
     first = list(dict.fromkeys((name["fold"], name["seed"]) for name in names))
     rows = [first.index((name["fold"], name["seed"])) for name in names]
     at_once = run_settings(config).members_at_once

@@ -62,7 +62,7 @@ def load_generators(
     """The generators of one member of a finished run; needs the workdir alone, no data.
 
     Args:
-      workdir: of launch/train.py with configs/cyclegan.py.
+      workdir: of a run of configs/cyclegan.py.
       fold: which part they did not see; -1: they saw all.
       seed, lambda_cls: which of the run's; the weight may be left out where there is one.
 

@@ -28,7 +28,7 @@ def test_a_set_is_found_by_scale_and_voice_activity(data_dir):
 
 
 def test_a_missing_set_names_the_command_that_makes_it(data_dir):
-    with pytest.raises(InputError, match=r"launch/prepare.py --corpus=emodb .*--scale=mel --voice_activity=0"):
+    with pytest.raises(InputError, match=r"sejax prepare --corpus=emodb .*--scale=mel --voice_activity=0"):
         find_blocks(data_dir, "emodb", scale="mel", voice_activity="0")
 
 
@@ -39,9 +39,9 @@ def test_the_command_for_a_missing_set_is_one_that_prepare_takes(data_dir):
         find_blocks(data_dir, "nemo", **how, level="none")
     with pytest.raises(InputError, match=r"--corpus=manifest --name=calls --source=MANIFEST.csv --level=rms"):
         find_blocks(data_dir, "calls", **how, level="rms")
-    with pytest.raises(InputError, match=r"prepare.py --corpus=vam --source=MANIFEST.csv "):
+    with pytest.raises(InputError, match=r"prepare --corpus=vam --source=MANIFEST.csv "):
         find_blocks(data_dir, "vam", **how)
-    with pytest.raises(InputError, match=r"prepare.py --corpus=synthetic --level"):
+    with pytest.raises(InputError, match=r"prepare --corpus=synthetic --level"):
         find_blocks(data_dir, "synthetic", **how)
 
 

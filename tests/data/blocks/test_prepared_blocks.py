@@ -169,7 +169,7 @@ def test_preparing_does_not_import_tensorflow(tmp_path, source):
 
 @pytest.mark.parametrize("name", ["", "small", "small/spectrograms-0123456789.unfinished"])
 def test_a_folder_that_is_no_finished_set_is_refused(folder, name):
-    with pytest.raises(InputError, match=r"not a finished set.*launch/prepare\.py"):
+    with pytest.raises(InputError, match=r"not a finished set.*sejax prepare"):
         Spectrograms.load(folder.parents[1] / name)
 
 

@@ -116,5 +116,5 @@ def test_an_unknown_runner_or_a_bad_option_is_an_input_error(tmp_path, installed
 
 def test_without_beam_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    with pytest.raises(InputError, match=r"pip install sejax\[beam\]"):
+    with pytest.raises(InputError, match=r"pip install 'sejax\[beam\]'"):
         extraction.through_beam("is10")

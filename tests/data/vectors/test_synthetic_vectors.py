@@ -64,7 +64,7 @@ def test_an_interrupted_writing_leaves_no_set_and_hinders_no_second_one(tmp_path
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "set", breaking())
     assert not (tmp_path / "set").exists()
-    with pytest.raises(InputError, match="launch/synthesise.py"):
+    with pytest.raises(InputError, match="sejax synthesise"):
         synthetic.load(tmp_path / "set")
     write(tmp_path / "set")
     assert len(synthetic.load(tmp_path / "set").label) == 5

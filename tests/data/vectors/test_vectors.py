@@ -161,7 +161,7 @@ def test_recordings_without_pitch_are_named(folder):
 
 @pytest.mark.parametrize("name", ["", "small", "small/emobase2010-0123456789.unfinished"])
 def test_a_folder_that_is_no_finished_set_is_refused(folder, name):
-    with pytest.raises(InputError, match=r"not a finished set of feature vectors.*launch/prepare\.py"):
+    with pytest.raises(InputError, match=r"not a finished set of feature vectors.*sejax prepare"):
         Vectors.load(folder.parents[1] / name)
 
 
@@ -176,7 +176,7 @@ def test_a_damaged_set_is_refused(folder, tmp_path):
 
 
 def test_a_missing_set_names_the_command_that_makes_it(tmp_path):
-    with pytest.raises(InputError, match=r"launch/prepare.py --corpus=emodb --source=DIR --features=is10 --data_dir="):
+    with pytest.raises(InputError, match=r"sejax prepare --corpus=emodb --source=DIR --features=is10 --data_dir="):
         find_vectors(tmp_path, "emodb", "is10")
 
 

@@ -192,7 +192,7 @@ def test_a_damaged_set_is_an_error_that_says_what_to_do(tmp_path, name, change, 
 
 
 def test_a_folder_without_samples_is_no_set(tmp_path):
-    with pytest.raises(InputError, match="not a finished set of waveforms; .*launch/prepare.py --features=waveforms"):
+    with pytest.raises(InputError, match="not a finished set of waveforms; .*sejax prepare --features=waveforms"):
         Waveforms.load(tmp_path)
 
 

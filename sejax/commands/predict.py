@@ -1,0 +1,308 @@
+"""Posteriors of audio files from a finished run, per block and per utterance: printed, drawn, or as a table.
+
+    sejax predict --workdir=runs/emodb-log-30 --wav=a.wav --wav=b.flac
+    sejax predict --workdir=runs/emodb-log-30 --output_table=out.csv recordings/ "more/**/*.mp3" files.csv
+    find /data -name "*.wav" | sejax predict --workdir=runs/emodb-log-30 --output_table=out.parquet -
+    sejax predict --workdir=runs/emodb-log-30 --fold=0 --figures --output=figures a.wav b.wav
+    sejax predict --workdir=runs/transfer --member=model=resnet50 --member=learning_rate=0.0001 --wav=a.wav
+    sejax predict --workdir=runs/audio-text --wav=a.wav --text="I am so glad." --member=fusion=att_d_1
+    sejax predict --workdir=runs/audio-text --csv=files.csv          # with the columns wav and text
+    arecord -t raw -f S16_LE -r 16000 | sejax predict --workdir=runs/emodb-log-30 --stream --stream_level=-30
+
+In a run that compared several things the one that validated best predicts (the first where none was validated),
+unless --member names another. Classifiers of openSMILE functionals give posteriors of the whole recording. A run that
+rates valence and activation gives those of their five points, with the rating to be expected, for evenly spaced crops.
+One that reads transcripts says how much attention sound and words got, and which words its decision rests on.
+
+A file that cannot be judged is said, and a row of the table, and the others go on; the status is 2 then. The same
+command goes on with a table where it was. docs/prediction.md says what the columns are.
+"""
+
+import functools
+import statistics
+import sys
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+from sejax.core.files import printable, write_text
+from sejax.corpora.audio_files import audio_files, listed_files
+from sejax.corpora.live import microphone, pcm
+from sejax.corpora.waveform import RATE, BadRecording, decode, inspect
+from sejax.data.ratings import expected
+from sejax.data.text import read_table
+from sejax.engine.command import progress_bar
+from sejax.engine.run import use_compilation_cache
+from sejax.engine.workdir import read_claim
+from sejax.errors import InputError
+from sejax.experiments.bulk import Outcome, Recording, predict_recordings
+from sejax.experiments.members import members_named
+from sejax.experiments.prediction import Prediction, Predictor
+from sejax.experiments.prediction_table import FORMATS, KINDS, Rows, Table, warnings_of
+from sejax.experiments.stream import predict_stream
+
+WORKDIR = flags.DEFINE_string("workdir", None, "a finished run's folder", required=True)
+WAV = flags.DEFINE_multi_string(
+    "wav", [], "an audio file, a folder of them, a pattern, a CSV as with --csv, or - (names on standard input)"
+)
+TEXT = flags.DEFINE_multi_string("text", [], "what is said in the audio files, one for each, in their order")
+CSV = flags.DEFINE_string("csv", None, "a table of audio files and texts: columns wav (or file, path) and text")
+FOLD = flags.DEFINE_multi_integer(
+    "fold", [], "networks of these folds only (default: the mean of all)", lower_bound=-1
+)
+MEMBER = flags.DEFINE_multi_string("member", [], "NAME=VALUE: only members called so, such as seed=0 or model=resnet50")
+TABLE = flags.DEFINE_string("output_table", None, f"write rows there: {', '.join(FORMATS)} (a folder)")
+ROWS = flags.DEFINE_list("rows", [], f"rows of what in the table, of {', '.join(KINDS)} (default: utterance)")
+FIGURES = flags.DEFINE_boolean("figures", False, "draw the posteriors of every file")
+OUTPUT = flags.DEFINE_string("output", None, "folder for the figures (default: WORKDIR/predictions); implies --figures")
+STREAM = flags.DEFINE_boolean("stream", False, "judge blocks as they come: raw PCM, 16 bits, on standard input")
+STREAM_RATE = flags.DEFINE_integer("stream_rate", RATE, "of raw PCM on standard input, in Hz")
+STREAM_LEVEL = flags.DEFINE_string(
+    "stream_level", "", "how loud the whole stream is (dBFS; LUFS with level=loudness), or running"
+)
+MICROPHONE = flags.DEFINE_string("microphone", None, "judge blocks from a microphone: its name, number or default")
+
+
+TAKES = "audio files"
+MOST_WORDS = 5  # that a decision rests on most, printed
+
+
+def main(argv):
+    """Judge every file, or what is heard, and print, draw or write it down."""
+    streamed = STREAM.value or MICROPHONE.value is not None
+    files = [] if streamed else given_files([*WAV.value, *argv[1:]])
+    if streamed and (WAV.value or argv[1:] or CSV.value or TABLE.value or FIGURES.value or OUTPUT.value):
+        raise InputError("--stream and --microphone print blocks as they come; leave files, tables and figures out")
+    if ROWS.value and not TABLE.value:
+        raise InputError("--rows says what a table holds; give one with --output_table")
+    for kind in ROWS.value:
+        if kind not in KINDS:
+            raise InputError(f"--rows={kind}: use {', '.join(KINDS)}, several with commas between them")
+    only, workdir = wanted(), Path(WORKDIR.value)
+    use_compilation_cache(read_claim(workdir)["config"]["run"]["compilation_cache"])
+    predict = Predictor(workdir, only=only)
+    print(f"mean of {len(predict.members)} members: {described(predict.members)}", file=sys.stderr)
+    if streamed:
+        return listen(predict)
+    if not predict.transcribed and not TEXT.value:  # what tables say is of no use
+        files = list(dict.fromkeys(given._replace(text="") for given in files))
+    return judge_in_table(predict, files) if TABLE.value else judge(predict, files)
+
+
+def judge(predict: Predictor, files: list[Recording]) -> None:
+    """Print and draw the posteriors of every file."""
+    failures = []
+    for outcome in outcomes(predict, files, explain=True):
+        file = outcome.recording.file
+        for said in warnings_of(outcome):
+            print(f"{printable(file)}: {said}", file=sys.stderr)
+        if outcome.error is not None:
+            failures.append(failure(outcome))
+            continue
+        show(file, outcome.prediction, predict)
+        if drawing():
+            draw(file, outcome, predict)
+    if failures:
+        raise InputError("; ".join(failures))
+
+
+def judge_in_table(predict: Predictor, files: list[Recording]) -> None:
+    """Write rows of every file that the table has not, and draw where that is asked for."""
+    rows = Rows(
+        ROWS.value or ["utterance"],
+        classes=predict.classes,
+        rated=predict.rated,
+        members=predict.members,
+        transcribed=predict.transcribed,
+        run=f"{WORKDIR.value}: {described(predict.members)}",
+    )
+    table = Table(Path(TABLE.value), rows)
+    left = [given for given in files if table.failure(*given) is None]
+    with progress_bar("predicting", len(files), "files", done=len(files) - len(left)) as bar:
+        for outcome in outcomes(predict, left, explain=drawing()):
+            table.add(outcome)
+            if outcome.prediction is not None and drawing():
+                draw(outcome.recording.file, outcome, predict)
+            bar.update()
+    table.close()
+    print(f"table: {TABLE.value}; {len(files) - len(left)} of {len(files)} files were there", file=sys.stderr)
+    failed = [given for given in files if table.failure(*given)]
+    if failed:
+        raise InputError(
+            f"{len(failed)} of {len(files)} files failed, such as {printable(failed[0].file)}: "
+            f"{table.failure(*failed[0])}; their rows in {TABLE.value} say why"
+        )
+
+
+def outcomes(predict: Predictor, files: list[Recording], *, explain: bool):
+    """The outcome of each file."""
+
+    def read(file):
+        return decode(file, silence=predict.transcribed)
+
+    def seconds(file):
+        try:
+            return inspect(file).seconds
+        except InputError:  # which reading it says
+            return 0.0
+
+    how = {"rate": RATE, "seconds": seconds, "explain": explain, "waveforms": drawing()}
+    return predict_recordings(predict, files, read, **how)
+
+
+def failure(outcome: Outcome) -> str:
+    """Which file failed, and why."""
+    error = outcome.error
+    return str(error) if isinstance(error, BadRecording) else f"{printable(outcome.recording.file)}: {error}"
+
+
+def drawing() -> bool:
+    """Whether figures are asked for."""
+    return FIGURES.value or OUTPUT.value is not None
+
+
+def given_files(names: list[str]) -> list[Recording]:
+    """Audio files with their texts, "" where none is given, each once."""
+    texts, tables = TEXT.value, [name for name in names if name.lower().endswith((".csv", ".tsv"))]
+    tables += [CSV.value] if CSV.value else []
+    names = [name for name in names if name not in tables]
+    files = audio_files(name for name in names if name != "-")
+    if "-" in names:
+        files += listed_files(sys.stdin.buffer)
+    if texts and len(texts) != len(files):
+        raise InputError(f"{len(texts)} --text for {len(files)} audio files; give one for each, or a table with --csv")
+    found = list(map(Recording, files, texts or [""] * len(files)))
+    found += [Recording(*row) for table in tables for row in read_table(table)]
+    if not found:
+        raise InputError("no audio given; pass --wav=FILE")
+    return list(dict.fromkeys(found))
+
+
+def wanted():
+    """What the members are to be called, from --member and --fold: {name: values}."""
+    return members_named([*(f"fold={fold}" for fold in FOLD.value), *MEMBER.value], flag="member")
+
+
+def described(members):
+    """Names and values of some members in one line: "fold 0, 1, seed 0"."""
+    values = {name: dict.fromkeys(str(member[name]) for member in members) for name in members[0]}
+    return "; ".join(f"{name} {', '.join(found)}" for name, found in values.items())
+
+
+def listen(predict: Predictor) -> None:
+    """Print each block of a stream as it comes, and the mean of all at its end."""
+    if MICROPHONE.value is not None:
+        samples = microphone(MICROPHONE.value)
+    else:
+        samples = pcm(sys.stdin.fileno(), rate=STREAM_RATE.value)
+    width, blocks = table_width(predict.classes), []
+    print(header_line("stream", predict.classes) + "   latency", flush=True)
+    for heard in predict_stream(predict, samples, level=STREAM_LEVEL.value):
+        blocks.append(heard)
+        line = "".join(f"{100 * p:{width}.1f}%" for p in heard.posteriors)
+        print(f"  {heard.start:6.2f} - {heard.end:6.2f} s{line}{1000 * heard.latency:7.0f} ms", flush=True)
+    mean = np.mean([heard.posteriors for heard in blocks], axis=0)
+    print(f"  utterance       {''.join(f'{100 * p:{width}.1f}%' for p in mean)}  -> {predict.classes[mean.argmax()]}")
+    latencies = [1000 * heard.latency for heard in blocks]
+    median, longest = statistics.median(latencies), max(latencies)
+    print(f"latency: median {median:.0f} ms, longest {longest:.0f} ms of {len(blocks)} blocks", file=sys.stderr)
+
+
+def show(file: Path, prediction: Prediction, predict: Predictor) -> None:
+    """One line per block and one for the utterance, posteriors in per cent; a table for each rated dimension."""
+    print(printable(file))
+    if not predict.rated:
+        show_table("", prediction.start, prediction.end, prediction.posteriors, prediction.utterance, predict.classes)
+    for row, (dimension, points) in enumerate(predict.rated.items()):
+        posteriors, utterance = prediction.posteriors[:, row], prediction.utterance[row]
+        show_table(dimension, prediction.start, prediction.end, posteriors, utterance, points, rated=True)
+    for start, end, piece in zip(prediction.start, prediction.end, prediction.pieces, strict=False):
+        print(f"  {start:6.2f} - {end:6.2f} s  {rests_on(piece)}")
+
+
+def rests_on(piece) -> str:
+    """Attention to sound and words, and the words without which the decision would be least probable."""
+    parts = []
+    if piece["attention"] is not None:
+        parts.append(f"attention: audio {piece['attention']:.3f}, text {1 - piece['attention']:.3f}")
+    found = sorted(zip(piece["word_importance"] or (), piece["words"], strict=False), reverse=True)[:MOST_WORDS]
+    if found:
+        parts.append("words: " + ", ".join(f"{word} {100 * fall:+.1f}" for fall, word in found))
+    return "; ".join(parts) or "sound alone"
+
+
+def table_width(classes) -> int:
+    """Characters of a posterior in a table of these classes."""
+    return max(8, *(len(name) for name in classes))
+
+
+def header_line(title, classes) -> str:
+    """The names of the classes above their posteriors."""
+    return f"  {title:16}" + "".join(f"{name:>{table_width(classes) + 1}}" for name in classes)
+
+
+def show_table(title, starts, ends, posteriors, utterance, classes, *, rated=False) -> None:
+    """The lines of posteriors [N, C] and [C]; ``rated``: the classes are points, and each line ends with the mean."""
+    width = table_width(classes)
+
+    def line(row):
+        return "".join(f"{100 * p:{width}.1f}%" for p in row) + (f"{expected(row):10.2f}" if rated else "")
+
+    print(header_line(title, classes) + ("  expected" if rated else ""))
+    for start, end, row in zip(starts, ends, posteriors, strict=True):
+        print(f"  {start:6.2f} - {end:6.2f} s" + line(row))
+    arrow = "most probable:" if rated else "->"  # of points the expected one, their mean, may be another
+    print(f"  utterance       {line(utterance)}  {arrow} {classes[int(utterance.argmax())]}")
+
+
+def draw(file: Path, outcome: Outcome, predict: Predictor) -> None:
+    """Posteriors over the waveform and its spectrogram, as SVG; of the first dimension where several are rated.
+
+    Where transcripts are read: each piece of the recording with what its decision rests on. The figure's name is the
+    file's whole path, below the folder for figures: files of one name in two folders have two figures.
+    """
+    from sejax.report.sound import posteriors_over_time  # here, since without figures none of it is needed
+    from sejax.report.utterance import explained
+
+    prediction, waveform = outcome.prediction, outcome.waveform
+    place = Path(OUTPUT.value or Path(WORKDIR.value, "predictions"), *map(printable, file.absolute().parts[1:]))
+    for number, piece in enumerate(prediction.pieces):
+        name = place.name + (f"-{number + 1}" if len(prediction.pieces) > 1 else "")
+        keep(place.with_name(f"{name}.svg"), explained(piece | {"id": name}, predict.classes))
+    if prediction.pieces:
+        return
+    figure = posteriors_over_time(
+        waveform,
+        RATE,
+        spectrogram_of(waveform, predict.settings.spectrogram),
+        np.stack([prediction.start, prediction.end], axis=1),
+        prediction.posteriors[:, 0] if predict.rated else prediction.posteriors,
+        predict.classes,
+        prediction.utterance[0] if predict.rated else prediction.utterance,
+        title=printable(file.name),
+    )
+    keep(place.with_name(f"{place.name}.svg"), figure)
+
+
+def spectrogram_of(waveform: np.ndarray, settings) -> np.ndarray:
+    """Decibels [bands, frames] of a whole waveform, of which zeros make few lengths: few compilations."""
+    padded = np.zeros(max(1 << 16, 1 << (len(waveform) - 1).bit_length()), np.float32)
+    padded[: len(waveform)] = waveform / np.float32(32768)
+    return np.asarray(compiled(settings)(padded))[:, : settings.frames(len(waveform))]
+
+
+@functools.cache
+def compiled(settings):
+    """A spectrogram's program."""
+    import jax
+
+    from sejax.audio.spectrogram import spectrogram
+
+    return jax.jit(lambda waveform: spectrogram(waveform, settings, fmax=RATE / 2))
+
+
+def keep(path: Path, figure: str) -> None:
+    """Write a figure and say where."""
+    write_text(path, figure)
+    print(f"  figure: {path}", file=sys.stderr)

@@ -1,0 +1,138 @@
+"""Make a run's report.html again, or set many runs in one table beside the paper.
+
+    sejax report --workdir=RUN
+    sejax report --workdir=RUN1 --workdir=RUN2 ... --output=comparison.html --figure=comparison.svg
+    sejax report runs/*
+
+One workdir: report.html is made from its results.json, and the headline table is printed, with that of
+sejax robustness where the run has one. Several: the comparison is printed as Markdown and written as HTML, a table
+for each experiment among them; where a run holds several networks or learning rates, each has a row. Unfinished runs
+among many are named on stderr and left out. Without --output each set of runs has a page of its own, named after them.
+"""
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+from absl import flags
+
+from sejax.core.files import write_text
+from sejax.core.results import FILE, read_results
+from sejax.errors import InputError
+from sejax.experiments import report_of
+from sejax.report import page, tables
+from sejax.report.drawing import write_picture
+from sejax.report.html import write_report
+from sejax.report.robustness import is_of, read_robustness, robustness_table
+from sejax.report.score_figures import picture_of
+from sejax.report.score_tables import comparison, headline, row_order
+
+WORKDIR = flags.DEFINE_multi_string("workdir", [], "a run's folder, with its results.json; may be given many times")
+OUTPUT = flags.DEFINE_string("output", None, "the comparison's HTML (default: named after the runs, where they lie)")
+FIGURE = flags.DEFINE_string("figure", None, "also draw the comparison into this .svg or .png")
+TAKES = "workdirs"
+PICTURES = (".html", ".svg", ".png")  # among `runs/*` from the second time on
+GROUP_BY = flags.DEFINE_list("group_by", [], "a table for each value of these fields, such as protocol,trainable")
+
+
+def main(arguments):
+    """Report on one run, or compare several."""
+    workdirs = [Path(folder) for folder in [*WORKDIR.value, *arguments[1:]]]
+    workdirs = [folder for folder in workdirs if folder.suffix not in PICTURES or folder.is_dir()]
+    if not workdirs:
+        raise InputError("no run given; pass --workdir=RUN")
+    if len(workdirs) == 1:
+        report(workdirs[0])
+    else:
+        compare(workdirs)
+
+
+def report(workdir):
+    """Write report.html of one run and print its headline."""
+    results = read_results(workdir)
+    own, folder = report_of(results), workdir if workdir.is_dir() else workdir.parent
+    path = write_report(folder, results, own)
+    print(tables.plain_text(headline(results, own)))
+    sys.stdout.flush()
+    print("".join(f"warning: {text}\n" for text in own.warnings(results)), end="", file=sys.stderr)
+    robustness = read_robustness(folder)
+    if robustness and is_of(robustness, results):
+        print(tables.plain_text(robustness_table(robustness, results, own)))
+    print(f"report: {path}")
+
+
+def compare(workdirs):
+    """Print and write the comparison of the runs that have finished."""
+    if FIGURE.value and Path(FIGURE.value).suffix not in (".svg", ".png"):
+        raise InputError(f"--figure={FIGURE.value}: the name must end in .svg or .png")
+    runs = sorted(finished_runs(workdirs), key=row_order)
+    experiments = [
+        [run for run in runs if run["experiment"] == name] for name in dict.fromkeys(run["experiment"] for run in runs)
+    ]
+    if FIGURE.value and len(experiments) > 1:
+        names = ", ".join(group[0]["experiment"] for group in experiments)
+        raise InputError(f"--figure draws runs of one experiment; these are of {names}: give those of one")
+    try:
+        grouped = [
+            table
+            for group in experiments
+            for table in comparison(group, report_of(group[0]), group_by=GROUP_BY.value)
+        ]
+    except ValueError as error:
+        raise InputError(f"--group_by: {error}") from None
+    print("\n".join(map(tables.markdown, grouped)))
+    output = Path(OUTPUT.value or page_of([folder for folder in workdirs if is_finished(folder)]))
+    write_text(output, comparison_page(experiments, grouped))
+    print(f"comparison: {output}", file=sys.stderr)
+    if FIGURE.value:
+        draw(Path(FIGURE.value), runs)
+
+
+def finished_runs(workdirs):
+    """The results of the runs that have them, each with its folder's name; the others are named on stderr."""
+    finished = [folder for folder in workdirs if is_finished(folder)]
+    if not finished:
+        raise InputError(f"none of the {len(workdirs)} runs has a {FILE}; give workdirs of finished runs")
+    for folder in workdirs:
+        if folder not in finished:
+            print(f"left out: {folder} has no {FILE}, so it has not finished", file=sys.stderr)
+    return [{"run": folder.name, **read_results(folder)} for folder in finished]
+
+
+def is_finished(workdir):
+    """Whether a workdir, or a file of results, has the results of a run."""
+    return workdir.is_file() or (workdir / FILE).is_file()
+
+
+def page_of(workdirs):
+    """Where the comparison of some runs is written: `comparison-RUN1+RUN2.html` in the folder in which all of them lie.
+
+    Of more than fit into a name the first is named, and a digest of all tells such pages apart.
+    """
+    folder = Path(os.path.commonpath([workdir.absolute().parent for workdir in workdirs]))
+    names = sorted({workdir.absolute().relative_to(folder).as_posix().replace("/", "_") for workdir in workdirs})
+    runs = "+".join(names)
+    if len(runs) > 80:
+        digest = hashlib.blake2b("\0".join(names).encode(errors="surrogateescape"), digest_size=4).hexdigest()
+        runs = f"{names[0][:60]}+{len(names) - 1}-more-{digest}"
+    return folder / f"comparison-{runs}.html"
+
+
+def comparison_page(experiments, grouped):
+    """The comparison's tables, and a figure for the runs of each experiment, as one HTML page."""
+    try:
+        drawing = "".join(
+            page.picture(*picture_of(runs, report_of(runs[0]), format="inline")) for runs in experiments
+        )
+    except ImportError as error:
+        drawing = page.paragraph(f"No figure here: {error}.", "warning")
+    sections = [page.Section("Table", "\n".join(map(tables.html, grouped))), page.Section("Figure", drawing)]
+    lead = page.paragraph(f"{sum(map(len, experiments))} runs beside the figures of the paper.")
+    return page.document("Runs beside the paper", lead, sections)
+
+
+def draw(path, runs):
+    """Draw the comparison into an .svg or .png file."""
+    write_picture(path, lambda format: picture_of(runs, report_of(runs[0]), format=format)[0])
+    print(f"figure: {path}", file=sys.stderr)
