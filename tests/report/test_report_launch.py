@@ -20,6 +20,12 @@ def launch(*arguments, cwd):
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8")
 
 
+def rows_of(text):
+    """The rows of the tables that stand before the paired differences."""
+    before = text.partition("paired differences")[0]
+    return [line for line in before.splitlines() if line.startswith("| ")]
+
+
 def test_one_workdir_gets_its_report_made_again(tmp_path, results):
     results["members"] = [{**member, "history": [], "iterations": []} for member in results["members"]]
     write_results(tmp_path / "run", results)
@@ -35,7 +41,7 @@ def test_several_workdirs_make_a_markdown_and_an_html_comparison(tmp_path, fabri
     (tmp_path / "running").mkdir()
     done = launch("--workdir=full", "--figure=all.png", "part", "running", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+    rows = rows_of(done.stdout)
     assert [row.split(" | ")[0] for row in rows] == ["| labelled", "| ---", "| 100 %", "| 30 %"]
     assert "| 0.94 |" in rows[2]
     assert "left out: running has no results.json" in done.stderr
@@ -56,7 +62,7 @@ def test_runs_of_several_networks_are_compared_by_network_and_rate(tmp_path, fab
     write_results(tmp_path / "other", fabricate(labelled=1.0))
     done = launch("utterance", "chunk", "--figure=all.svg", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+    rows = rows_of(done.stdout)
     assert [row.split(" | ")[:3] for row in rows][0::2] == [
         ["| protocol", "model", "learning rate"],
         ["| utterance", "resnet50", "0.0001 (published)"],
