@@ -28,7 +28,7 @@ from sejax.engine.command import run_command
 from sejax.errors import InputError
 from sejax.experiments import report_of
 from sejax.report import page, tables
-from sejax.report.comparing import compared_runs, paired_section, paired_text, write_csv, write_latex
+from sejax.report.comparing import check_names, compared_runs, paired_section, paired_text, write_csv, write_latex
 from sejax.report.drawing import write_picture
 from sejax.report.html import write_report
 from sejax.report.robustness import is_of, read_robustness, robustness_table
@@ -51,6 +51,7 @@ def main(arguments):
     workdirs = [folder for folder in workdirs if folder.suffix not in PICTURES or folder.is_dir()]
     if not workdirs:
         raise InputError("no run given; pass --workdir=RUN")
+    check_names(LATEX.value, CSV.value)
     if len(workdirs) == 1:
         report(workdirs[0])
     else:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sejax.core.files import write_text
 from sejax.errors import InputError
 from sejax.report import Report, Results, page, tables
-from sejax.report.folds import metric_name
+from sejax.report.folds import capitalised, metric_name
 from sejax.report.forest import MOST_ROWS, forest, of_metric
 from sejax.report.paired import (
     MEMBER_COLUMNS,
@@ -92,9 +92,15 @@ def _figures(group):
         except ImportError as error:
             return page.paragraph(f"No figure here: {error}.", "warning")
         more = f", the first {MOST_ROWS} of {len(rows)}" if len(rows) > MOST_ROWS else ""
-        title = metric_name(group.runs[0], group.report, metric)
-        pictures.append(page.picture(svg, f"{title[0].upper()}{title[1:]}{more}"))
+        pictures.append(page.picture(svg, capitalised(metric_name(group.runs[0], group.report, metric)) + more))
     return page.in_row(pictures)
+
+
+def check_names(latex: str | None, csv: str | None) -> None:
+    """Raises InputError for names that `write_latex` and `write_csv` do not take; None: neither is asked for."""
+    for name, suffix, flag in ((latex, ".tex", "--latex"), (csv, ".csv", "--csv")):
+        if name is not None and Path(name).suffix != suffix:
+            raise InputError(f"{flag}={name}: the name must end in {suffix}")
 
 
 def write_latex(path: Path, groups: Sequence[Group]) -> None:
@@ -102,7 +108,7 @@ def write_latex(path: Path, groups: Sequence[Group]) -> None:
 
     Raises InputError for another suffix than .tex, or where scipy is missing.
     """
-    _check(path, ".tex", "--latex")
+    check_names(str(path), None)
     texts = ["% Needs \\usepackage{booktabs}. Made by launch/report.py of sejax.\n"]
     for group in groups:
         if group.missing:
@@ -120,7 +126,7 @@ def write_csv(path: Path, groups: Sequence[Group]) -> tuple[Path, Path]:
 
     Raises InputError for another suffix than .csv.
     """
-    _check(path, ".csv", "--csv")
+    check_names(None, str(path))
     members = [row for group in groups for row in member_rows(group.runs, group.report)]
     pairs = [row for group in groups for row in pair_rows(group.comparison, group.runs[0]["experiment"])]
     beside = path.with_name(f"{path.stem}-paired.csv")
@@ -129,8 +135,3 @@ def write_csv(path: Path, groups: Sequence[Group]) -> tuple[Path, Path]:
         csv.writer(text, lineterminator="\n").writerows([columns, *rows])
         write_text(file, text.getvalue())
     return path, beside
-
-
-def _check(path, suffix, flag):
-    if path.suffix != suffix:
-        raise InputError(f"{flag}={path}: the name must end in {suffix}")

@@ -12,7 +12,7 @@ from sejax.report.tables import number
 from sejax.report.terms import levels, title
 
 METRICS = ("test/macro_f1", "test/uar", "test_utterance/macro_f1", "test_utterance/uar")
-MOST_INTERVALS = 8  # variants whose intervals a note lists
+MOST_INTERVALS = 12  # variants whose intervals a note lists
 
 
 def metrics_of(variants: Sequence[Variant], report: Report) -> list[str]:
@@ -27,6 +27,11 @@ def metric_name(results: Results, report: Report, metric: str) -> str:
     if kind and kind.axis:
         return " ".join(kind.axis.replace("(%)", "").split())
     return kind.title if kind else title(metric, levels(results))
+
+
+def capitalised(text: str) -> str:
+    """A name at the beginning of a line; a symbol such as ρ stays one."""
+    return text[:1].upper() + text[1:] if text[:1].isascii() else text
 
 
 def tested(results: Results) -> dict[tuple, Mapping]:
@@ -66,7 +71,8 @@ def variant_name(variant: Variant, report: Report) -> str:
 def interval_notes(results: Results, report: Report) -> tuple[str, ...]:
     """A note: the 95 % interval of the leading score on the test part over folds; of each variant where they are few.
 
-    Nothing where no variant has scores of enough folds.
+    The leading score: the report's first, else macro-F1 of a run that is one thing and UAR of variants. Nothing where
+    no variant has scores of enough folds.
     """
     variants = arranged(results, report) if named(results) else [Variant({}, tuple(results["members"]))]
     if len(variants) > MOST_INTERVALS:
@@ -74,20 +80,21 @@ def interval_notes(results: Results, report: Report) -> tuple[str, ...]:
     metrics = metrics_of(variants, report)
     if not metrics or not 0 < len(variants) <= MOST_INTERVALS:
         return ()
-    scale, digits = written_as(metrics[0], report)
+    metric = "test/uar" if named(results) and not report.metrics and "test/uar" in metrics else metrics[0]
+    scale, digits = written_as(metric, report)
     found: dict[int, list[str]] = {}
     try:
         for variant in variants:
-            values = list(by_fold(results, by_member(variant, metrics[0])).values())
+            values = list(by_fold(results, by_member(variant, metric)).values())
             interval = bootstrap_interval(values)
             if interval:
                 ends = " to ".join(number(scale * end, digits) for end in interval)
                 found.setdefault(len(values), []).append(f"{variant_name(variant, report)} {ends}".strip())
     except ImportError as error:
         return (f"No 95 % interval here: {error}.",)
-    name = metric_name(results, report, metrics[0])
+    name = capitalised(metric_name(results, report, metric))
     return tuple(
-        f"{name[0].upper()}{name[1:]}: 95 % interval over {count_of_folds(results, n)} {'; '.join(texts)} "
+        f"{name}: 95 % interval over {count_of_folds(results, n)} {'; '.join(texts)} "
         "(BCa bootstrap of folds, too narrow for few of them)."
         for n, texts in found.items()
     )

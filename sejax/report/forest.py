@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sejax.report import Report
-from sejax.report.drawing import BLUE, INK, MUTED, drawn, subplots
+from sejax.report.drawing import BLUE, INK, MUTED, SURFACE, drawn, subplots
 from sejax.report.folds import drawn_anew, metric_name, written_as
 from sejax.report.paired import Comparison, Difference
 
@@ -15,7 +15,7 @@ WIDTH = 4.4  # inches, so that a phone shows it nearly at its own size
 def forest(differences: Sequence[Difference], report: Report):
     """Differences of one metric, the first `MOST_ROWS` of them from top to bottom, the pair's name above each row.
 
-    Faint dots: folds. A diamond: their mean. The thick line is the bootstrap interval, the thin one with ends the
+    Faint dots: folds. A bold one: their mean. The thick line is the bootstrap interval, the thin one with ends the
     corrected interval, that of the test; a pair without intervals has dots alone. The dashed line: no difference.
     """
     differences = differences[:MOST_ROWS]
@@ -38,8 +38,9 @@ def forest(differences: Sequence[Difference], report: Report):
             line = {"color": BLUE, "linewidth": 3.5, "solid_capstyle": "butt", "alpha": 0.6}
             handles["bootstrap 95 %"] = axes.plot([low, high], [place, place], **line)[0]
         mean = {"color": BLUE, "markersize": 7, "zorder": 4}
-        handles["mean"] = axes.plot(scale * found.mean, place, "D", **mean)[0]
+        handles["mean"] = axes.plot(scale * found.mean, place, "o", **mean)[0]
         label = {"xycoords": ("axes fraction", "data"), "va": "center", "color": INK, "fontsize": 9}
+        label["bbox"] = {"facecolor": SURFACE, "linewidth": 0, "pad": 1}  # before the dashed line
         axes.annotate(difference.pair.label, (0.0, place - 0.42), **label)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)

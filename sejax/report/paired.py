@@ -32,7 +32,7 @@ from sejax.report.terms import MISSING, joined, members_text, protocol_notes, ru
 FEW = 4  # things of which all pairs are compared
 LEVEL = 0.05
 SAME = ("corpus", "test_corpus", "protocol", "unit", "level", "classes", "ratings")  # of two that are paired
-OF_EARLIER = {"level": "none", "trim": "none"}  # what configs of earlier versions meant, which lack the field
+OF_EARLIER = {"level": "none", "trim": "none", "unit": "block"}  # what those meant that lack the field
 # What folds were made of, where results.json does not say what they test.
 SPLIT = ("seed", "folds", "validation", "development", "images", "voice_activity", "trim")
 SIZES = ("utterances", "speakers", "test_images", "parts")
@@ -243,7 +243,19 @@ def compared(runs: Sequence[Results], report: Report, *, baseline: str | None = 
         ]
         for place, p in zip(places, holm([found[place].inference.p for place in places]), strict=True):
             adjusted[place] = replace(found[place], adjusted=p)
-    return Comparison(tuple(adjusted), tuple(refused), tuple(notes))
+    return Comparison(tuple(adjusted), tuple(refused), (*notes, *_without(adjusted)))
+
+
+def _without(found):
+    """Which pairs have no interval, and why: a line for each reason."""
+    reasons: dict[str, dict[str, None]] = {}
+    for one in found:
+        if one.inference.why:
+            n = count_of_folds(one.pair.first.run, one.inference.n)
+            reasons.setdefault(f"{one.inference.why} ({n})", {})[f"{one.pair.label}, {one.metric}"] = None
+    for why, which in reasons.items():
+        of = "all pairs" if len(which) == len(found) else "; ".join(which)
+        yield f"No interval and no test of {of}: {why}."
 
 
 def _difference(pair, metric):
@@ -278,9 +290,6 @@ def _about(pair, difference):
             f"{pair.label}: {len(cells[0] & cells[1])} members in common, of {len(cells[0])} and {len(cells[1])}; the "
             "others are left out."
         )
-    if difference.inference.why:
-        n = count_of_folds(pair.first.run, len(difference.folds))
-        yield f"{pair.label}: no interval and no test, {difference.inference.why} ({n})."
     earlier = [item.run for item in pair if not says_what_it_tests(item.run)]
     if earlier and pair.first.run is not pair.base.run:
         yield (

@@ -93,7 +93,7 @@ def test_holm_is_over_the_pairs_and_bold_is_what_it_leaves(runs):
         ({"config": {"protocol": "block"}}, "protocol differs (speaker; block)"),
         ({"config": {"corpus": "other"}}, "corpus differs (toy; other)"),
         ({"classes": ["a", "c"]}, "classes differs (a+b; a+c)"),
-        ({"unit": "chunk"}, "unit differs (None; chunk)"),
+        ({"unit": "chunk"}, "unit differs (block; chunk)"),
     ],
 )
 def test_what_differs_is_named(runs, change, why):
@@ -133,11 +133,13 @@ def test_few_folds_and_equal_scores_have_no_interval(runs):
     two = [scored({place: value for place, value in base_scores().items() if place[0] < 2}, run="two"), runs[1]]
     found = differences(two)
     assert found.differences[0].inference.n == 2 and found.differences[0].adjusted is None
-    assert "better − two: no interval and no test, fewer than 3 folds (2 folds)." in found.notes
+    assert "No interval and no test of all pairs: fewer than 3 folds (2 folds)." in found.notes
     assert any("4 members in common, of 10 and 4" in note for note in found.notes)
     assert paired_table(found, report_of(runs[1])).rows[0][4:] == ("–",) * 5
     equal = differences([runs[0], scored(better_scores((0.1,) * 5), run="equal")])
-    assert any("all differences are equal (5 folds)" in note for note in equal.notes)
+    assert "No interval and no test of all pairs: all differences are equal (5 folds)." in equal.notes
+    mixed = differences([runs[0], runs[1], scored(better_scores((0.1,) * 5), run="equal")])
+    assert "No interval and no test of equal − base, test/uar: all differences are equal (5 folds)." in mixed.notes
     assert comparing.paired_section(comparing.compared_runs(two, report_of)).count("<svg") == 0
 
 
