@@ -62,14 +62,15 @@ def _described(row, speech: ExampleSet, utterance, label, trained_on) -> dict[st
     examples = {name: int(((row == kind) & known).sum()) for name, kind in COUNTED.items()}
     if trained_on is not None:
         examples["train"] = int((trained_on.label >= 0).sum())
-    own, tested = np.unique(utterance[tests], return_counts=True)
-    whole = np.bincount(utterance, minlength=labels.shape[1])[own] == tested
     order = np.argsort(utterance, kind="stable")
     place = np.empty(len(utterance), np.int64)  # of each example in its utterance
     place[order] = np.arange(len(utterance)) - np.searchsorted(utterance[order], utterance[order])
+    rows = order[tests[order]]  # by utterance
+    own, starts, counts = np.unique(utterance[rows], return_index=True, return_counts=True)
+    whole = np.bincount(utterance, minlength=labels.shape[1])[own] == counts
     lines = []
-    for number, complete in zip(own, whole, strict=True):
-        which = "all" if complete else place[tests & (utterance == number)].tolist()
+    for number, places, complete in zip(own, np.split(place[rows], starts)[1:], whole, strict=True):
+        which = "all" if complete else places.tolist()
         lines.append(repr((speech.utterance_ids[number], labels[:, number].tolist(), which)))
     speaking = np.unique(np.asarray(speech.speaker)[np.isin(speech.utterance, own)])
     named = {speech.speakers[number] for number in speaking if number >= 0}

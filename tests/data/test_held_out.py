@@ -82,3 +82,9 @@ def test_several_labels_and_a_training_set_of_its_own():
     (first,) = described(made, parts(made)[:1], label=label, trained_on=other)
     assert first["utterances"] == 6
     assert first["examples"] == {"train": 46, "valid": 12, "test": 12}
+
+
+def test_a_fold_that_tests_nothing_is_empty():
+    made = speech()
+    (entry,) = described(made, np.full((1, len(made.label)), TRAIN, np.int8))
+    assert (entry["speakers"], entry["utterances"], entry["examples"]["test"]) == ([], 0, 0)
