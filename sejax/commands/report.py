@@ -3,11 +3,16 @@
     sejax report --workdir=RUN
     sejax report --workdir=RUN1 --workdir=RUN2 ... --output=comparison.html --figure=comparison.svg
     sejax report runs/*
+    sejax report RUN1 RUN2 ... --baseline=RUN1 --latex=table.tex --csv=scores.csv
 
 One workdir: report.html is made from its results.json, and the headline table is printed, with that of
 sejax robustness where the run has one. Several: the comparison is printed as Markdown and written as HTML, a table
 for each experiment among them; where a run holds several networks or learning rates, each has a row. Unfinished runs
 among many are named on stderr and left out. Without --output each set of runs has a page of its own, named after them.
+
+Below the tables stand paired differences over folds, with intervals and a test (docs/comparing.md): of all pairs where
+they are few, else of each against the first, or against --baseline. The variants of one run are paired where one of
+--baseline, --latex and --csv is given.
 """
 
 import hashlib
@@ -22,6 +27,7 @@ from sejax.core.results import FILE, read_results
 from sejax.errors import InputError
 from sejax.experiments import report_of
 from sejax.report import page, tables
+from sejax.report.comparing import check_names, compared_runs, paired_section, paired_text, write_csv, write_latex
 from sejax.report.drawing import write_picture
 from sejax.report.html import write_report
 from sejax.report.robustness import is_of, read_robustness, robustness_table
@@ -32,16 +38,20 @@ WORKDIR = flags.DEFINE_multi_string("workdir", [], "a run's folder, with its res
 OUTPUT = flags.DEFINE_string("output", None, "the comparison's HTML (default: named after the runs, where they lie)")
 FIGURE = flags.DEFINE_string("figure", None, "also draw the comparison into this .svg or .png")
 TAKES = "workdirs"
-PICTURES = (".html", ".svg", ".png")  # among `runs/*` from the second time on
+WRITTEN = (".html", ".svg", ".png", ".tex", ".csv")  # among `runs/*` from the second time on
+BASELINE = flags.DEFINE_string("baseline", None, "a run among those given, or a variant: what others are compared with")
+LATEX = flags.DEFINE_string("latex", None, "also write scores and paired differences into this .tex file, for booktabs")
+CSV = flags.DEFINE_string("csv", None, "also write members' scores into this .csv, differences into NAME-paired.csv")
 GROUP_BY = flags.DEFINE_list("group_by", [], "a table for each value of these fields, such as protocol,trainable")
 
 
 def main(arguments):
     """Report on one run, or compare several."""
     workdirs = [Path(folder) for folder in [*WORKDIR.value, *arguments[1:]]]
-    workdirs = [folder for folder in workdirs if folder.suffix not in PICTURES or folder.is_dir()]
+    workdirs = [folder for folder in workdirs if folder.suffix not in WRITTEN or folder.is_dir()]
     if not workdirs:
         raise InputError("no run given; pass --workdir=RUN")
+    check_names(LATEX.value, CSV.value)
     if len(workdirs) == 1:
         report(workdirs[0])
     else:
@@ -52,6 +62,8 @@ def report(workdir):
     """Write report.html of one run and print its headline."""
     results = read_results(workdir)
     own, folder = report_of(results), workdir if workdir.is_dir() else workdir.parent
+    asked = BASELINE.value or LATEX.value or CSV.value
+    paired = pair([{"run": folder.absolute().name, **results}]) if asked else []
     path = write_report(folder, results, own)
     print(tables.plain_text(headline(results, own)))
     sys.stdout.flush()
@@ -59,6 +71,8 @@ def report(workdir):
     robustness = read_robustness(folder)
     if robustness and is_of(robustness, results):
         print(tables.plain_text(robustness_table(robustness, results, own)))
+    if paired:
+        print(paired_text(paired))
     print(f"report: {path}")
 
 
@@ -66,7 +80,8 @@ def compare(workdirs):
     """Print and write the comparison of the runs that have finished."""
     if FIGURE.value and Path(FIGURE.value).suffix not in (".svg", ".png"):
         raise InputError(f"--figure={FIGURE.value}: the name must end in .svg or .png")
-    runs = sorted(finished_runs(workdirs), key=row_order)
+    given = finished_runs(workdirs)
+    runs = sorted(given, key=row_order)
     experiments = [
         [run for run in runs if run["experiment"] == name] for name in dict.fromkeys(run["experiment"] for run in runs)
     ]
@@ -81,9 +96,10 @@ def compare(workdirs):
         ]
     except ValueError as error:
         raise InputError(f"--group_by: {error}") from None
-    print("\n".join(map(tables.markdown, grouped)))
+    paired = pair(given)
+    print("\n".join([*map(tables.markdown, grouped), paired_text(paired, tables.markdown)]))
     output = Path(OUTPUT.value or page_of([folder for folder in workdirs if is_finished(folder)]))
-    write_text(output, comparison_page(experiments, grouped))
+    write_text(output, comparison_page(experiments, grouped, paired))
     print(f"comparison: {output}", file=sys.stderr)
     if FIGURE.value:
         draw(Path(FIGURE.value), runs)
@@ -119,7 +135,19 @@ def page_of(workdirs):
     return folder / f"comparison-{runs}.html"
 
 
-def comparison_page(experiments, grouped):
+def pair(runs):
+    """The paired differences of runs in the order given, by experiment; also written where --latex and --csv say."""
+    paired = compared_runs(runs, report_of, baseline=BASELINE.value)
+    if LATEX.value:
+        write_latex(Path(LATEX.value), paired)
+        print(f"LaTeX: {LATEX.value}", file=sys.stderr)
+    if CSV.value:
+        for path in write_csv(Path(CSV.value), paired):
+            print(f"CSV: {path}", file=sys.stderr)
+    return paired
+
+
+def comparison_page(experiments, grouped, paired):
     """The comparison's tables, and a figure for the runs of each experiment, as one HTML page."""
     try:
         drawing = "".join(
@@ -128,6 +156,7 @@ def comparison_page(experiments, grouped):
     except ImportError as error:
         drawing = page.paragraph(f"No figure here: {error}.", "warning")
     sections = [page.Section("Table", "\n".join(map(tables.html, grouped))), page.Section("Figure", drawing)]
+    sections += [page.Section("Paired differences", paired_section(paired))]
     lead = page.paragraph(f"{sum(map(len, experiments))} runs beside the figures of the paper.")
     return page.document("Runs beside the paper", lead, sections)
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sejax.core.experiment import Assembly
 from sejax.core.files import plain
 from sejax.core.results import FILE, read_results, summaries, write_results
+from sejax.data.held_out import held_out_parts
 from sejax.data.level_statistics import level_folds, level_scores
 from sejax.engine.ensemble import place
 from sejax.engine.fields import check_config
@@ -70,8 +71,9 @@ def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[st
     variants = study(config.experiment).variants(config)  # refuses many a config, before there is a folder
     with only_run(workdir):
         found, examples = _train_variants(config, variants, workdir, data_dir)
-        found["data"] = found.get("data", {}) | _levels_alone(config, variants, data_dir)
-        results = found | {
+        alone, tested = _held_out(config, variants, data_dir)
+        found["data"] = found.get("data", {}) | alone
+        results = found | tested | {
             "experiment": config.experiment,
             "config": config.to_dict(),
             "command": command,
@@ -85,17 +87,20 @@ def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[st
     return results
 
 
-def _levels_alone(config, variants, data_dir: Path) -> dict[str, Any]:
-    """{"levels_alone": what the levels of recordings alone reach on the folds}; of ratings, in each dimension."""
+def _held_out(config, variants, data_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """{"levels_alone": what the levels of recordings alone reach}, of ratings in each dimension; {"tested": the folds}.
+
+    Two times {} where an experiment does not say what its members test.
+    """
     held_out = study(config.experiment).held_out
     if held_out is None or not variants:
-        return {}
+        return {}, {}
     held = held_out(next(iter(variants.values())), data_dir)  # the folds of a run are those of each variant
-    found = {
+    alone = {
         name: level_scores(level_folds(held.speech, held.part, label=label, trained_on=held.trained_on))
         for name, label in held.label.items()
     }
-    return {"levels_alone": found.get("", found)}
+    return {"levels_alone": alone.get("", alone)}, {"tested": held_out_parts(**held._asdict())}
 
 
 def _write_page(workdir: Path, results: dict[str, Any]) -> None:

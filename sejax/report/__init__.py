@@ -4,8 +4,10 @@
 any of them. `run` reads results.json: variants, scores by fold and seed, paired differences, confusions; `terms` are
 the words for it. `tables`, `score_tables`, `score_figures`, `curves`, `confusion`, `sound` and `utterance` show it,
 `drawing` and `page` say how all of that looks, `html` puts report.html together. `sweep` reports on sweeps.
+`paired` sets runs against each other over `folds`, by the intervals and tests of `inference`; `forest` draws that,
+`comparing` prints and writes it.
 
-Nothing here imports JAX; matplotlib is imported when a figure is drawn.
+Nothing here imports JAX; matplotlib is imported when a figure is drawn, scipy when an interval is computed.
 """
 
 from collections.abc import Callable, Mapping

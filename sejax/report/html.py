@@ -8,6 +8,7 @@ from sejax.errors import typed
 from sejax.report import Report, page, tables, terms
 from sejax.report.confusion import confusion_matrix
 from sejax.report.curves import learning_curves, training_curves
+from sejax.report.folds import interval_notes
 from sejax.report.page import Section, in_row, paragraph, picture
 from sejax.report.robustness import figure_of, read_robustness, section_of
 from sejax.report.run import (
@@ -111,7 +112,8 @@ def _lead(results, report, figure):
     wrong = _failures(results, report) + [paragraph(text, "warning") for text in report.warnings(results)]
     told = "".join(wrong[:MOST_WARNINGS])
     told += page.folded(f"{len(wrong) - MOST_WARNINGS} more warnings", "".join(wrong[MOST_WARNINGS:]))
-    beside = [*terms.protocol_notes([results], report), *terms.guessing(results), *levels_alone(results)]
+    beside = [*interval_notes(results, report), *terms.protocol_notes([results], report), *terms.guessing(results)]
+    beside += levels_alone(results)
     return paragraph(text) + told + paragraph(" ".join(beside), "muted") * bool(beside) + figure
 
 

@@ -162,7 +162,7 @@ def by_member(variant, metric):
     return {
         (member.get("fold"), member.get("seed")): member["metrics"][metric]
         for member in variant.members
-        if not member.get("failed") and is_finite(member["metrics"].get(metric))
+        if not member.get("failed") and is_finite((member.get("metrics") or {}).get(metric))
     }
 
 

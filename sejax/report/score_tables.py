@@ -7,6 +7,7 @@ from itertools import groupby
 
 from sejax.core.results import REPEATS, field_value, is_finite, name_of, spread
 from sejax.report import Report
+from sejax.report.folds import interval_notes
 from sejax.report.run import (
     KEY,
     RATE,
@@ -218,11 +219,14 @@ def headline(results, report: Report, *, alone=True):
     """The table that a run prints at its end.
 
     Its report's own, or that of its variants, or every summarised metric by level and iteration beside the paper's;
-    and, unless `alone` is False, what the levels of recordings alone reach.
+    and, unless `alone` is False, the interval of its leading score over folds and what the levels of recordings alone
+    reach.
     """
     made = report.headline or (partial(variant_table, report=report) if named(results) else None)
     table = made(results) if made else _summary_table(results, report)
-    return replace(table, notes=(*table.notes, *levels_alone(results))) if alone else table
+    if not alone:
+        return table
+    return replace(table, notes=(*table.notes, *interval_notes(results, report), *levels_alone(results)))
 
 
 def _summary_table(results, report: Report):

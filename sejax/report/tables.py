@@ -1,6 +1,7 @@
-"""One table, three texts: plain text for a terminal, Markdown for docs, HTML for the report."""
+"""One table, four texts: plain text for a terminal, Markdown for docs, HTML for the report, LaTeX for a paper."""
 
 import html as markup
+import re
 from dataclasses import dataclass
 
 from sejax.core.results import is_finite
@@ -120,3 +121,42 @@ def html(table):
         f'<div class="scroll"><table{wide}>\n<thead>{cells(table.columns, "th")}</thead>\n'
         f"<tbody>\n{body}\n</tbody>\n</table></div>{notes}</figure>"
     )
+
+
+# Of what tables write; other characters stay as they are, which LaTeX has read as UTF-8 since 2018.
+_LATEX = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\n": " "}
+    | {"<": "$<$", ">": "$>$", "|": r"\textbar{}", "[": "{[}", "]": "{]}", "*": "{*}"}  # \\[ and \\* mean something
+    | {"±": r"$\pm$", "−": "$-$", "–": "--", "×": r"$\times$", "λ": r"$\lambda$", "ρ": r"$\rho$"}
+)
+_NEGATIVE = re.compile(r"(?<![\w.)-])-(?=\d)")  # of a number, no hyphen
+
+
+def latex_text(text):
+    """Plain text as LaTeX: what has a meaning there is escaped, a minus is one."""
+    return _NEGATIVE.sub("−", text).translate(_LATEX)
+
+
+def latex(table, label=""):
+    """The table for a paper, in the style of booktabs (`\\usepackage{booktabs}`): Strong cells bold, notes below.
+
+    `label`: what `\\ref` calls it. The caption says what the table's says, protocol and n among it.
+    """
+
+    def cell(text):
+        written = latex_text(text)
+        return f"\\textbf{{{written}}}" if isinstance(text, Strong) else written
+
+    def line(cells):
+        return "    " + " & ".join(map(cell, cells)) + r" \\"
+
+    alignment = "".join("l" if index < table.stubs else "r" for index in range(len(table.columns)))
+    lines = [r"\begin{table}", r"  \centering", f"  \\caption{{{latex_text(table.caption)}}}"]
+    lines += [f"  \\label{{{label}}}"] * bool(label)
+    lines += [f"  \\begin{{tabular}}{{{alignment}}}", r"    \toprule", line(table.columns), r"    \midrule"]
+    lines += [*map(line, table.rows), r"    \bottomrule", r"  \end{tabular}"]
+    notes = [note.replace("Bold (* in plain text)", "Bold") for note in table.notes]
+    lines += [r"  \par\smallskip", r"  {\footnotesize"] * bool(notes)
+    lines += [f"  {latex_text(note)}\\par" for note in notes] + ["  }"] * bool(notes)
+    return "\n".join([*lines, r"\end{table}"]) + "\n"

@@ -8,6 +8,7 @@ from tiers import tiered
 
 from sejax.core.rng import member_key, root_key
 from sejax.data.folds import TEST, TRAIN, VALIDATION
+from sejax.data.held_out import held_out_parts
 from sejax.engine.fields import check_config, wanted
 from sejax.engine.run import run, run_settings
 from sejax.engine.segment import make_segment
@@ -53,6 +54,8 @@ def check_held_out(experiment, config, data_dir, assembly):
     for label in held.label.values():
         assert len(label) == len(held.speech.utterance_ids)
         assert (label[held.utterance[(held.part == TEST).any(0)]] >= 0).all()
+    for entry in held_out_parts(**held._asdict()):
+        assert entry["speakers"] and min(entry["examples"][part] for part in ("train", "test")) > 0
 
 
 @pytest.mark.parametrize("config_name", sorted(CONFIGS))

@@ -20,6 +20,12 @@ def launch(*arguments, cwd):
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8")
 
 
+def rows_of(text):
+    """The rows of the tables that stand before the paired differences."""
+    before = text.partition("paired differences")[0]
+    return [line for line in before.splitlines() if line.startswith("| ")]
+
+
 def test_one_workdir_gets_its_report_made_again(tmp_path, results):
     results["members"] = [{**member, "history": [], "iterations": []} for member in results["members"]]
     write_results(tmp_path / "run", results)
@@ -35,7 +41,7 @@ def test_several_workdirs_make_a_markdown_and_an_html_comparison(tmp_path, fabri
     (tmp_path / "running").mkdir()
     done = launch("--workdir=full", "--figure=all.png", "part", "running", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+    rows = rows_of(done.stdout)
     assert [row.split(" | ")[0] for row in rows] == ["| labelled", "| ---", "| 100 %", "| 30 %"]
     assert "| 0.94 |" in rows[2]
     assert "left out: running has no results.json" in done.stderr
@@ -56,7 +62,7 @@ def test_runs_of_several_networks_are_compared_by_network_and_rate(tmp_path, fab
     write_results(tmp_path / "other", fabricate(labelled=1.0))
     done = launch("utterance", "chunk", "--figure=all.svg", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+    rows = rows_of(done.stdout)
     assert [row.split(" | ")[:3] for row in rows][0::2] == [
         ["| protocol", "model", "learning rate"],
         ["| utterance", "resnet50", "0.0001 (published)"],
@@ -72,12 +78,39 @@ def test_runs_of_several_networks_are_compared_by_network_and_rate(tmp_path, fab
     assert refused.returncode == 2 and "error: --figure draws runs of one experiment" in refused.stderr
 
 
+def test_runs_are_paired_below_the_table_and_on_the_page(tmp_path, fabricate):
+    pytest.importorskip("scipy")
+    for name, labelled in (("full", 1.0), ("part", 0.3)):
+        write_results(tmp_path / name, fabricate(labelled=labelled, seeds=2))
+    write_results(tmp_path / "block", fabricate(protocol="block"))
+    done = launch("part", "full", "block", "--baseline=full", "--latex=t.tex", "--csv=s.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "| part − full | macro-F1, block |" in done.stdout and "0.0625 with 5 folds" in done.stdout
+    assert "block − full: not paired, protocol differs (block; image)." in done.stdout
+    page = (tmp_path / "comparison-block+full+part.html").read_text(encoding="utf-8")
+    assert page.count("<svg ") == 1 + 4 and "part − full" in page.partition("Paired differences</h2>")[2]
+    assert r"\toprule" in (tmp_path / "t.tex").read_text(encoding="utf-8")
+    assert (tmp_path / "s.csv").is_file() and (tmp_path / "s-paired.csv").is_file()
+
+
+def test_variants_of_one_run_are_paired_where_a_baseline_is_given(tmp_path):
+    pytest.importorskip("scipy")
+    variants = (("real", None), ("real+noise", None))
+    write_results(tmp_path / "run", make_augmentation_results(variants=variants, folds=4, seeds=2, epochs=2))
+    assert "paired differences" not in launch("run", cwd=tmp_path).stdout
+    done = launch("run", "--baseline=real", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "real+noise − real" in done.stdout and "0.125 with 4 folds" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ((), "error: no run given; pass --workdir=RUN"),
         (("nowhere", "elsewhere"), "error: none of the 2 runs has a results.json"),
         (("run", "run", "--group_by=colour"), "error: --group_by: cannot group by colour"),
+        (("run", "run", "--baseline=walk"), "error: --baseline=walk is not among what is compared: give one of run"),
+        (("run", "--latex=all.txt"), "error: --latex=all.txt: the name must end in .tex"),
         (("run", "run", "--figure=all.pdf"), "error: --figure=all.pdf: the name must end in .svg or .png"),
     ],
 )
