@@ -8,6 +8,7 @@ import soundfile
 from corpus_trees import write_text
 from malformed_ami import AMI
 from malformed_cases import header_only, lfs_pointer, replace, truncate
+from malformed_paper import ENTERFACE, SMARTKOM, SUSAS, VAM
 from trees import noise, write_bytes, write_wav
 
 EVALUATION = "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt"
@@ -356,4 +357,5 @@ CREMA_D = {
 ORIGINALS = {
     **{"ami": AMI, "iemocap": IEMOCAP, "msp_improv": MSP_IMPROV, "tedlium": TEDLIUM, "librispeech": LIBRISPEECH},
     **{"nemo": NEMO, "savee": SAVEE, "crema_d": CREMA_D},
+    **{"enterface": ENTERFACE, "susas": SUSAS, "vam": VAM, "smartkom": SMARTKOM},
 }
