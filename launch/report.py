@@ -6,7 +6,8 @@
 
 One workdir: report.html is made from its results.json, and the headline table is printed, with that of
 launch/robustness.py where the run has one. Several: the comparison is printed as Markdown and written as HTML, a table
-for each experiment among them; where a run holds several networks or learning rates, each has a row. Unfinished runs
+for each experiment among them; where a run holds several networks or learning rates, each has a row. Below it stand the
+tables of a paper that compares corpora (pseudo_labelling), empty where a corpus was not run. Unfinished runs
 among many are named on stderr and left out. Without --output each set of runs has a page of its own, named after them.
 """
 
@@ -81,6 +82,7 @@ def compare(workdirs):
         ]
     except ValueError as error:
         raise InputError(f"--group_by: {error}") from None
+    grouped += [table for group in experiments for table in report_of(group[0]).paper_tables(group)]
     print("\n".join(map(tables.markdown, grouped)))
     output = Path(OUTPUT.value or page_of([folder for folder in workdirs if is_finished(folder)]))
     write_text(output, comparison_page(experiments, grouped))
