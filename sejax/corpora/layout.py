@@ -51,7 +51,7 @@ class Layout:
 
 
 def open_corpus(
-    source: Path, *, layout: str | os.PathLike[str], name: str = "layout", allow_partial: bool = False
+    source: Path, *, layout: str | os.PathLike[str] = "", name: str = "layout", allow_partial: bool = False
 ) -> Corpus:
     """Look through the files under `source` by the layout in the YAML file `layout`.
 
@@ -59,6 +59,8 @@ def open_corpus(
     or its skip, has a known label and can be read, at the rate and in the number that it promises, or `allow_partial`.
     """
     check_name(name)
+    if not os.fspath(layout):
+        raise InputError("corpora/layout: no layout; pass the YAML as --layout, as docs/corpora.md shows one")
     file = on_disk(layout)
     said = read_layout(file, PUBLISHED[name].classes if name in PUBLISHED else ())
     problems, folder = Problems(name), unpacked(name, source)

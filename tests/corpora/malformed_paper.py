@@ -231,6 +231,7 @@ def said(old, new):
 
 
 LAYOUTS = {
+    "none given": (lambda d: None, {"layout": ""}, "no layout", "pass the YAML as --layout"),
     "no layout": (lambda d: (d / "layout.yaml").unlink(), {}, "there is no file", "--layout"),
     "an empty layout": (lambda d: write_text(d / "layout.yaml", ""), {}, "no field `path`", "docs/corpora.md"),
     "a list for a layout": (lambda d: write_text(d / "layout.yaml", "- a\n"), {}, "holds no fields", "docs/corpora.md"),
