@@ -5,7 +5,7 @@ Every case is (make, options, culprit, remedy) as in `malformed_cases`.
 
 import numpy as np
 import soundfile
-from malformed_cases import lfs_pointer, replace, truncate
+from malformed_cases import lfs_pointer, replace, shorten, truncate
 from paper_trees import avi_bytes
 from trees import noise, write_bytes, write_text, write_wav
 
@@ -15,13 +15,6 @@ WORD = "speech/actual/roller/m4/hist/oh1.sph"
 SATZ = "data/Sprecher01/Satz01001"
 PARTITUR = "SK-Public/w001_pk/w001_pk_ABC.par"
 SESSION = "SK-Public/w001_pk/w001_pkd.wav"
-
-
-def shortened(path):
-    """The header of a SPHERE file compressed with shorten."""
-    data = path.read_bytes()
-    header = data[:1024].replace(b"sample_coding -s3 pcm", b"sample_coding -s26 pcm,embedded-shorten-v2.00")
-    write_bytes(path, header.rstrip(b"\0").ljust(1024, b"\0")[:1024] + data[1024:])
 
 
 def word(folder, name, rate=8000):
@@ -110,7 +103,7 @@ SUSAS = {
         "has the same id m4_hist_oh1",
         "remove one of the two",
     ),
-    "shorten": (lambda d: shortened(d / WORD), {}, "oh1.sph: a SPHERE file compressed with shorten", "sph2pipe"),
+    "shorten": (lambda d: shorten(d / WORD), {}, "oh1.sph: a SPHERE file compressed with shorten", "sph2pipe"),
     "a truncated file": (lambda d: truncate(d / WORD), {}, "oh1.sph: truncated", "copy it again"),
     "an empty file": (lambda d: write_bytes(d / WORD, b""), {}, "oh1.sph: empty", "copy it again"),
     "another sampling rate": (
