@@ -24,7 +24,7 @@ PACKAGES = {
     "webrtcvad": "webrtcvad-wheels",
 }
 ALWAYS = {"absl", "flax", "jax", "jaxtyping", "ml_collections", "numpy", "optax", "orbax", "sejax"}
-ALWAYS |= {"tensorboardX", "tqdm", "scipy"}  # scipy, since jax needs it
+ALWAYS |= {"tensorboardX", "tqdm", "scipy", "yaml"}  # scipy since jax needs it, yaml since ml-collections does
 
 
 def optional_imports():

@@ -4,6 +4,7 @@
     sejax prepare --corpus=emodb --source=emodb --data_dir=data --scale=mel --voice_activity=none
     sejax prepare --corpus=emodb --source=emodb --data_dir=data --features=chunks
     sejax prepare --corpus=manifest --name=vam --source=vam/manifest.csv --data_dir=data
+    sejax prepare --corpus=layout --name=mine --source=mine --layout=mine.yaml --data_dir=data
     sejax prepare --corpus=synthetic --seed=1 --data_dir=data
     sejax prepare --corpus=emodb --source=emodb --data_dir=data --features=emobase2010 [--trim=silero]
     sejax prepare --corpus=emodb --source=emodb --data_dir=data --features=utterance_spectrograms
@@ -78,7 +79,12 @@ WINDOW_HOP = flags.DEFINE_float(
     "window_hop", None, "seconds between windows (default: 0.0125; chunks: 0.001; utterance_spectrograms: 0.016)"
 )
 SUBSET = flags.DEFINE_integer("subset", None, "emodb: 494 keeps what listeners recognised and found natural")
-NAME = flags.DEFINE_string("name", None, "manifest: the corpus's name; the paper's names bring their class lists")
+NAME = flags.DEFINE_string(
+    "name", None, "manifest, layout: the corpus's name; the paper's names bring their class lists"
+)
+LAYOUT = flags.DEFINE_string(
+    "layout", None, "layout, and the nine corpora of the paper: a YAML that says how paths below --source are read"
+)
 CLASSES = flags.DEFINE_list("classes", None, "manifest: the class list (default: the labels that occur)")
 ALLOW_PARTIAL = flags.DEFINE_bool("allow_partial", None, "go without unusable inputs and list them in left_out.csv")
 DOWNLOAD = flags.DEFINE_bool("download", None, "emodb: fetch the files through audb into --source first")
@@ -88,7 +94,7 @@ PART = flags.DEFINE_list(
     "part",
     None,
     "tedlium: train (the default), dev, test; librispeech: dev-clean and so on; ami: meetings or what their names begin"
-    " with (default: all there are)",
+    " with (default: all there are); smartkom: public (the default), home, mobil",
 )
 TIMES = flags.DEFINE_enum(
     "word_times",
@@ -108,7 +114,7 @@ def main(argv):
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)  # TFDS and JAX announce what they look for
     options = {"subset": SUBSET, "name": NAME, "download": DOWNLOAD, "seed": SEED, "repeats": REPEATS, "part": PART}
-    options["word_times"] = TIMES
+    options |= {"word_times": TIMES, "layout": LAYOUT}
     given = {name: flag.value for name, flag in options.items() if flag.value is not None}
     if CLASSES.value:
         given["classes"] = tuple(CLASSES.value)

@@ -7,7 +7,8 @@
 
 One workdir: report.html is made from its results.json, and the headline table is printed, with that of
 sejax robustness where the run has one. Several: the comparison is printed as Markdown and written as HTML, a table
-for each experiment among them; where a run holds several networks or learning rates, each has a row. Unfinished runs
+for each experiment among them; where a run holds several networks or learning rates, each has a row. Below it stand the
+tables of a paper that compares corpora (pseudo_labelling), empty where a corpus was not run. Unfinished runs
 among many are named on stderr and left out. Without --output each set of runs has a page of its own, named after them.
 
 Below the tables stand paired differences over folds, with intervals and a test (docs/comparing.md): of all pairs where
@@ -96,6 +97,7 @@ def compare(workdirs):
         ]
     except ValueError as error:
         raise InputError(f"--group_by: {error}") from None
+    grouped += [table for group in experiments for table in report_of(group[0]).paper_tables(group)]
     paired = pair(given)
     print("\n".join([*map(tables.markdown, grouped), paired_text(paired, tables.markdown)]))
     output = Path(OUTPUT.value or page_of([folder for folder in workdirs if is_finished(folder)]))

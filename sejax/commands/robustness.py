@@ -48,6 +48,7 @@ CORPUS = flags.DEFINE_multi_string(
     "corpus", None, "what the run tests on, as prepare takes it; several, in the run's order", required=True
 )
 SOURCE = flags.DEFINE_multi_string("source", [], "folder of each corpus's original files, or its CSV manifest")
+LAYOUT = flags.DEFINE_string("layout", None, "the YAML that the corpus was prepared with, where it was one")
 FILES = flags.DEFINE_integer("files", 12, "utterances of each test part", lower_bound=1)
 SEED = flags.DEFINE_integer("seed", 0, "of the choice of utterances, and of the noise", lower_bound=0)
 ONLY = flags.DEFINE_multi_string("only", [], "NAME=VALUE: only members called so, such as fold=0 or model=resnet50")
@@ -97,9 +98,10 @@ def recordings(plan):
 
 def open_corpus(name, corpus, source):
     """The original files of a run's corpus, without those that cannot be used."""
-    if corpus not in (name, "manifest"):
+    if corpus not in (name, "layout", "manifest"):
         raise InputError(f"--corpus={corpus}: the run tests on {name}; give --corpus={name}, or its manifest")
-    options = {"name": name} if corpus == "manifest" else {}
+    options = {"name": name} if corpus in ("layout", "manifest") else {}
+    options |= {"layout": LAYOUT.value} if LAYOUT.value else {}
     options |= {} if corpus == "synthetic" else {"allow_partial": True}
     return corpora.open_corpus(corpus, source, **options)
 

@@ -30,27 +30,31 @@ __all__ = [
 ]
 
 _READERS = (
-    *("ami", "crema_d", "emodb", "iemocap", "librispeech", "manifest", "msp_improv"),
-    *("nemo", "ravdess", "savee", "synthetic", "tedlium"),
+    *("ami", "crema_d", "emodb", "enterface", "iemocap", "layout", "librispeech", "manifest", "msp_improv"),
+    *("nemo", "ravdess", "savee", "smartkom", "susas", "synthetic", "tedlium", "vam"),
 )
+_TABLES = (".csv", ".tsv", ".txt")
 
 
 def names() -> tuple[str, ...]:
-    """Names that `read` and `open_corpus` take; the paper's corpora without a reader come through a manifest."""
+    """Names that `read` and `open_corpus` take; the paper's without a reader come through a layout or a manifest."""
     return tuple(sorted({*_READERS, *PUBLISHED}))
 
 
 def open_corpus(corpus: str, source: str | Path = "", /, *, progress: Progress | None = None, **options) -> Corpus:
     """Look through a corpus without decoding it; options are those of the corpus's own `open_corpus`.
 
+    Any of the paper's corpora also comes in through `layout=` (`sejax.corpora.layout`), and all but emoDB through a CSV
+    manifest as the source (`sejax.corpora.manifest`).
     `progress(stage, files, files in all)` is told by the corpora whose many files take long to open.
 
     Raises InputError for an unknown corpus or option, and for everything that is wrong with the files.
     """
     if corpus not in names():
         raise InputError(f"corpora: unknown corpus {corpus!r}; use one of {', '.join(names())}")
-    if corpus not in _READERS:
-        corpus, options = "manifest", {"name": corpus} | options
+    source = on_disk(source)
+    if corpus in PUBLISHED:
+        corpus, options = _way_in(corpus, source, options)
     reader = importlib.import_module(f"sejax.corpora.{corpus}").open_corpus
     parameters = inspect.signature(reader).parameters
     known = [option for option in parameters if option not in ("source", "progress")]
@@ -59,7 +63,22 @@ def open_corpus(corpus: str, source: str | Path = "", /, *, progress: Progress |
             raise InputError(f"corpora/{corpus}: has no option {option!r}; its options are {', '.join(known)}")
     if "progress" in parameters:
         options["progress"] = progress
-    return reader(on_disk(source), **options)
+    return reader(source, **options)
+
+
+def _way_in(corpus: str, source: Path, options: dict) -> tuple[str, dict]:
+    """The reader of one of the paper's corpora and its options: by a layout, a manifest, or the corpus's own."""
+    if options.get("layout"):
+        return "layout", {"name": corpus} | options
+    options = {name: value for name, value in options.items() if name != "layout"}
+    if corpus != "emodb" and (source.suffix.lower() in _TABLES or (source / "manifest.csv").is_file()):
+        return "manifest", {"name": corpus} | options
+    if corpus in _READERS:
+        return corpus, options
+    raise InputError(
+        f"corpora/{corpus}: {source} is no CSV manifest, and the distribution's folders and names are not publicly"
+        " documented; describe them in a YAML (--layout=FILE.yaml), or write a manifest (docs/corpora.md says how)"
+    )
 
 
 def source_flags(corpus: str) -> str:
@@ -71,7 +90,7 @@ def source_flags(corpus: str) -> str:
         return "--corpus=synthetic"
     if corpus in PUBLISHED and corpus not in _READERS:
         return f"--corpus={corpus} --source=MANIFEST.csv"
-    if corpus in _READERS and corpus != "manifest":
+    if corpus in _READERS and corpus not in ("layout", "manifest"):
         return f"--corpus={corpus} --source=DIR"
     named = "" if corpus == "manifest" else f" --name={corpus}"
     return f"--corpus=manifest{named} --source=MANIFEST.csv"

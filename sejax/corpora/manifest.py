@@ -2,7 +2,8 @@
 
 Header: `path,label[,id,speaker,session,sex,start,end,transcript,valence,activation,dominance,split]`. Paths
 are relative to the CSV, start and end are seconds. Without a label column, or in a row whose label is empty,
-utterances are unlabelled. Under the name of one of the paper's corpora the labels must come from its class list.
+utterances are unlabelled. Under the name of one of the paper's corpora the labels must come from its class list; those
+of sal and vam may be left to the ratings, where there is no label column.
 """
 
 import functools
@@ -16,7 +17,7 @@ from sejax.corpora.corpus import NOT_RATED, About, Corpus, Recording
 from sejax.corpora.csv_rows import Form, Row, read_rows
 from sejax.corpora.names import on_disk
 from sejax.corpora.problems import BadRecording, Problem, Problems
-from sejax.corpora.published import PUBLISHED
+from sejax.corpora.published import PUBLISHED, QUADRANTS, quadrant
 from sejax.corpora.waveform import Header, inspect, refuse_too_long
 from sejax.errors import InputError
 
@@ -82,6 +83,12 @@ def _choice(cells: dict[str, str], column: str, known: dict[str, str], note: Not
     return known.get(cell, "")
 
 
+def check_name(name: str) -> None:
+    """Raise InputError for a name that no corpus may have."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise InputError(f"corpora: --name={name!r}; use small letters, digits and _, beginning with a letter")
+
+
 _SLACK = 0.05  # seconds that `end` may lie beyond the file: annotation tools round
 
 
@@ -98,8 +105,7 @@ def open_corpus(
     labels that occur, in small letters. A label is matched as it is written, then in small letters. Every bad row is
     reported at once with its line number, unless `allow_partial`.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise InputError(f"corpora: --name={name!r}; use small letters, digits and _, beginning with a letter")
+    check_name(name)
     if classes is None and name in PUBLISHED:
         classes = PUBLISHED[name].classes
     path = source / "manifest.csv" if source.is_dir() else source
@@ -135,6 +141,8 @@ def _check(
         note = functools.partial(problems.add, row.at(path))
         item = recording(row.cells, path.parent, note)
         item = replace(item, emotion=_class_of(item.emotion, classes, note))
+        if classes == QUADRANTS and "label" not in row.cells:
+            item = replace(item, emotion=_quadrant_of(item, note))
         if row.cells["path"]:
             item = _check_file(row.cells["path"], item, header(item.path), note)
         first = ids.setdefault(item.id, row.line)
@@ -160,6 +168,17 @@ def _class_of(label: str, classes: Collection[str] | None, note: Note) -> str:
     but = f" ({', '.join(alike)} differs in capital letters alone)" if alike else ""
     note(f"unknown label {label!r}{but}", f"use one of the classes {', '.join(classes)}")
     return ""
+
+
+def _quadrant_of(item: Recording, note: Note) -> str:
+    """The quadrant of a row's ratings, "" where one of them is missing."""
+    ratings = item.valence, item.activation
+    if not all(map(math.isfinite, ratings)):
+        return ""
+    if max(map(abs, ratings)) > 1:
+        what = f"valence {item.valence:g} and activation {item.activation:g} lie outside -1 to 1"
+        note(what, "give ratings whose middle is 0, or a label column with q1 to q4")
+    return quadrant(*ratings)
 
 
 def _header(path: str) -> Header | Problem:

@@ -5,6 +5,7 @@ Venkateswaran, Böck, Keßler, Krini: Pseudo-labelling and transfer learning bas
 
 from dataclasses import dataclass
 
+from sejax.corpora.problems import Problems
 from sejax.errors import InputError
 
 
@@ -18,7 +19,20 @@ class Published:
     samples: int | None = None
 
 
-_QUADRANTS = ("q1", "q2", "q3", "q4")
+QUADRANTS = ("q1", "q2", "q3", "q4")
+
+
+def quadrant(valence: float, activation: float) -> str:
+    """The quadrant of ratings whose middle is 0: q1 positive and active, q2 positive and passive, q3 negative and
+    passive, q4 negative and active; 0 counts as positive and as active.
+
+    The paper takes its quadrants from Schuller et al. (ASRU 2009) and says neither how they are numbered nor where 0
+    belongs. The numbers are names: no figure depends on them.
+    """
+    if valence >= 0:
+        return "q1" if activation >= 0 else "q2"
+    return "q4" if activation >= 0 else "q3"
+
 
 PUBLISHED = {
     "abc": Published(
@@ -38,7 +52,7 @@ PUBLISHED = {
     "enterface": Published(
         "eNTERFACE'05", ("anger", "disgust", "fear", "joy", "sadness", "surprise"), images=6099, samples=1277
     ),
-    "sal": Published("Belfast Sensitive Artificial Listener", _QUADRANTS, images=12177),
+    "sal": Published("Belfast Sensitive Artificial Listener", QUADRANTS, images=12177),
     "smartkom": Published(
         "SmartKom",
         ("neutral", "joy", "anger", "helplessness", "pondering", "surprise", "unidentifiable"),
@@ -51,7 +65,7 @@ PUBLISHED = {
         images=6285,
         samples=3593,
     ),
-    "vam": Published("Vera am Mittag", _QUADRANTS, images=5961, samples=946),
+    "vam": Published("Vera am Mittag", QUADRANTS, images=5961, samples=946),
 }
 
 
@@ -60,3 +74,10 @@ def published(name: str) -> Published:
     if name not in PUBLISHED:
         raise InputError(f"corpora: {name!r} is not one of the paper's corpora; use one of {', '.join(PUBLISHED)}")
     return PUBLISHED[name]
+
+
+def note_samples(name: str, found: int, problems: Problems) -> None:
+    """Note how many utterances were found where the paper has another number of them."""
+    theirs = PUBLISHED[name].samples if name in PUBLISHED else None
+    if theirs not in (None, found):
+        problems.note(f"{found} utterances; the paper has {theirs}")

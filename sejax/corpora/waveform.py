@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sejax.corpora import avi
 from sejax.corpora.containers import readable, samples_of
 from sejax.corpora.names import on_disk
 from sejax.corpora.problems import BadRecording
@@ -25,6 +26,7 @@ _FLOATING = ("FLOAT", "DOUBLE")
 # libsndfile finds every sample of these at its place. In compressed files (Vorbis, Opus and MP3 above all) what it
 # decodes after a seek differs from what it decodes on the way, and in GSM 6.10 it cannot seek at all.
 _EXACT = ("PCM_", "ALAC_", "ULAW", "ALAW", *_FLOATING)
+_AVI = "AVI"  # a subtype beside libsndfile's
 _COPY = "copy it again from the original distribution"
 
 
@@ -58,17 +60,22 @@ class Decoded(NamedTuple):
 def inspect(path: str | Path) -> Header:
     """Read a file's header and check it against the file; raises BadRecording with reason and remedy.
 
-    wav, flac, ogg, mp3 and NIST SPHERE, whatever libsndfile reads, with any rate and number of channels. A header that
-    does not know the file's length, as programs write to a pipe, stands for all that is there.
+    wav, flac, ogg, mp3 and NIST SPHERE, whatever libsndfile reads, with any rate and number of channels; AVI where
+    there is the program ffmpeg. A header that does not know the file's length, as programs write to a pipe, stands for
+    all that is there.
     """
     path = on_disk(path)
     beginning = _beginning(path)
     if beginning[:7] == b"NIST_1A" and b"shorten" in beginning[:1024]:
         what = "a SPHERE file compressed with shorten, which cannot be decoded here"
         raise BadRecording(path, what, "convert it to wav (with sph2pipe, say) and give it its old name")
-    _check_length(path)
-    with _opened(path) as file:
-        header = Header(file.frames, file.samplerate, file.channels, file.subtype)
+    if avi.is_avi(beginning):
+        header = Header(*avi.sound_of(path), _AVI)
+        avi.check_ffmpeg(path)
+    else:
+        _check_length(path)
+        with _opened(path) as file:
+            header = Header(file.frames, file.samplerate, file.channels, file.subtype)
     if header.rate < _SLOWEST:
         raise BadRecording(path, f"its header gives a sampling rate of {header.rate} Hz", _COPY)
     if header.frames <= 0:
@@ -94,6 +101,8 @@ def decode(path: str | Path, *, start: float = 0.0, end: float = math.inf, silen
     """
     path = on_disk(path)
     header = inspect(path)
+    if header.subtype == _AVI:
+        return _decode_video(path, start=start, end=end, silence=silence)
     first = round(start * header.rate)
     last = header.frames if math.isinf(end) else min(round(end * header.rate), header.frames)
     if last <= first:
@@ -109,6 +118,15 @@ def decode(path: str | Path, *, start: float = 0.0, end: float = math.inf, silen
             path, f"silent: each of its {len(waveform)} samples is {waveform[0]}", f"{_COPY} or leave it out"
         )
     return Decoded(waveform, clipped)
+
+
+def _decode_video(path: Path, **part) -> Decoded:
+    """The sound of a video, whose name is told in place of the extracted file's."""
+    with avi.extracted(path) as wav:
+        try:
+            return decode(wav, **part)
+        except BadRecording as error:
+            raise BadRecording(path, error.problem.what, error.problem.remedy) from error
 
 
 def refuse_too_long(path: str | Path, seconds: float) -> None:

@@ -65,6 +65,7 @@ class Report:
       drawings: name -> ``(results, Report) -> figure as HTML``, "" where there is nothing to draw.
       sections: ``(results, {name: HTML of drawings}) -> [page.Section]`` between what was run and the environment.
       comparison: ``(runs, group_by=) -> Tables`` that set many runs side by side; ValueError for an unknown field.
+      paper_tables: ``runs -> Tables`` of the paper with the figures of many runs in their places, below the comparison.
       picture: ``(runs, names, format=) -> figure of many runs, caption``.
       elsewhere: entries of results.json's "data" that a section shows, and the list of what was run does not.
     """
@@ -93,5 +94,6 @@ class Report:
     drawings: Mapping[str, Callable[..., str]] | None = None
     sections: Callable[[Results, Mapping[str, str]], list] | None = None
     comparison: Callable[..., list] | None = None
+    paper_tables: Callable[[list[Results]], list] = lambda runs: []
     picture: Callable[..., tuple[Any, str]] | None = None
     elsewhere: tuple[str, ...] = ()

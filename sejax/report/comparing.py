@@ -109,7 +109,7 @@ def write_latex(path: Path, groups: Sequence[Group]) -> None:
     Raises InputError for another suffix than .tex, or where scipy is missing.
     """
     check_names(str(path), None)
-    texts = ["% Needs \\usepackage{booktabs}. Made by launch/report.py of sejax.\n"]
+    texts = ["% Needs \\usepackage{booktabs}. Made by sejax report.\n"]
     for group in groups:
         if group.missing:
             raise InputError(f"--latex={path}: {group.missing}")

@@ -2,10 +2,12 @@
 
 import functools
 import importlib
+import os
 
 import pytest
 import trees
 from corpus_trees import TREES
+from paper_trees import fake_ffmpeg
 
 from sejax.corpora.folder import Audio
 
@@ -50,7 +52,19 @@ def original(template, tmp_path):
 
 
 @pytest.fixture
-def whole(original, monkeypatch):
+def ffmpeg(tmp_path, monkeypatch):
+    """A stand-in for the program, which many machines lack; `ffmpeg(rate=...)` makes another."""
+
+    def put(**audio):
+        folder = fake_ffmpeg(tmp_path / "programs", **audio)
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    put()
+    return put
+
+
+@pytest.fixture
+def whole(original, monkeypatch, ffmpeg):
     """As `original`, with the published counts set to those of the small tree: a complete corpus."""
 
     def copy(name):

@@ -10,6 +10,7 @@ from pathlib import Path
 import soundfile
 from ami_tree import COUNTS as AMI_COUNTS
 from ami_tree import ami_tree
+from paper_trees import PAPER_TREES
 from trees import noise, write_text, write_wav
 
 from sejax.corpora.folder import Audio
@@ -212,4 +213,5 @@ TREES = {
         crema_d_tree,
         {"RECORDINGS": {"files": 5, "ANG": 1, "HAP": 1, "NEU": 1, "SAD": 2}, "AUDIO": Audio(16000, 4, 0.4)},
     ),
+    **PAPER_TREES,
 }

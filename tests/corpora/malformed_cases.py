@@ -31,6 +31,13 @@ def lfs_pointer(path):
     write_bytes(path, b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
 
 
+def shorten(path):
+    """The header of a SPHERE file compressed with shorten; it is 1024 bytes long with or without the long name."""
+    data = path.read_bytes()
+    header = data[:1024].replace(b"sample_coding -s3 pcm", b"sample_coding -s26 pcm,embedded-shorten-v2.00")
+    write_bytes(path, header.rstrip(b"\0").ljust(1024, b"\0")[:1024] + data[1024:])
+
+
 def folder_for_file(path):
     path.unlink()
     path.mkdir()

@@ -7,7 +7,8 @@ import numpy as np
 import soundfile
 from corpus_trees import write_text
 from malformed_ami import AMI
-from malformed_cases import header_only, lfs_pointer, replace, truncate
+from malformed_cases import header_only, lfs_pointer, replace, shorten, truncate
+from malformed_paper import ENTERFACE, SMARTKOM, SUSAS, VAM
 from trees import noise, write_bytes, write_wav
 
 EVALUATION = "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt"
@@ -40,13 +41,6 @@ def resample(folder):
     """Every wav below a folder at another rate, of the same length: what altered copies of corpora hold."""
     for path in folder.rglob("*.wav"):
         write_wav(path, noise(soundfile.info(path).duration, rate=22050), rate=22050)
-
-
-def shorten(path):
-    """The header of a SPHERE file compressed with shorten; it is 1024 bytes long with or without the long name."""
-    data = path.read_bytes()
-    header = data[:1024].replace(b"sample_coding -s3 pcm", b"sample_coding -s26 pcm,embedded-shorten-v2.00")
-    write_bytes(path, header.rstrip(b"\0").ljust(1024, b"\0")[:1024] + data[1024:])
 
 
 def append(path, line):
@@ -356,4 +350,5 @@ CREMA_D = {
 ORIGINALS = {
     **{"ami": AMI, "iemocap": IEMOCAP, "msp_improv": MSP_IMPROV, "tedlium": TEDLIUM, "librispeech": LIBRISPEECH},
     **{"nemo": NEMO, "savee": SAVEE, "crema_d": CREMA_D},
+    **{"enterface": ENTERFACE, "susas": SUSAS, "vam": VAM, "smartkom": SMARTKOM},
 }

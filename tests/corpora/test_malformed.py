@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from malformed_cases import EMODB, MANIFEST, RATED, RAVDESS, SOURCES
 from malformed_originals import ORIGINALS
+from malformed_paper import LAYOUTS
 from trees import copy_tree, manifest
 
 from sejax.data.blocks.load import BlockSettings
@@ -45,20 +46,29 @@ def test_malformed_originals_get_one_clear_error(corpus, name, whole, tmp_path):
     assert_one_clear_error(corpus, source, tmp_path / "data", *expected)
 
 
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_malformed_layouts_get_one_clear_error(name, original, tmp_path):
+    make, options, *expected = LAYOUTS[name]
+    source = original("layout")
+    make(source)
+    options = {"layout": source / "layout.yaml"} | options
+    assert_one_clear_error("layout", source, tmp_path / "data", options, *expected)
+
+
 @pytest.mark.parametrize("name", MANIFEST)
 def test_malformed_manifest_gets_one_clear_error(name, tmp_path):
     make, *expected = MANIFEST[name]
     assert_one_clear_error("manifest", make(tmp_path / "source"), tmp_path / "data", *expected)
 
 
-@pytest.mark.parametrize("corpus", ["emodb", "ravdess", "msp_improv", "savee", "crema_d", "nemo"])
+@pytest.mark.parametrize("corpus", ["emodb", "ravdess", "msp_improv", "savee", "crema_d", "nemo", "vam"])
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_source_that_is_no_corpus_gets_one_clear_error(name, corpus, tmp_path):
     make, *expected = SOURCES[name]
     assert_one_clear_error(corpus, make(tmp_path / "source"), tmp_path / "data", *expected)
 
 
-@pytest.mark.parametrize("corpus", ["iemocap", "tedlium", "librispeech"])
+@pytest.mark.parametrize("corpus", ["iemocap", "tedlium", "librispeech", "enterface", "susas", "smartkom"])
 @pytest.mark.parametrize("name", list(SOURCES)[:3])
 def test_a_source_without_a_corpuss_folders_gets_one_clear_error(name, corpus, tmp_path):
     make, *expected = SOURCES[name]

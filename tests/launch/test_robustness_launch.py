@@ -124,6 +124,7 @@ def test_one_member_and_another_seed_are_another_table(tmp_path, asked, command)
 
 
 REFUSED = (
+    (("--corpus=layout", "--layout=nowhere.yaml"), "there is no file nowhere.yaml"),
     (("--corpus=nemo",), "--corpus=nemo: the run tests on tones; give --corpus=tones, or its manifest"),
     (("--source=nowhere.csv",), "there is no file nowhere.csv"),
     (("--only=fold=9",), "no trained member is {'fold': ('9',)}"),

@@ -42,10 +42,13 @@ def test_several_workdirs_make_a_markdown_and_an_html_comparison(tmp_path, fabri
     done = launch("--workdir=full", "--figure=all.png", "part", "running", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = rows_of(done.stdout)
-    assert [row.split(" | ")[0] for row in rows] == ["| labelled", "| ---", "| 100 %", "| 30 %"]
+    assert [row.split(" | ")[0] for row in rows[:4]] == ["| labelled", "| ---", "| 100 %", "| 30 %"]
     assert "| 0.94 |" in rows[2]
+    assert [row.split(" | ")[0] for row in rows[4:6]] == ["| corpus", "| ---"]  # the paper's Table 2
+    assert sum(row.startswith("| smartkom |") for row in rows) == 2 and "Table 4, 20 % of each class" in done.stdout
     assert "left out: running has no results.json" in done.stderr
     page = (tmp_path / "comparison-full+part.html").read_text(encoding="utf-8")
+    assert "The paper&#x27;s Table 3" in page
     assert "beside the figures of the paper" in page
     write_results(tmp_path / "third", fabricate(labelled=0.1))
     others = sorted(path.name for path in tmp_path.iterdir())  # as a shell's * gives them, the page among them

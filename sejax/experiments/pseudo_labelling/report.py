@@ -3,6 +3,7 @@
 import numpy as np
 
 from sejax.core.results import is_finite
+from sejax.experiments.pseudo_labelling.paper_tables import paper_tables
 from sejax.experiments.pseudo_labelling.published import published
 from sejax.report import Report, tables
 from sejax.report.drawing import BLUE, ORANGE, RULE, drawn, subplots
@@ -103,4 +104,5 @@ REPORT = Report(
     published=_published,
     drawings=DRAWINGS | {"pseudo_labels": _drawing},
     sections=_sections,
+    paper_tables=paper_tables,
 )
