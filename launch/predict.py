@@ -26,10 +26,11 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
+from sejax.audio.samples import RATE
 from sejax.core.files import printable, write_text
 from sejax.corpora.audio_files import audio_files, listed_files
 from sejax.corpora.live import microphone, pcm
-from sejax.corpora.waveform import RATE, BadRecording, decode, inspect
+from sejax.corpora.waveform import BadRecording, decode, inspect
 from sejax.data.ratings import expected
 from sejax.data.text import read_table
 from sejax.engine.command import progress_bar, run_command

@@ -18,7 +18,7 @@ LOOP = ("tensorboardX", "ml_collections", "tqdm")
 PURE = (
     "sejax",
     *(f"sejax.core.{name}" for name in ("experiment", "files", "metrics", "rng", "schedules", "two_sample")),
-    *(f"sejax.audio.{name}" for name in ("spectrogram", "filterbanks", "image")),
+    *(f"sejax.audio.{name}" for name in ("spectrogram", "filterbanks", "image", "samples")),
     *(f"sejax.export.{name}" for name in ("archive", "tensors", "audio", "model")),
     *("sejax.models", "sejax.pretrained", "sejax.engine.segment", "sejax.engine.ensemble"),
     *(f"sejax.experiments.pseudo_labelling.{name}" for name in ("algorithm", "networks")),
@@ -56,7 +56,7 @@ ALLOWED = {
     "models": {"errors", "core"},
     "pretrained": {"errors", "models", "core.files"},
     "engine": {"errors", "core"},
-    "corpora": {"errors", "core.files"},
+    "corpora": {"errors", "core.files", "audio.samples"},
     "data": {"errors", "corpora", "audio", "core"},
     "report": {"errors", "core"},
     "experiments": {

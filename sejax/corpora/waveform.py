@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sejax.audio.samples import RATE, to_int16
 from sejax.corpora.containers import readable, samples_of
 from sejax.corpora.names import on_disk
 from sejax.corpora.problems import BadRecording
 
-RATE = 16000  # Hz, of every utterance that sejax stores
 LONGEST = 2 * 3600  # seconds of one utterance: TFDS holds six copies of it, which then stay within 2 GiB
 _PIECE = 30  # seconds decoded at once
 _LOUDEST = 2.0  # floating-point files lie in [-1, 1], and those that do not are in another unit
@@ -118,11 +118,6 @@ def refuse_too_long(path: str | Path, seconds: float) -> None:
             f"{seconds / 3600:.2f} hours are too long for one utterance (at most {LONGEST // 3600})",
             "split it with the start and end columns of a manifest",
         )
-
-
-def to_int16(waveform: np.ndarray) -> np.ndarray:
-    """Samples in [-1, 1] to int16, rounded to nearest and clipped."""
-    return np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
 
 
 def _decode(

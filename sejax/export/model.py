@@ -16,10 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from sejax.audio.level import traits, unlike
+from sejax.audio.samples import RATE, as_int16
 from sejax.core.files import printable
 from sejax.errors import InputError
 from sejax.export import archive
-from sejax.export.audio import HEARS, Heard, as_int16, ear
+from sejax.export.audio import HEARS, Heard, ear
 from sejax.export.tensors import unpacked
 
 # Inputs in one call of the networks, as many as fill a CPU's caches; others want more. The last ones of a shape are
@@ -245,7 +246,7 @@ class Model:
 
         Raises InputError for no such waveform or rate.
         """
-        found = traits(as_int16(waveform, rate), 16000)
+        found = traits(as_int16(waveform, rate), RATE)
         said = unlike(found, self.settings["ranges"], level=self.settings["level"])
         return [f"{one} than the recordings of the training corpus" for one in said]
 

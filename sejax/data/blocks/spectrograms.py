@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sejax.audio.samples import RATE
 from sejax.audio.voice_activity import block_starts, blocks, join, original_position, voiced_frames
 from sejax.data.blocks.load import BlockSettings
-from sejax.data.store.sets import RATE
 from sejax.errors import InputError
 
 BATCH = 32  # blocks in one call of the jitted spectrogram

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sejax.audio.samples import RATE
 from sejax.data.blocks.load import BlockSettings
 from sejax.data.blocks.spectrograms import VoicedBlocks
-from sejax.data.store.sets import RATE
 from sejax.errors import InputError
 
 
