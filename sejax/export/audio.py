@@ -32,17 +32,19 @@ class Heard(NamedTuple):
 Ear = Callable[..., Heard]  # (waveform int16[T] at 16 kHz, text) -> Heard
 
 
-def ear(settings: Mapping[str, Any]) -> Ear:
+def ear(settings: Mapping[str, Any], *, pad: bool = False) -> Ear:
     """What hears for a model with these settings (of its file's settings.json).
+
+    ``pad``: speech that is shorter than a block is filled up with zeros to one.
 
     Raises:
       InputError: a package is missing, or is of another version than the training's.
     """
     make = {"blocks": _blocks, "crops": _crops, "functionals": _functionals, "transcribed": _pieces}[settings["hears"]]
-    return make(settings)
+    return make(settings, pad=pad) if settings["hears"] == "blocks" else make(settings)
 
 
-def _blocks(settings: Mapping[str, Any]) -> Ear:
+def _blocks(settings: Mapping[str, Any], *, pad: bool) -> Ear:
     """Spectrograms [n, fmax, bands, frames] in dB of the blocks of what is voiced, 32 at a time."""
     from sejax.audio.voice_activity import made_by
     from sejax.data.blocks.spectrograms import spectrogram_batches, spoken_blocks
@@ -52,7 +54,7 @@ def _blocks(settings: Mapping[str, Any]) -> Ear:
 
     def hear(waveform, text):
         del text
-        found = spoken_blocks(levelled(waveform, RATE, settings["level"]), RATE, prepared)
+        found = spoken_blocks(levelled(waveform, RATE, settings["level"]), RATE, prepared, fill=pad)
         return Heard(found.start, found.end, spectrogram_batches([found.samples], prepared))
 
     return hear

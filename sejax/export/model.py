@@ -45,13 +45,15 @@ class Result(NamedTuple):
     utterance: np.ndarray
 
 
-def load(path: str | os.PathLike[str], *, sha256: str | None = None) -> "Model":
+def load(path: str | os.PathLike[str], *, sha256: str | None = None, pad: bool = False) -> "Model":
     """The model in a file that launch/export.py wrote.
 
     Args:
       path: of the file.
       sha256: of the whole file, in hex digits, as its maker gave it; a file with another one is refused. Digests inside
         the file tell damage alone.
+      pad: fill speech that is shorter than a block up with zeros to one, the like of which no network was trained on;
+        otherwise it is an error.
 
     Raises:
       InputError: no such file, or one that should not be trusted, see `sejax.export.archive.read`; one that this
@@ -76,7 +78,7 @@ def load(path: str | os.PathLike[str], *, sha256: str | None = None) -> "Model":
         programs.append(_Program(_program(where, name, entries[name], own, manifest), own, len(members)))
     if len(programs) != sum(name.startswith("network-") for name in entries):
         raise InputError(f"{where}: holds networks of no members; {_AGAIN}")
-    return Model(programs, settings, figures, card)
+    return Model(programs, settings, figures, card, pad=pad)
 
 
 def _check_settings(where: str, settings: Mapping[str, Any]) -> None:
@@ -150,7 +152,13 @@ class Model:
     """
 
     def __init__(
-        self, programs: Sequence[_Program], settings: Mapping[str, Any], figures: Mapping[str, Any], card: str
+        self,
+        programs: Sequence[_Program],
+        settings: Mapping[str, Any],
+        figures: Mapping[str, Any],
+        card: str,
+        *,
+        pad: bool = False,
     ):
         self.settings, self.figures, self.card = settings, figures, card
         self.classes = tuple(settings["classes"])
@@ -163,7 +171,7 @@ class Model:
             for number, program in enumerate(programs)
             for name, array in program.weights.items()
         }
-        self._ear = None
+        self._ear, self._pad = None, pad
         self._network = jax.custom_batching.custom_vmap(self._posteriors)
         self._network.def_vmap(self._of_many)
         self._jitted = jax.jit(self.apply)
@@ -257,7 +265,7 @@ class Model:
             raise InputError("the model was trained on sound alone and reads no transcript; leave the text out")
         waveform = as_int16(waveform, rate)
         if self._ear is None:
-            self._ear = ear(self.settings)
+            self._ear = ear(self.settings, pad=self._pad)
         return self._ear(waveform, text)
 
     def _judged(self, recordings: Iterable[tuple], *, numbered: bool = False) -> Iterator[Result]:

@@ -216,7 +216,8 @@ def posteriors(config, num_classes: int) -> Posteriors:
         return explain(network, params, statistics, batch, lookup, decided)
 
     bounds = {"longest": round(config.longest * RATE), "most_words": config.most_words}
-    transcribed = Transcribed(functools.partial(pieces_of, **bounds), explained, described_piece)
+    ignored = {"audio": "text", "text": "audio"}.get(config.fusion, "")
+    transcribed = Transcribed(functools.partial(pieces_of, **bounds), explained, described_piece, ignored)
     return Posteriors(("params", "statistics", "lookup"), {}, apply, transcribed=transcribed)
 
 
