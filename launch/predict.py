@@ -34,6 +34,7 @@ from sejax.corpora.live import microphone, pcm
 from sejax.corpora.waveform import BadRecording, decode, inspect
 from sejax.data.text import read_table
 from sejax.engine.command import progress_bar, run_command
+from sejax.engine.compiling import Compiling
 from sejax.engine.run import use_compilation_cache
 from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
@@ -133,14 +134,16 @@ def judge_in_table(predict: Predictor, files: list[Recording]) -> None:
     )
     table = Table(Path(TABLE.value), rows)
     left = [given for given in files if table.failure(*given) is None]
-    with progress_bar("predicting", len(files), "files", done=len(files) - len(left)) as bar:
+    done = len(files) - len(left)
+    with progress_bar("predicting", len(files), "files", done=done) as bar, Compiling(everywhere=True) as compiling:
         for outcome in outcomes(predict, left, explain=drawing()):
             table.add(outcome)
             if outcome.prediction is not None and drawing():
                 draw(outcome.recording.file, outcome, predict)
+            bar.leave_out(compiling.seconds - bar.left_out)
             bar.update()
     table.close()
-    print(f"table: {TABLE.value}; {len(files) - len(left)} of {len(files)} files were there", file=sys.stderr)
+    print(f"table: {TABLE.value}; {done} of {len(files)} files were there", file=sys.stderr)
     failed = [given for given in files if table.failure(*given)]
     if failed:
         name, why = printable(failed[0].file), table.failure(*failed[0])

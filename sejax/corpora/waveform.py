@@ -124,9 +124,11 @@ def _decode(
     path: Path, header: Header, first: int, last: int, into: np.ndarray, *, exact: bool
 ) -> tuple[np.ndarray, float]:
     """Fill `into` piece by piece: memory stays at one piece beside the result, however long the file is."""
-    import soxr
+    resample = None
+    if header.rate != RATE:
+        import soxr
 
-    resample = None if header.rate == RATE else soxr.ResampleStream(header.rate, RATE, 1, dtype="float32")
+        resample = soxr.ResampleStream(header.rate, RATE, 1, dtype="float32")
     filled, clipped, energy, of_mean = 0, 0, 0.0, 0.0
     for position, piece in _pieces(path, header, first, last, dtype="int16" if exact else "float32"):
         if not exact:
