@@ -100,7 +100,7 @@ def test_the_pure_functions_need_only_jax_flax_optax_and_numpy():
 
 
 def test_training_from_prepared_features_needs_no_tensorflow_grain_or_librosa():
-    assert "orbax" in _modules_after_importing((*PURE, *WHOLE), HEAVY)
+    assert "orbax" in _modules_after_importing((*PURE, *WHOLE, "orbax.checkpoint"), HEAVY)
 
 
 def test_loading_a_prepared_set_imports_no_reader_of_a_corpus_and_no_preparation():
