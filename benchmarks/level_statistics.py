@@ -20,9 +20,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from sejax.audio.level import LEVELS, levelled, traits  # noqa: E402
+from sejax.audio.samples import RATE  # noqa: E402
 from sejax.data.folds import TEST, TRAIN  # noqa: E402
 from sejax.data.level_statistics import COLUMNS, level_columns, level_folds, level_scores  # noqa: E402
-from sejax.data.store.sets import RATE  # noqa: E402
 from sejax.data.waveforms.load import find_waveforms  # noqa: E402
 from sejax.report.drawing import BLUE, INK, drawn, subplots, write_picture  # noqa: E402
 

@@ -123,7 +123,7 @@ def hour_of(files, path):
 def largest_difference(table, stored):
     """Between the posteriors of a table's utterances and those of an .npz, by file."""
     with open(table, encoding="utf-8", newline="") as file:
-        rows = {row["file"]: row for row in csv.DictReader(file) if row["row"] == "utterance"}
+        rows = {row["path"]: row for row in csv.DictReader(file) if row["row"] == "utterance"}
     with np.load(stored) as found:
         assert set(found) == set(rows), "other files were judged"
         names = [name for name in next(iter(rows.values())) if name.startswith("posterior_")]

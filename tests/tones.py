@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from sejax.audio.samples import RATE
 from sejax.data.blocks.load import BlockSettings, Spectrograms
 from sejax.data.blocks.spectrograms import spectrograms as spectrograms_of
-from sejax.data.store.sets import RATE
 
 CLASSES = ("anger", "boredom", "neutral")
 TONES = (500.0, 2000.0, 5000.0)  # Hz

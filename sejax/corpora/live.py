@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sejax.corpora.waveform import RATE, to_int16
+from sejax.audio.samples import RATE, to_int16
 from sejax.errors import InputError, needs
 
 _PIECE = 0.02  # seconds that are read at once

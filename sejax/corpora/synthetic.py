@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from sejax.audio.samples import RATE, to_int16
 from sejax.corpora.corpus import About, Corpus, Recording, Utterance, Word, with_waveform
 from sejax.corpora.espeak import Prosody, speak
-from sejax.corpora.waveform import RATE, to_int16
 from sejax.errors import InputError, needs
 
 SHARED = (

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sejax.audio.samples import RATE, to_int16
 from sejax.corpora import avi
 from sejax.corpora.containers import readable, samples_of
 from sejax.corpora.names import on_disk
 from sejax.corpora.problems import BadRecording
 from sejax.errors import needs
 
-RATE = 16000  # Hz, of every utterance that sejax stores
 LONGEST = 2 * 3600  # seconds of one utterance: TFDS holds six copies of it, which then stay within 2 GiB
 _PIECE = 30  # seconds decoded at once
 _LOUDEST = 2.0  # floating-point files lie in [-1, 1], and those that do not are in another unit
@@ -139,19 +139,16 @@ def refuse_too_long(path: str | Path, seconds: float) -> None:
         )
 
 
-def to_int16(waveform: np.ndarray) -> np.ndarray:
-    """Samples in [-1, 1] to int16, rounded to nearest and clipped."""
-    return np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
-
-
 def _decode(
     path: Path, header: Header, first: int, last: int, into: np.ndarray, *, exact: bool
 ) -> tuple[np.ndarray, float]:
     """Fill `into` piece by piece: memory stays at one piece beside the result, however long the file is."""
-    with needs("data"):
-        import soxr
+    resample = None
+    if header.rate != RATE:
+        with needs("data"):
+            import soxr
 
-    resample = None if header.rate == RATE else soxr.ResampleStream(header.rate, RATE, 1, dtype="float32")
+        resample = soxr.ResampleStream(header.rate, RATE, 1, dtype="float32")
     filled, clipped, energy, of_mean = 0, 0, 0.0, 0.0
     for position, piece in _pieces(path, header, first, last, dtype="int16" if exact else "float32"):
         if not exact:

@@ -174,10 +174,11 @@ def subsampled(seed, words: jax.Array, word_count: jax.Array, drop: jax.Array) -
 
 
 def read_table(path: str | Path) -> list[tuple[Path, str]]:
-    """The audio files of a CSV with the columns wav (or file, or path) and text (or transcript), and their texts.
+    """The audio files of a CSV with the columns path and transcript, as a manifest's are called, and what is said.
 
-    Relative paths are relative to the CSV; a text may be empty, and the column left out. Further columns are passed
-    over, but for start and end: files are taken whole. Nothing is read of the audio.
+    Relative paths are relative to the CSV; a transcript may be empty, and the column left out. Further columns are
+    passed over, but for start and end: files are taken whole. Nothing is read of the audio. Tables of other programs
+    may say file or wav, and text.
 
     Raises:
       InputError: no such file, no such CSV; every bad row at once, with its line: no path, a start or end.
@@ -185,19 +186,18 @@ def read_table(path: str | Path) -> list[tuple[Path, str]]:
     from sejax.corpora.csv_rows import Form, read_rows  # here, since training has texts and reads no such table
     from sejax.corpora.problems import Problems, listed
 
-    # A manifest that a corpus was prepared from will do: its columns have other names for the same.
-    also = {"path": "wav", "file": "wav", "transcript": "text"}
-    form = Form("table", columns=("wav", "text"), needed=("wav",), example="wav,text", also=also)
+    also = {"file": "path", "wav": "path", "text": "transcript"}
+    form = Form("table", columns=("path", "transcript"), needed=("path",), example="path,transcript", also=also)
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"table: there is no file {path}; name a CSV with the columns wav and text")
+        raise InputError(f"table: there is no file {path}; name a CSV with the columns path and transcript")
     problems = Problems("table")
     rows = read_rows(path, form, problems)
     for row in rows:
         if any(row.cells.get(column) for column in ("start", "end")):
             problems.add(row.at(path), "has a start or end", "cut that part into a file of its own")
-        if not row.cells["wav"]:
+        if not row.cells["path"]:
             problems.add(row.at(path), "the path is empty", "name an audio file")
     if problems.found:
         raise InputError(f"table: {listed(problems.found)}")
-    return [(path.parent / row.cells["wav"], row.cells.get("text", "")) for row in rows]
+    return [(path.parent / row.cells["path"], row.cells.get("transcript", "")) for row in rows]

@@ -18,8 +18,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import orbax.checkpoint as ocp
-from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from sejax.core.experiment import PyTree
 from sejax.core.files import check_digests, damaged, missing, write_digests
@@ -55,6 +53,11 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, *, keep: int = 2):
+        # Here, as below, and not above: prediction begins to compile before it reads a checkpoint, and importing orbax
+        # takes a third as long as that.
+        import orbax.checkpoint as ocp
+        from orbax.checkpoint.checkpoint_managers import preservation_policy
+
         self.folder = Path(folder).resolve()
         options = ocp.CheckpointManagerOptions(
             preservation_policy=preservation_policy.LatestN(n=keep),
@@ -68,6 +71,8 @@ class Checkpoints:
 
     def save(self, step: int, carry: PyTree, about: dict[str, Any]) -> None:
         """Starts writing; returns as soon as the arrays are copied. An existing step is left as it is."""
+        import orbax.checkpoint as ocp
+
         if step in self.manager.all_steps():
             return
         # Copied to the host here: the next segment is given these buffers to write into.
@@ -170,6 +175,8 @@ class Checkpoints:
 
     def _read(self, step: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """The arrays of a step and what was said about it; InputError where they are not what was saved."""
+        import orbax.checkpoint as ocp
+
         self.wait()  # this very process may be writing it
         checked = check_digests(self.folder / str(step) / DIGESTS, REMEDY)
         try:

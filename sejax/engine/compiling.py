@@ -17,13 +17,15 @@ class Compiling:
 
     Args:
       tell: called with whether a program is being compiled, when that begins and when it ends.
+      everywhere: count what any thread does, for whoever waits for others that compile.
 
     Attributes:
       seconds: so far; what lies inside something else that is reported counts once.
     """
 
-    def __init__(self, tell: Callable[[bool], None] = lambda compiling: None):
-        self._tell, self._thread = tell, threading.get_ident()
+    def __init__(self, tell: Callable[[bool], None] = lambda compiling: None, *, everywhere: bool = False):
+        self._tell, self._thread = tell, None if everywhere else threading.get_ident()
+        self._lock = threading.Lock()
         self._spans: list[tuple[float, float]] = []
 
     def __enter__(self) -> Self:
@@ -40,12 +42,13 @@ class Compiling:
 
     def _heard(self, event: str, duration: float, **_) -> None:
         """JAX reports what has ended: a program's tracing after that of the programs inside it."""
-        if not event.startswith(_KIND) or threading.get_ident() != self._thread:
+        if not event.startswith(_KIND) or self._thread not in (None, threading.get_ident()):
             return
-        end = time.monotonic()
-        start = end - duration
-        while self._spans and self._spans[-1][1] > start:
-            start = min(start, self._spans.pop()[0])
-        self._spans.append((start, end))
+        with self._lock:
+            end = time.monotonic()
+            start = end - duration
+            while self._spans and self._spans[-1][1] > start:
+                start = min(start, self._spans.pop()[0])
+            self._spans.append((start, end))
         if event.endswith((_LOWERED, _COMPILED)):
             self._tell(event.endswith(_LOWERED))

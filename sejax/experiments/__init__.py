@@ -37,11 +37,13 @@ class Transcribed(NamedTuple):
         f64[N], arrays [N, 1, ...], and each one's words; ``types`` are the words of the training corpus.
       explain: ``explain(state, inputs, decided i32[I]) -> dict`` of arrays [I, ...], traceable.
       describe: ``describe(inputs, row, words, explained) -> dict``, one piece as `sejax.report.utterance` draws it.
+      ignored: what makes no difference to the network's answer, "audio" or "text"; "": both make one.
     """
 
     pieces: Callable[..., tuple]
     explain: Callable[[dict[str, PyTree], PyTree, PyTree], dict[str, PyTree]]
     describe: Callable[..., dict[str, Any]]
+    ignored: str = ""
 
 
 class Posteriors(NamedTuple):

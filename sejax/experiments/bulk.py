@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sejax.audio.level import Traits, traits
+from sejax.audio.samples import RATE, as_int16
 from sejax.errors import InputError
 from sejax.experiments.prediction import Inputs, Prediction, Predictor, Whole
 
@@ -50,7 +51,7 @@ def predict_recordings(
     recordings: Iterable[Recording],
     read: Callable[[Path], tuple[np.ndarray, float]],
     *,
-    rate: int,
+    rate: float,
     seconds: Callable[[Path], float],
     threads: int = 0,
     explain: bool = False,
@@ -62,7 +63,7 @@ def predict_recordings(
       predict: the trained members.
       recordings: taken as they are needed.
       read: gives a file's int16[T] and the share of it that was clipped, as `sejax.corpora.waveform.decode` does.
-      rate: of what it gives, Hz.
+      rate: of what it gives, Hz; others than 16000 are resampled.
       seconds: about how long a file is, which decides how many are read ahead: no more than `SECONDS_AHEAD` beside
         the first.
       threads: that read; 0: as many as there are cores.
@@ -74,11 +75,12 @@ def predict_recordings(
         outcome = Outcome(recording)
         try:
             waveform, clipped = read(recording.file)
-            found = traits(waveform, rate)
+            waveform = as_int16(waveform, rate)
+            found = traits(waveform, RATE)
             outcome = outcome._replace(traits=found, clipped=clipped, unlike=tuple(predict.compared(found)))
             if waveforms:
                 outcome = outcome._replace(waveform=waveform)
-            return outcome, predict.prepared(waveform, rate, recording.text)
+            return outcome, predict.prepared(waveform, RATE, recording.text)
         except InputError as error:
             return outcome, error
 

@@ -18,11 +18,11 @@ from ml_collections import ConfigDict
 
 import sejax
 from sejax.audio.opensmile import FEATURE_SETS, SIZE
+from sejax.audio.samples import RATE
 from sejax.core.files import plain
 from sejax.core.results import read_results, summarise
 from sejax.data.blocks.load import BlockSettings
 from sejax.data.blocks.spectrograms import image_shape
-from sejax.data.store.sets import RATE
 from sejax.data.utterances.load import UtteranceSettings
 from sejax.data.waveforms.pieces import LEAST
 from sejax.engine.run import run_settings, trained_states

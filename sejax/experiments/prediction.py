@@ -19,6 +19,7 @@ from ml_collections import ConfigDict
 
 from sejax.audio.level import Traits, levelled, traits, unlike
 from sejax.audio.opensmile import FEATURE_SETS, Extractor, check_version
+from sejax.audio.samples import RATE, as_int16
 from sejax.audio.voice_activity import made_by
 from sejax.core.results import read_results
 from sejax.data.blocks.load import BlockSettings as FeatureSettings
@@ -43,6 +44,7 @@ class Prediction(NamedTuple):
       pieces: where transcripts are read too, each block with what its decision rests on, as
         `sejax.report.utterance.explained` draws it.
       members: f32[M, N, C] or f32[M, N, D, C], those of each member.
+      filled: seconds of zeros at the end of the only block, of speech that is shorter (see `Predictor`'s ``pad``).
     """
 
     start: np.ndarray
@@ -51,6 +53,7 @@ class Prediction(NamedTuple):
     utterance: np.ndarray
     pieces: tuple[dict[str, Any], ...] = ()
     members: np.ndarray | None = None
+    filled: float = 0.0
 
 
 class Inputs(NamedTuple):
@@ -61,19 +64,20 @@ class Inputs(NamedTuple):
       values: arrays [N, ...]: samples of blocks, which become their spectrograms many at once, or [N, L, ...], L
         inputs of the networks each.
       words: of each block, where transcripts are read.
+      filled: seconds of zeros at the end of the only block.
     """
 
     start: np.ndarray
     end: np.ndarray
     values: Any
     words: tuple[tuple[str, ...], ...] = ()
+    filled: float = 0.0
 
 
 class Whole(NamedTuple):
-    """A recording int16[T] at a rate in Hz of which a spectrogram is taken as a whole, with others in one call."""
+    """A recording int16[T] at 16 kHz of which a spectrogram is taken as a whole, with others in one call."""
 
     waveform: np.ndarray
-    rate: int
 
 
 # Inputs in one call of the networks: one shape, which is compiled once whatever is predicted. On a CPU the maps of more
@@ -91,12 +95,14 @@ class Predictor:
       only: what the members are to be called, by name ({"fold": ("0",)}, {"model": ("resnet50",)}); their
         posteriors are averaged. A recording of the training corpus was seen by all folds but one: choose the
         fold that tests it. What is not said is chosen by `best_variant` where a run compared several things.
+      pad: fill speech that is shorter than a block up with zeros to one, the like of which no network was trained on.
 
     Attributes:
       classes: C class names. members: the names of those that predict.
       rated: the D rated dimensions with the names of their points; {} where a run classifies.
       settings: how spectrograms are made (and drawn, where networks see something else).
       transcribed: whether they read transcripts too.
+      ignored: "audio" or "text" where a run has both and these members make nothing of one; "" otherwise.
       level: what recordings are brought to first, as those of the training were.
       blocks: whether they see spectrograms of blocks, each judged by itself.
 
@@ -105,7 +111,7 @@ class Predictor:
         see the same of a recording or do not rate the same, or a package is missing that they hear with.
     """
 
-    def __init__(self, workdir: Path, *, only: Mapping[str, tuple[str, ...]] | None = None):
+    def __init__(self, workdir: Path, *, only: Mapping[str, tuple[str, ...]] | None = None, pad: bool = False):
         results = read_results(workdir)
         config = ConfigDict(read_claim(workdir)["config"])
         self.classes = tuple(results["classes"])
@@ -116,7 +122,7 @@ class Predictor:
             samples = np.zeros((1, one_block.block_samples), np.int16)
             self._programs.compile("spectrograms", lambda: spectrograms(samples, one_block))
         wanted = best_variant(results, dict(only or {}))
-        self.members, self._parts, self._explain, kinds = [], [], [], []
+        self.members, self._parts, self._explain, kinds, ignored = [], [], [], [], set()
         for variant, folder, members in trained_variants(workdir, results, config):
             rows = [row for row, member in enumerate(members) if is_wanted(member, wanted)]
             if rows:
@@ -126,6 +132,7 @@ class Predictor:
                 kinds.append((dict(found.rated), dict(found.crops)))
                 self._transcribed = found.transcribed
                 self._explain += [_explaining(found, self._parts[-1].args[0])] if found.transcribed else []
+                ignored.add(found.transcribed.ignored if found.transcribed else "")
         if not self._parts:
             raise no_member(workdir, results, wanted)
         if any(kind != kinds[0] for kind in kinds):
@@ -135,31 +142,36 @@ class Predictor:
             )
         self.rated, crops = kinds[0]
         self.transcribed = self._transcribed is not None
+        self.ignored = ignored.pop() if len(ignored) == 1 else ""
         self.blocks = not (crops or self.transcribed or trained_on.get("features") in FEATURE_SETS)
         if self.transcribed:
             pieces = partial(self._transcribed.pieces, types=tuple(results["types"]))
             self.settings, self._inputs = FeatureSettings(), lambda *given, text: Inputs(*pieces(*given, text=text))
         else:
-            self.settings, self._inputs = _audio_to_inputs(trained_on, crops)
+            self.settings, self._inputs = _audio_to_inputs(trained_on, crops, pad=pad)
         self._crops = partial(_evenly_spaced_crops, settings=self.settings, **crops) if crops else None
         self.level = trained_on.get("level", "none")
         self._whole = trained_on.get("features") in FEATURE_SETS  # extraction levels what it trims
         self._known = results["data"].get("recordings", {})
         self._rows = _ROWS.get(jax.default_backend(), _ROWS_ELSEWHERE)
 
-    def __call__(self, waveform: np.ndarray, rate: int, text: str = "", *, explain: bool = True) -> Prediction:
-        """Posteriors of an int16 waveform [T] at 16 kHz, and of its transcript where transcripts are read.
+    def __call__(self, waveform: np.ndarray, rate: float, text: str = "", *, explain: bool = True) -> Prediction:
+        """Posteriors of a recording, and of its transcript where transcripts are read.
 
-        ``explain=False`` leaves out what decisions rest on, which takes many times as long as the posteriors.
+        Args:
+          waveform: one channel [T], int16, or float in [-1, 1].
+          rate: of the waveform, Hz; others than 16000 are resampled by soxr.
+          text: what is said, where the run reads it.
+          explain: False leaves out what decisions rest on, which takes many times as long as the posteriors.
 
         Raises:
-          InputError: less voiced speech than one block, nothing that has functionals, or a transcript that nobody
-            reads.
+          InputError: no such waveform or rate, less voiced speech than one block, nothing that has functionals, or a
+            transcript that nobody reads.
         """
         (found,) = self.judged([self.prepared(waveform, rate, text)], explain=explain)
         return found
 
-    def prepared(self, waveform: np.ndarray, rate: int, text: str = "") -> Inputs | Whole:
+    def prepared(self, waveform: np.ndarray, rate: float, text: str = "") -> Inputs | Whole:
         """What `judged` takes of a recording; the arguments and the errors are those of a call.
 
         It is the host's part, for as many threads at once as there are recordings at hand.
@@ -168,11 +180,12 @@ class Predictor:
             raise InputError("the run was trained on sound alone and reads no transcript; leave the text out")
         if self.blocks:  # whose networks' inputs have one shape, which is known
             self._programs.compile("networks", self._compile_networks)
+        waveform = as_int16(waveform, rate)
         if not self._whole:
-            waveform = levelled(waveform, rate, self.level)
+            waveform = levelled(waveform, RATE, self.level)
         if self._crops:
-            return Whole(waveform, rate)
-        return self._inputs(waveform, rate, **({"text": text} if self.transcribed else {}))
+            return Whole(waveform)
+        return self._inputs(waveform, RATE, **({"text": text} if self.transcribed else {}))
 
     def judged(
         self, recordings: Iterable[Inputs | Whole | InputError], *, explain: bool = False
@@ -267,11 +280,14 @@ class Predictor:
             each = np.concatenate(judgement.found, axis=1)  # [M, N, C] or [M, N, D, C]
             mean = each.mean(0)
             pieces = self._explained(judgement.inputs, mean) if judgement.inputs is not None else ()
-            yield Prediction(judgement.start, judgement.end, mean, mean.mean(0), pieces, each)
+            yield Prediction(judgement.start, judgement.end, mean, mean.mean(0), pieces, each, judgement.filled)
 
-    def unlike(self, waveform: np.ndarray, rate: int) -> list[str]:
-        """What makes a waveform int16[T] unlike the training corpus's recordings, in words; [] where nothing does."""
-        return self.compared(traits(waveform, rate))
+    def unlike(self, waveform: np.ndarray, rate: float) -> list[str]:
+        """What makes a waveform unlike the training corpus's recordings, in words; [] where nothing does.
+
+        Waveforms and rates are those of a call, and so are the errors.
+        """
+        return self.compared(traits(as_int16(waveform, rate), RATE))
 
     def compared(self, found: Traits) -> list[str]:
         """The same, of what `sejax.audio.level.traits` says of it."""
@@ -330,7 +346,8 @@ class _Judgement:
         self.found: list[np.ndarray] = []
         self.inputs, self.shape, self.blocks, self.missing = None, None, 0, 0
         if self.error is None:
-            self.start, self.end, self.inputs = given.start, given.end, given if keep else None
+            self.start, self.end, self.filled = given.start, given.end, given.filled
+            self.inputs = given if keep else None
             self.blocks = self.missing = len(given.start)
             self.shape = tuple(x.shape[1:] for x in jax.tree.leaves(given.values))
 
@@ -382,7 +399,7 @@ def _explaining(posteriors: Posteriors, states):
 
 
 def _audio_to_inputs(
-    trained_on: Mapping[str, Any], crops: Mapping[str, Any]
+    trained_on: Mapping[str, Any], crops: Mapping[str, Any], *, pad: bool
 ) -> tuple[FeatureSettings | UtteranceSettings, Callable[[np.ndarray, int], Inputs]]:
     """What makes a network's inputs of audio, and before it how spectrograms are made.
 
@@ -393,23 +410,23 @@ def _audio_to_inputs(
     if trained_on.get("features") not in FEATURE_SETS:
         settings = FeatureSettings.from_dict(trained_on)
         made_by(settings.voice_activity)  # raises where the detector is missing, before any file is read
-        return settings, partial(_voiced_blocks, settings=settings)
+        return settings, partial(_voiced_blocks, settings=settings, pad=pad)
     check_version(trained_on["opensmile"])
     how = {name: trained_on.get(name, "none") for name in ("level", "trim")}
     return FeatureSettings(), partial(_functionals, extractors=_Extractors(trained_on["features"], **how))
 
 
-def _voiced_blocks(waveform: np.ndarray, rate: int, *, settings: FeatureSettings) -> Inputs:
+def _voiced_blocks(waveform: np.ndarray, rate: int, *, settings: FeatureSettings, pad: bool) -> Inputs:
     """Samples int16[N, block_length] of the blocks of what is voiced."""
-    blocks = spoken_blocks(waveform, rate, settings)
-    return Inputs(blocks.start, blocks.end, blocks.samples)
+    blocks = spoken_blocks(waveform, rate, settings, fill=pad)
+    return Inputs(blocks.start, blocks.end, blocks.samples, filled=blocks.seconds_filled)
 
 
 def _evenly_spaced_crops(
-    levels: np.ndarray, waveform: np.ndarray, rate: int, *, settings: UtteranceSettings, **how
+    levels: np.ndarray, waveform: np.ndarray, *, settings: UtteranceSettings, **how
 ) -> Inputs:
     """Crops [N, 1, bands, width] as in evaluation, of the frames f16[F, bands] in dB of a waveform."""
-    hop, seconds = settings.spectrogram.hop_length / rate, len(waveform) / rate
+    hop, seconds = settings.spectrogram.hop_length / RATE, len(waveform) / RATE
     start, end, crops = evaluation_crops(levels, seconds=seconds, hop=hop, **how)
     return Inputs(start, end, crops[:, None])
 

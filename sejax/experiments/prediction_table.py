@@ -29,7 +29,7 @@ _FLUSHED = 5.0  # seconds after which rows are surely on the disk
 _MANY = 10_000  # rows of one group of a Parquet file
 
 # Columns of every table, and what they hold; those of posteriors are put before the traits.
-_FIRST = {"file": str, "row": str, "member": str, "start": float, "end": float, "blocks": int}
+_FIRST = {"path": str, "row": str, "member": str, "start": float, "end": float, "blocks": int}
 _LAST = {**dict.fromkeys(Traits._fields, float), "warnings": str, "error": str, "run": str}
 
 
@@ -66,7 +66,7 @@ class Rows:
         self.classes, self._rated, self.run = tuple(classes), {name: tuple(rated[name]) for name in rated}, run
         self.columns: dict[str, type] = dict(_FIRST)
         if transcribed:
-            self.columns = {"file": str, "text": str} | self.columns
+            self.columns = {"path": str, "transcript": str} | self.columns
         for dimension in self._rated or ("",):
             before = f"{dimension}_" * bool(dimension)
             points = self._rated.get(dimension, self.classes)
@@ -107,7 +107,8 @@ class Rows:
 
     def key(self, file: Path, text: str) -> dict[str, str]:
         """What tells the rows of one recording from others'."""
-        return {"file": _one_line(file)} | ({"text": _one_line(text)} if "text" in self.columns else {})
+        found = {"path": _one_line(file), "transcript": _one_line(text)}
+        return {name: value for name, value in found.items() if name in self.columns}
 
     def _figures(self, posterior: np.ndarray) -> dict[str, Any]:
         if not self._rated:
@@ -125,6 +126,8 @@ def warnings_of(outcome: Outcome) -> list[str]:
     said = [f"{one} than the recordings of the training corpus" for one in outcome.unlike]
     if outcome.clipped:
         said.append(f"clipped: {outcome.clipped:.2%} of its samples are beyond full scale")
+    if outcome.prediction is not None and outcome.prediction.filled:
+        said.append(f"short: {outcome.prediction.filled:.2f} s of its only block are zeros")
     return said
 
 
@@ -320,7 +323,7 @@ class _JsonLines:
 
     def row(self, line: str) -> dict[str, Any]:
         found = json.loads(line)
-        if not isinstance(found, dict) or not {"file", "row", "member", "run", "blocks"} <= found.keys():
+        if not isinstance(found, dict) or not {"path", "row", "member", "run", "blocks"} <= found.keys():
             raise ValueError("no row")
         return found
 
@@ -380,7 +383,7 @@ def _to_audformat(path: Path, rows: Rows, stored: Callable[[], Iterator[dict[str
     """The database of a folder: a table for each kind of row and each member, and one of failures."""
     audformat = _import_for(".audformat")
     names = {str: "str", float: "float", int: "int"}
-    placed = ("file", "row", "member", "start", "end")
+    placed = ("path", "row", "member", "start", "end")
     columns = {name: kind for name, kind in rows.columns.items() if name not in placed}
     database = audformat.Database("predictions", description="Posteriors of recordings, by sejax predict")
     for name, kind in columns.items():
@@ -392,10 +395,10 @@ def _to_audformat(path: Path, rows: Rows, stored: Callable[[], Iterator[dict[str
     members: dict[str, int] = {}
     for (row, member), found in parts.items():
         number = members.setdefault(member, len(members)) if member else 0
-        index = audformat.filewise_index([one["file"] for one in found])
+        index = audformat.filewise_index([one["path"] for one in found])
         if row == "block":
             times = [[f"{one[edge]:.6f}s" for one in found] for edge in ("start", "end")]
-            index = audformat.segmented_index([one["file"] for one in found], *times)
+            index = audformat.segmented_index([one["path"] for one in found], *times)
         table = audformat.Table(index, description=member or "mean over members")
         database[f"{row}.member-{number}" if member else row] = table
         for name in ("error", "run") if row == "failure" else [name for name in columns if name != "error"]:

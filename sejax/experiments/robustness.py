@@ -22,11 +22,12 @@ from ml_collections import ConfigDict
 
 from sejax.audio import degradations
 from sejax.audio.level import levelled
+from sejax.audio.samples import RATE
 from sejax.core.files import plain, read_json, write_json
 from sejax.core.results import read_results
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.ratings import expected
-from sejax.data.store.sets import RATE, ExampleSet, digest_of_samples
+from sejax.data.store.sets import ExampleSet, digest_of_samples
 from sejax.engine.workdir import read_claim
 from sejax.errors import InputError, NotInstalled
 from sejax.experiments import HeldOut

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sejax.audio.samples import RATE
 from sejax.audio.stream_level import stream_level
 from sejax.data.blocks.streamed import BlockStream
-from sejax.data.store.sets import RATE
 from sejax.errors import InputError
 from sejax.experiments.prediction import Predictor
 

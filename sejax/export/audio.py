@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sejax.audio.level import levelled
+from sejax.audio.samples import RATE
 from sejax.data.blocks.load import BlockSettings
-from sejax.data.store.sets import RATE
-from sejax.errors import InputError
 
 HEARS = ("blocks", "crops", "functionals", "transcribed")
 
@@ -33,59 +32,19 @@ class Heard(NamedTuple):
 Ear = Callable[..., Heard]  # (waveform int16[T] at 16 kHz, text) -> Heard
 
 
-def ear(settings: Mapping[str, Any]) -> Ear:
+def ear(settings: Mapping[str, Any], *, pad: bool = False) -> Ear:
     """What hears for a model with these settings (of its file's settings.json).
+
+    ``pad``: speech that is shorter than a block is filled up with zeros to one.
 
     Raises:
       InputError: a package is missing, or is of another version than the training's.
     """
     make = {"blocks": _blocks, "crops": _crops, "functionals": _functionals, "transcribed": _pieces}[settings["hears"]]
-    return make(settings)
+    return make(settings, pad=pad) if settings["hears"] == "blocks" else make(settings)
 
 
-def as_int16(waveform, rate: float) -> np.ndarray:
-    """A waveform of one channel at any rate as int16[T] at 16 kHz, as `sejax.corpora.waveform.decode` makes it.
-
-    Args:
-      waveform: [T], int16, or float in [-1, 1] (what lies beyond, up to 2, is clipped).
-      rate: Hz, 2000 to 768000.
-
-    Raises:
-      InputError: another type or shape, no sample, what is not finite, or another rate without the package soxr.
-    """
-    waveform = np.asarray(waveform)
-    if waveform.ndim != 1 or not len(waveform) or not (waveform.dtype == np.int16 or waveform.dtype.kind == "f"):
-        raise InputError(
-            f"a waveform {waveform.dtype}{list(waveform.shape)}; give one channel [T], int16, or float in [-1, 1]"
-        )
-    if isinstance(rate, bool) or not isinstance(rate, int | float | np.number) or not 2000 <= rate <= 768_000:
-        raise InputError(f"a sampling rate of {rate!r}; give it in Hz, from 2000 to 768000, such as 16000")
-    if waveform.dtype.kind == "f":
-        peak = np.abs(waveform).max()
-        if not peak <= 2.0:  # NaN too
-            raise InputError(f"a waveform that reaches {peak:.6g}; give floats in [-1, 1] (int16 samples by 32768)")
-    if rate == RATE:
-        return waveform if waveform.dtype == np.int16 else _rounded(waveform)
-    try:
-        import soxr
-    except ImportError:
-        raise InputError(
-            f"a waveform at {rate:g} Hz, and the model hears {RATE} Hz; resample it, or pip install soxr"
-        ) from None
-    samples = waveform / np.float32(32768) if waveform.dtype == np.int16 else waveform
-    resample = soxr.ResampleStream(rate, RATE, 1, dtype="float32")
-    made = resample.resample_chunk(samples.astype(np.float32), last=True)
-    made = _rounded(made[: int(np.ceil(len(waveform) * RATE / rate))])
-    if not len(made):
-        raise InputError(f"a waveform of {len(waveform)} samples at {rate:g} Hz is nothing at {RATE} Hz; give more")
-    return made
-
-
-def _rounded(waveform: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
-
-
-def _blocks(settings: Mapping[str, Any]) -> Ear:
+def _blocks(settings: Mapping[str, Any], *, pad: bool) -> Ear:
     """Spectrograms [n, fmax, bands, frames] in dB of the blocks of what is voiced, 32 at a time."""
     from sejax.audio.voice_activity import made_by
     from sejax.data.blocks.spectrograms import spectrogram_batches, spoken_blocks
@@ -95,7 +54,7 @@ def _blocks(settings: Mapping[str, Any]) -> Ear:
 
     def hear(waveform, text):
         del text
-        found = spoken_blocks(levelled(waveform, RATE, settings["level"]), RATE, prepared)
+        found = spoken_blocks(levelled(waveform, RATE, settings["level"]), RATE, prepared, fill=pad)
         return Heard(found.start, found.end, spectrogram_batches([found.samples], prepared))
 
     return hear

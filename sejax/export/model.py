@@ -16,10 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from sejax.audio.level import traits, unlike
+from sejax.audio.samples import RATE, as_int16
 from sejax.core.files import printable
 from sejax.errors import InputError, typed
 from sejax.export import archive
-from sejax.export.audio import HEARS, Heard, as_int16, ear
+from sejax.export.audio import HEARS, Heard, ear
 from sejax.export.tensors import unpacked
 
 # Inputs in one call of the networks, as many as fill a CPU's caches; others want more. The last ones of a shape are
@@ -44,13 +45,15 @@ class Result(NamedTuple):
     utterance: np.ndarray
 
 
-def load(path: str | os.PathLike[str], *, sha256: str | None = None) -> "Model":
+def load(path: str | os.PathLike[str], *, sha256: str | None = None, pad: bool = False) -> "Model":
     """The model in a file that `sejax export` wrote.
 
     Args:
       path: of the file.
       sha256: of the whole file, in hex digits, as its maker gave it; a file with another one is refused. Digests inside
         the file tell damage alone.
+      pad: fill speech that is shorter than a block up with zeros to one, the like of which no network was trained on;
+        otherwise it is an error.
 
     Raises:
       InputError: no such file, or one that should not be trusted, see `sejax.export.archive.read`; one that this
@@ -75,7 +78,7 @@ def load(path: str | os.PathLike[str], *, sha256: str | None = None) -> "Model":
         programs.append(_Program(_program(where, name, entries[name], own, manifest), own, len(members)))
     if len(programs) != sum(name.startswith("network-") for name in entries):
         raise InputError(f"{where}: holds networks of no members; {_AGAIN}")
-    return Model(programs, settings, figures, card)
+    return Model(programs, settings, figures, card, pad=pad)
 
 
 def _check_settings(where: str, settings: Mapping[str, Any]) -> None:
@@ -149,7 +152,13 @@ class Model:
     """
 
     def __init__(
-        self, programs: Sequence[_Program], settings: Mapping[str, Any], figures: Mapping[str, Any], card: str
+        self,
+        programs: Sequence[_Program],
+        settings: Mapping[str, Any],
+        figures: Mapping[str, Any],
+        card: str,
+        *,
+        pad: bool = False,
     ):
         self.settings, self.figures, self.card = settings, figures, card
         self.classes = tuple(settings["classes"])
@@ -162,7 +171,7 @@ class Model:
             for number, program in enumerate(programs)
             for name, array in program.weights.items()
         }
-        self._ear = None
+        self._ear, self._pad = None, pad
         self._network = jax.custom_batching.custom_vmap(self._posteriors)
         self._network.def_vmap(self._of_many)
         self._jitted = jax.jit(self.apply)
@@ -245,7 +254,7 @@ class Model:
 
         Raises InputError for no such waveform or rate.
         """
-        found = traits(as_int16(waveform, rate), 16000)
+        found = traits(as_int16(waveform, rate), RATE)
         said = unlike(found, self.settings["ranges"], level=self.settings["level"])
         return [f"{one} than the recordings of the training corpus" for one in said]
 
@@ -256,7 +265,7 @@ class Model:
             raise InputError("the model was trained on sound alone and reads no transcript; leave the text out")
         waveform = as_int16(waveform, rate)
         if self._ear is None:
-            self._ear = ear(self.settings)
+            self._ear = ear(self.settings, pad=self._pad)
         return self._ear(waveform, text)
 
     def _judged(self, recordings: Iterable[tuple], *, numbered: bool = False) -> Iterator[Result]:

@@ -5,8 +5,9 @@ import pytest
 import soundfile
 from trees import noise, write_wav
 
+from sejax.audio.samples import to_int16
 from sejax.corpora import waveform as module
-from sejax.corpora.waveform import BadRecording, decode, inspect, read, to_int16
+from sejax.corpora.waveform import BadRecording, decode, inspect, read
 
 
 def tone(frequency, rate, seconds=2.0, amplitude=0.5):

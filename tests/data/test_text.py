@@ -230,11 +230,11 @@ def test_every_bad_row_is_told_at_once_with_its_line(table):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "is empty; it needs a header such as wav,text"),
+        ("", "is empty; it needs a header such as path,transcript"),
         ("wav,text\n", "a header and no rows"),
-        ("name,text\na.wav,x\n", "no column 'wav' among name, text; name the columns wav, text"),
+        ("name,text\na.wav,x\n", "no column 'path' among name, transcript; name the columns path, transcript"),
         ("wav,transcripts\na.wav,x\n", "did you mean 'transcript'"),
-        ("wav,path,text\na.wav,a.wav,x\n", "column 'wav' occurs twice"),
+        ("wav,path,text\na.wav,a.wav,x\n", "column 'path' occurs twice"),
         ('wav,text\na.wav,"x\n', "quotes in pairs"),
         ("wav,text\na.wav,x\0y\n", "line 2: holds a NUL"),
     ],

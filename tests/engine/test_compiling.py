@@ -1,9 +1,11 @@
 """What is compiled is said, and is no part of the rate at which a run trains or of the time that it has left."""
 
+import threading
 import time
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from toy import EPOCHS, ITERATIONS, toy_assembly
 
@@ -33,6 +35,23 @@ def test_seconds_are_those_of_tracing_and_compiling_each_counted_once():
     assert said[:2] == [True, False]
     jax.jit(lambda x: x - 0.125)(jnp.ones(3))
     assert compiling.seconds - first < 0.04  # nobody listens any more
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_what_other_threads_compile_counts_where_it_is_asked_for(everywhere):
+    def slowly(x):
+        time.sleep(0.1)  # while it is traced
+        return x * 0.375
+
+    with Compiling(everywhere=everywhere) as compiling:
+        threads = [threading.Thread(target=lambda: jax.jit(lambda x: slowly(x))(np.ones(5))) for _ in range(2)]
+        began = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        took = time.monotonic() - began
+    assert 0.1 < compiling.seconds <= took if everywhere else compiling.seconds == 0
 
 
 @pytest.mark.parametrize("updated", [False, True])

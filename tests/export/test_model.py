@@ -99,7 +99,7 @@ def test_floats_and_other_rates_are_heard_as_a_file_of_them_is(model, tmp_path):
 
 def test_without_soxr_another_rate_is_refused_and_the_package_named(model, monkeypatch):
     monkeypatch.setitem(sys.modules, "soxr", None)
-    with pytest.raises(InputError, match="a waveform at 8000 Hz, and the model hears 16000 Hz.* pip install soxr"):
+    with pytest.raises(InputError, match="a waveform at 8000 Hz, and networks hear 16000 Hz.* pip install soxr"):
         model(NOISE, 8000)
 
 

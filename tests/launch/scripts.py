@@ -16,7 +16,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from sejax.audio.samples import to_int16
 from sejax.core.results import read_results
+from sejax.corpora.waveform import decode
+from sejax.errors import InputError
 
 OPTIMISED = os.environ.get("SEJAX_OPTIMISED", "0") != "0"
 _COPIES = multiprocessing.get_context("forkserver")
@@ -127,3 +133,29 @@ def kill_once(
     time.sleep(moments.uniform(0, 0.3))
     process.send(how)
     return process.end().returncode
+
+
+def check_every_rate(predict: Callable, waveform: np.ndarray, *text: str, alike: float) -> None:
+    """A recording int16[T] at 16 kHz is heard at any rate as a file of that rate is, and none is passed over.
+
+    Args:
+      predict: ``predict(waveform, rate, *text)``.
+      alike: how far a posterior may be from that at 16 kHz, where the rate is higher and nothing is lost.
+    """
+    soxr = pytest.importorskip("soxr", reason="other rates are resampled by the package soxr")
+    soundfile = pytest.importorskip("soundfile")
+    original = predict(waveform, 16000, *text)
+    for rate in (8000, 22050, 44100):
+        other = to_int16(soxr.resample(waveform / np.float32(32768), 16000, rate))
+        found = predict(other, rate, *text)
+        with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+            soundfile.write(file.name, other, rate)
+            of_file = predict(decode(file.name).waveform, 16000, *text)
+        for name in ("start", "end", "posteriors"):
+            np.testing.assert_allclose(getattr(found, name), getattr(of_file, name), atol=1e-6, err_msg=f"{rate}")
+        assert abs(found.end[-1] - original.end[-1]) < 0.1  # in seconds; the voice detector may hear a frame more
+        if rate > 16000:
+            np.testing.assert_allclose(found.utterance, original.utterance, atol=alike, err_msg=f"{rate}")
+    for rate in (0, -16000, True, "16000", float("nan")):
+        with pytest.raises(InputError, match="a sampling rate of"):
+            predict(waveform, rate, *text)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import rated_iemocap
 import soundfile
-from scripts import launch, results
+from scripts import check_every_rate, launch, results
 
 import sejax
 from sejax.core.files import read_json
@@ -159,6 +159,8 @@ def test_an_exported_file_answers_to_sound_and_words_as_the_run_does(trained, or
             found, wanted = model(samples, 16000, text=text), predict(samples, 16000, text, explain=False)
             np.testing.assert_allclose(found.posteriors, wanted.posteriors, atol=1e-6)
             np.testing.assert_allclose([found.start, found.end], [wanted.start, wanted.end])
+    for answers in (model, predict):
+        check_every_rate(answers, wave, "So great", alike=0.01)
     texts = ["I hate it", "So great"]
     for found, text in zip(model.batch([wave, long], 16000, texts), texts, strict=True):
         wanted = predict(wave if text == texts[0] else long, 16000, text, explain=False)
@@ -171,7 +173,7 @@ def test_prediction_takes_a_table_silence_one_sample_and_no_words(trained, origi
     shutil.copyfile(originals / ANGRY, tmp_path / "a.wav")
     soundfile.write(tmp_path / "silent.wav", np.zeros(8000, np.int16), 16000)
     soundfile.write(tmp_path / "one.wav", np.array([7], np.int16), 16000)
-    (tmp_path / "files.csv").write_text("wav,text\na.wav,I hate it\nsilent.wav,So great\none.wav,\n")
+    (tmp_path / "files.csv").write_text("path,transcript\na.wav,I hate it\nsilent.wav,So great\none.wav,\n")
     done = launch("predict", f"--workdir={trained}", "--member=fusion=att_d_1", f"--csv={tmp_path / 'files.csv'}")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("-> ") == 3 and "nan" not in done.stdout
@@ -196,6 +198,15 @@ def test_degraded_turns_are_judged_with_their_own_words(trained, data_dir, origi
                 assert label == CLASSES.index(classes[speech.classes[speech.label[speech.utterance_ids.index(name)]]])
                 place = member["predictions"]["id"].index(name)
                 np.testing.assert_allclose(next(posteriors), member["predictions"]["posterior"][place], atol=2e-4)
+
+
+def test_it_is_said_what_of_a_recording_changes_nothing(trained, originals):
+    given = (f"--workdir={trained}", f"--wav={originals / ANGRY}", "--text=So what?")
+    for fusion, said in (("text", "read the text alone: the sound changes nothing"), ("att_d_1", "")):
+        done = launch("predict", *given, f"--member=fusion={fusion}")
+        assert done.returncode == 0 and said in done.stderr
+        assert ("changes nothing" in done.stderr) == bool(said)
+    assert Predictor(trained, only={"fusion": ("text", "att_d_1")}).ignored == ""
 
 
 def test_texts_and_files_are_as_many(trained, originals):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from scripts import ROOT, Script, launch
+from scripts import ROOT, Script, check_every_rate, launch
 from tones import tone
 
 from sejax.errors import InputError
@@ -70,6 +70,24 @@ def test_many_recordings_are_judged_as_each_alone_in_their_order(predict, wavefo
             assert len(alone.members) == 3 and not np.allclose(*alone.members[:2], atol=1e-4)
 
 
+def test_blocks_are_taken_at_any_rate(predict, waveforms):
+    check_every_rate(predict, waveforms[6], alike=0.1)  # cells on the edge between two colours change
+    assert predict.unlike(np.repeat(waveforms[6], 2), 2 * RATE) == predict.unlike(waveforms[6], RATE)
+    read = lambda file: (np.repeat(waveforms[6], 2), 0.0)  # noqa: E731
+    (found,) = predict_recordings(predict, [Recording(Path("a"))], read, rate=2 * RATE, seconds=lambda _: 1.0)
+    np.testing.assert_allclose(found.prediction.end, predict(waveforms[6], RATE).end)
+
+
+def test_speech_shorter_than_a_block_is_filled_up_where_asked_for(finished, predict, waveforms):
+    short, padding = waveforms[2], Predictor(finished, pad=True)
+    found, whole = padding(short, RATE), padding(waveforms[6], RATE)
+    assert [found.start.tolist(), found.end.tolist()] == [[0.0], [0.4]] and found.filled == pytest.approx(0.6)
+    filled = np.append(short, np.zeros(9600, np.int16))
+    np.testing.assert_allclose(found.posteriors, predict(filled, RATE).posteriors, atol=1e-6)
+    assert whole.filled == 0 and len(whole.start) == 3
+    np.testing.assert_array_equal(whole.posteriors, predict(waveforms[6], RATE).posteriors)
+
+
 def test_lengths_compile_nothing_anew_and_no_call_grows_with_them(predict, waveforms, monkeypatch):
     predict(waveforms[0], RATE)
     (network,) = {part.func for part in predict._parts}
@@ -94,7 +112,7 @@ def test_a_table_of_files_folders_patterns_manifests_and_a_list(finished, folder
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
     assert "3 of 7 files failed, such as " in done.stderr and done.stdout == ""
     rows = rows_of(table)
-    names = [Path(row["file"]).name for row in rows]
+    names = [Path(row["path"]).name for row in rows]
     assert names == ["g.wav", "f1.wav", "f2.wav", "f7.wav", "f0.wav", "f3.wav", "gone.wav"]
     assert [row["row"] for row in rows] == [*["utterance"] * 2, *["failure"] * 2, *["utterance"] * 2, "failure"]
     assert [row["error"].partition("f7.wav: ")[2].split(" (")[0] for row in rows][3].startswith("not audio")

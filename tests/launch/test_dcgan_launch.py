@@ -10,7 +10,7 @@ import pytest
 import rated_iemocap
 import soundfile
 from ami_tree import ami_tree
-from scripts import launch, results
+from scripts import check_every_rate, launch, results
 
 import sejax
 from sejax.core.files import read_json, write_json
@@ -134,7 +134,7 @@ def test_predict_rates_a_plain_recording_crop_by_crop(rater, iemocap, tmp_path):
     soundfile.write(tmp_path / "short.wav", soundfile.read(iemocap / TURN, dtype="int16")[0][2000:5000], 16000)
     done = launch(
         "predict",
-        *(f"--workdir={rater}", f"--output={tmp_path}", "--member=model=multitask_dcgan", "--fold=0"),
+        *(f"--workdir={rater}", f"--output={tmp_path}", "--member=model=multitask_dcgan", "--fold=0", "--blocks"),
         *(str(iemocap / TURN), str(tmp_path / "short.wav")),
     )
     assert done.returncode == 0, done.stderr
@@ -182,6 +182,8 @@ def test_an_exported_file_rates_as_the_run_does(rater, iemocap, tmp_path):
         np.testing.assert_allclose(found.posteriors, wanted.posteriors, atol=1e-6)
         np.testing.assert_allclose([found.start, found.end], [wanted.start, wanted.end])
     assert list(model.rated) == ["valence", "activation"] and model.rated == predict.rated
+    for answers in (model, predict):
+        check_every_rate(answers, turn, alike=0.02)
 
 
 def test_degraded_turns_are_rated_in_both_dimensions(rater, prepared, iemocap, tmp_path):

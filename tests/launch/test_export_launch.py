@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from scripts import CONFIG, TRAIN, launch
+from scripts import CONFIG, TRAIN, check_every_rate, launch
 from tones import CLASSES, tone
 
 import sejax
@@ -35,6 +35,13 @@ def test_a_run_becomes_a_file_that_answers_as_it_does(finished, tmp_path):
     for told in ("# pseudo_labelling", "Protocol: speaker", "anger, boredom, neutral", "## Licences", "corpus tones"):
         assert told in model.card, told
     assert str(finished) not in model.card + json.dumps([model.settings, model.figures])
+    check_every_rate(model, WAVE, alike=0.1)
+    short = WAVE[:6400]
+    with pytest.raises(InputError, match=r"0\.40 s of speech found .*\(pad\)"):
+        model(short, 16000)
+    padded = sejax.load(file, pad=True)(short, 16000)
+    assert_alike(padded, Predictor(finished, pad=True)(short, 16000))
+    assert padded.end.tolist() == [0.4]
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ def test_predict_prints_and_draws_posteriors_of_a_plain_file_and_names_one_it_ca
     soundfile.write(tmp_path / "tone.wav", wave, 16000)
     soundfile.write(tmp_path / "short.wav", wave[:4000], 16000)
     files = [str(tmp_path / name) for name in ("tone.wav", "short.wav")]
-    done = launch("predict", f"--workdir={finished}", "--figures", f"--output={tmp_path}", *files)
+    done = launch("predict", f"--workdir={finished}", "--blocks", "--figures", f"--output={tmp_path}", *files)
     assert done.returncode == 2
     assert f"-> {CLASSES[0]}" in done.stdout
     assert done.stdout.count(" s  ") >= 3  # three blocks of a second

@@ -1,16 +1,18 @@
 """Several networks in one run: trained in turn, resumed between and inside them, evaluated and used for prediction."""
 
 import random
+import re
 import shutil
 import signal
 
 import numpy as np
 import pytest
 import soundfile
-from scripts import TRANSFER, checkpoints, kill_once, launch, results
+from scripts import TRANSFER, check_every_rate, checkpoints, kill_once, launch, results
 from tones import tone
 
 from sejax.core.files import read_json
+from sejax.experiments.prediction import Predictor
 from sejax.report.robustness import FILE
 
 
@@ -70,6 +72,11 @@ def test_predict_takes_the_network_that_validated_best_or_the_one_it_is_told(com
     assert done.returncode == 0, done.stderr
     best = max(results(compared)["members"], key=lambda member: member["metrics"]["valid/accuracy"])
     assert f"mean of 1 members: model {best['model']}" in done.stderr
+    (summary,) = [line for line in done.stdout.splitlines() if " s" in line and "%" in line]
+    count = int(re.search(r"\((\d+) blocks, ", summary)[1])  # of 30 ms
+    blocks = [line for line in launch(*asked, "--blocks").stdout.splitlines() if re.match(r"  +\d+\.\d\d - ", line)]
+    assert len(blocks) == count > 5
+    check_every_rate(Predictor(compared), soundfile.read(tmp_path / "tone.wav", dtype="int16")[0], alike=0.05)
     done = launch(*asked, "--member=model=squeezenet1_0")
     assert "model squeezenet1_0" in done.stderr
     done = launch(*asked, "--member=model=resnet50")

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from sejax.audio.samples import RATE
 from sejax.audio.voice_activity import frames_of, mode_of
 from sejax.data.store.sets import (
-    RATE,
     SCALES,
     ExampleSet,
     check_settings,

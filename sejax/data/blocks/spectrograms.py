@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sejax.audio.samples import RATE
 from sejax.audio.voice_activity import block_starts, blocks, join, original_position, voiced_frames
 from sejax.data.blocks.load import BlockSettings
-from sejax.data.store.sets import RATE
 from sejax.errors import InputError
 
 BATCH = 32  # blocks in one call of the jitted spectrogram
@@ -24,16 +24,21 @@ class VoicedBlocks:
         detector cut out, so it may end later than start + block length.
       end: f64[n], seconds at which each block's last sample ends in the original waveform.
       seconds_kept: seconds of the voiced part, the dropped remainder included.
+      seconds_filled: of zeros at the end of the only block of a shorter voiced part.
     """
 
     samples: np.ndarray
     start: np.ndarray
     end: np.ndarray
     seconds_kept: float
+    seconds_filled: float = 0.0
 
 
-def voiced_blocks(waveform: np.ndarray, rate: int, settings: BlockSettings) -> VoicedBlocks:
-    """Cut an int16 waveform [T] at 16 kHz into blocks of its voiced frames (of everything where the mode is None)."""
+def voiced_blocks(waveform: np.ndarray, rate: int, settings: BlockSettings, *, fill: bool = False) -> VoicedBlocks:
+    """Cut an int16 waveform [T] at 16 kHz into blocks of its voiced frames (of everything where the mode is None).
+
+    ``fill``: what is voiced and shorter than a block is filled up with zeros to one.
+    """
     if rate != RATE or waveform.dtype != np.int16 or waveform.ndim != 1:
         raise InputError(
             f"voiced_blocks: {waveform.dtype}{list(waveform.shape)} at {rate} Hz; give int16 [T] at {RATE} Hz"
@@ -47,6 +52,12 @@ def voiced_blocks(waveform: np.ndarray, rate: int, settings: BlockSettings) -> V
         decisions = voiced_frames(waveform, rate, mode=settings.voice_activity, frame_ms=settings.frame_ms)
         kept = join(waveform, decisions, frame=frame)
         position = functools.partial(original_position, decisions=decisions, frame=frame)
+    if fill and 0 < len(kept) < length:
+        block = np.zeros((1, length), np.int16)
+        block[0, : len(kept)] = kept
+        first, last = position(np.array([0])), position(np.array([len(kept) - 1]))
+        lacking = (length - len(kept)) / rate
+        return VoicedBlocks(block, first / rate, (last + 1) / rate, len(kept) / rate, lacking)
     starts = block_starts(len(kept), block_length=length, overlap=overlap)
     return VoicedBlocks(
         samples=blocks(kept, block_length=length, overlap=overlap),
@@ -56,13 +67,14 @@ def voiced_blocks(waveform: np.ndarray, rate: int, settings: BlockSettings) -> V
     )
 
 
-def spoken_blocks(waveform: np.ndarray, rate: int, settings: BlockSettings) -> VoicedBlocks:
+def spoken_blocks(waveform: np.ndarray, rate: int, settings: BlockSettings, *, fill: bool = False) -> VoicedBlocks:
     """As `voiced_blocks`, of which there must be one: InputError for a recording with less speech than that."""
-    found = voiced_blocks(waveform, rate, settings)
+    found = voiced_blocks(waveform, rate, settings, fill=fill)
     if not len(found.samples):
+        remedy = "another recording" if fill else "a longer recording, or have it filled up with zeros (pad)"
         raise InputError(
             f"{found.seconds_kept:.2f} s of speech found in {len(waveform) / rate:.2f} s of audio, less than one "
-            f"block of {settings.block_length} s: give a longer recording"
+            f"block of {settings.block_length} s: give {remedy}"
         )
     return found
 

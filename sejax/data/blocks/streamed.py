@@ -1,13 +1,11 @@
 """Blocks of a recording as its samples come, equal to those of the whole."""
 
-from collections.abc import Callable
-
 import numpy as np
 
+from sejax.audio.samples import RATE
+from sejax.audio.voice_activity import listener
 from sejax.data.blocks.load import BlockSettings
 from sejax.data.blocks.spectrograms import VoicedBlocks
-from sejax.data.store.sets import RATE
-from sejax.errors import InputError, needs
 
 
 class BlockStream:
@@ -26,7 +24,7 @@ class BlockStream:
     def __init__(self, settings: BlockSettings):
         self._length, self._step = settings.block_samples, settings.block_samples - settings.overlap_samples
         self._frame = 1 if settings.voice_activity is None else RATE * settings.frame_ms // 1000
-        self._hears = None if settings.voice_activity is None else detector(settings.voice_activity)
+        self._hears = None if settings.voice_activity is None else listener(settings.voice_activity, RATE)
         self._rest = np.empty(0, np.int16)  # less than a frame
         self._samples = np.empty(0, np.int16)  # voiced, from the next block's first on
         self._places = np.empty(0, np.int64)  # where each of them lies in the recording
@@ -56,17 +54,3 @@ class BlockStream:
             (last + 1) / RATE,
             self.kept / RATE,
         )
-
-
-def detector(mode: int | str) -> Callable[[np.ndarray], bool]:
-    """Whether a frame int16[T] at 16 kHz is voiced, by WebRTC's detector, which has heard the frames before.
-
-    Raises InputError for another detector than WebRTC's.
-    """
-    if mode not in range(4):
-        raise InputError(f"stream: voice_activity={mode}; a stream is heard by WebRTC's detector, modes 0 to 3")
-    with needs("data"):
-        import webrtcvad
-
-    heard = webrtcvad.Vad(mode)
-    return lambda frame: heard.is_speech(frame.tobytes(), RATE)

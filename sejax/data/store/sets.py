@@ -19,7 +19,6 @@ from sejax.audio.voice_activity import DETECTORS, MODES, SILERO, frames_of
 from sejax.core.files import damaged, digest_of_file, read_json, read_npy
 from sejax.errors import InputError, typed
 
-RATE = 16000  # Hz
 SCALES = ("log", "mel")
 # Settings that are named only where they are others, so that old sets keep their folders.
 UNNAMED = {"level": "none", "trim": "none", "word_times": "frame"}

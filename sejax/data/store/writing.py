@@ -20,6 +20,7 @@ import numpy as np
 
 from sejax import corpora
 from sejax.audio.level import Traits, levelled, ranges, traits
+from sejax.audio.samples import RATE
 from sejax.core.files import (
     append_digest,
     damaged,
@@ -33,7 +34,7 @@ from sejax.core.files import (
 from sejax.corpora import records
 from sejax.corpora.builder import LEFT_OUT, SPLIT, build, clipping, only_one
 from sejax.corpora.corpus import Corpus, Progress, Utterance, Word, class_index, seconds
-from sejax.data.store.sets import RATE, UNNAMED, digest_of_samples
+from sejax.data.store.sets import UNNAMED, digest_of_samples
 from sejax.errors import InputError, typed
 
 JOURNAL = "journal.jsonl"  # of an unfinished set

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from sejax.data.store.sets import RATE
+from sejax.audio.samples import RATE
 from sejax.data.utterances.load import UtteranceSettings
 from sejax.errors import InputError
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from sejax.audio.samples import RATE
 from sejax.audio.spectrogram import filterbank
 from sejax.audio.voice_activity import made_by, voiced_frames
 from sejax.corpora.corpus import Corpus, Utterance
-from sejax.data.store.sets import RATE
 from sejax.data.store.writing import (
     Contents,
     Preparation,

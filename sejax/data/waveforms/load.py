@@ -7,7 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from sejax.audio.level import FULL_SCALE
-from sejax.data.store.sets import RATE, UtteranceSet, find_utterances
+from sejax.audio.samples import RATE
+from sejax.data.store.sets import UtteranceSet, find_utterances
 
 SETTINGS = {"rate": RATE}  # Hz
 

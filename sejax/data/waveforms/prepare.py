@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from sejax.audio.samples import RATE
 from sejax.corpora.corpus import Corpus, Utterance
-from sejax.data.store.sets import RATE, check_settings, level_rule, with_level
+from sejax.data.store.sets import check_settings, level_rule, with_level
 from sejax.data.store.writing import (
     Contents,
     Preparation,

@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from sejax.audio.samples import RATE
 from sejax.core.experiment import Assembly
 from sejax.core.rng import root_key
 from sejax.data.buckets import Buckets, Pieces, choose_buckets, cut
 from sejax.data.folds import TRAIN, VALIDATION
 from sejax.data.labels import FOUR, four_classes, relabel
-from sejax.data.store.sets import RATE
 from sejax.data.streams import read_batch, stream_utterances
 from sejax.data.text import word_types
 from sejax.data.waveforms.load import Waveforms, find_waveforms
@@ -216,7 +216,8 @@ def posteriors(config, num_classes: int) -> Posteriors:
         return explain(network, params, statistics, batch, lookup, decided)
 
     bounds = {"longest": round(config.longest * RATE), "most_words": config.most_words}
-    transcribed = Transcribed(functools.partial(pieces_of, **bounds), explained, described_piece)
+    ignored = {"audio": "text", "text": "audio"}.get(config.fusion, "")
+    transcribed = Transcribed(functools.partial(pieces_of, **bounds), explained, described_piece, ignored)
     return Posteriors(("params", "statistics", "lookup"), {}, apply, transcribed=transcribed)
 
 

