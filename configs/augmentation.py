@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 
 from sejax.audio.level import LEVELS
 from sejax.audio.voice_activity import DETECTORS
+from sejax.data.labels import check_classes
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import RUN
 
@@ -22,6 +23,8 @@ FIELDS = {
     "seed": Field(0, least=0),
     "real": Field(("emodb",), name=True, distinct=True),  # the corpora that the generators took as targets
     "test": Field("", name=True),  # another corpus; empty: within the real ones
+    # such as sad:sadness/boredom+anger+neutral, see sejax.data.labels; empty: "four", the paper's
+    "classes": Field((), of=str, distinct=True, rule=check_classes),
     "evaluation": Field("within", choices=("within", "cross")),  # follows from it
     "development": Field(0.3, above=0, below=1),  # of the test corpus
     "synthetic": Field(""),  # what launch/synthesise.py made

@@ -14,6 +14,7 @@ from ml_collections import ConfigDict
 
 from sejax.audio.level import LEVELS
 from sejax.audio.voice_activity import DETECTORS
+from sejax.data.labels import check_classes
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import RUN
 
@@ -21,6 +22,8 @@ FIELDS = {
     "seed": Field(0, least=0, most=2000),
     "source": Field("unlabelled", name=True),  # the corpus whose vectors are transferred
     "target": Field(("emodb",), name=True, distinct=True),  # corpora with emotions; several are trained on together
+    # such as sad:sadness/boredom+anger+neutral, see sejax.data.labels; empty: "four", the paper's
+    "classes": Field((), of=str, distinct=True, rule=check_classes),
     "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
     # by which detector pauses at both ends of recordings are left out, see sejax.audio.voice_activity
     "trim": Field("none", choices=("none", *DETECTORS)),

@@ -12,6 +12,7 @@ Time, machine and figures of every configuration stand in docs/dcgan.md.
 from ml_collections import ConfigDict
 
 from sejax.audio.level import LEVELS
+from sejax.data.labels import check_classes
 from sejax.data.store.sets import WORD_TIMES
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
@@ -20,6 +21,8 @@ MODELS = ("basic_cnn", "multitask_cnn", "basic_dcgan", "multitask_dcgan")
 FIELDS = {
     "seed": Field(0, least=0),
     "corpus": Field("iemocap", name=True),  # the labelled one: rated, or with emotions from which ratings are derived
+    # whose utterances are rated: such as four, or sad:sadness/boredom+anger+neutral, see sejax.data.labels; empty: all
+    "classes": Field((), of=str, distinct=True, rule=check_classes),
     "unlabelled": Field((), of=str, name=True, distinct=True),  # corpora of unlabelled speech, such as ami+librispeech
     "models": Field(MODELS, choices=MODELS, distinct=True),
     # leave two speakers out, a session's where there are sessions: one validates, one tests

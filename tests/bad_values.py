@@ -48,6 +48,7 @@ CONFIG = {
         *(".run.save_seconds=-1", ".run.save_seconds=nan", ".run.keep=0", ".run.tensorboard=2", ".grid=(6,'a')"),
     ),
     "transfer": (
+        *("classes=a:b/+c", "classes=joy"),
         *("corpus=.", "classes=anger+anger", "models=resnet51", "models=", "models=resnet50+resnet50", "weights=a+b"),
         *("weights=nowhere.safetensors", "rates=0", "rates=-0.0001", "rates=nan", "rates=0.1+0.1", "rates=", "rates=a"),
         *("trainable=some", "protocol=block", "images=1800+600", "images=0+600+600", "images=1800+600+x", "epochs=-1"),
@@ -57,6 +58,7 @@ CONFIG = {
         *(".batch_size=0", ".batch_size=1000000000", ".rates=()", ".images=(1,2,3,4)", ".hidden=1.5"),
     ),
     "cyclegan": (
+        *("classes=a:x+b:x", "classes=five"),
         *("source=", "source=a/b", "target=", "target=emodb+emodb", "features=mfcc", "normalisation=none", "folds=-1"),
         *("trim=4", "whole=2", "seeds=0", "lambdas=-1", "lambdas=nan", "lambdas=0+0", "epochs=0", "pretraining=-1"),
         *("objective=l1", "row_epochs=-1", "members_at_once=-1", "input=tfdata", "seed=5000", ".learning_rate=0"),
@@ -67,6 +69,7 @@ CONFIG = {
         *(".pretraining.learning_rate=-1", ".pretraining.epochs=1.5", ".row_epochs=0", ".stage=first"),
     ),
     "augmentation": (
+        *("classes=five", ".classes=('a',)"),
         *("real=", "real=emodb+emodb", "test=../nemo", "synthetic=nowhere", "trainings=real+none", "trainings="),
         *("lambdas=-2", "lambdas=inf", "features=is09", "normalisation=all", "folds=1", "repeats=0", "updates=-1"),
         *(".development=0", ".development=1", ".development=nan", ".noise=-1", ".noise=nan", ".mixup=0", ".mixup=-1"),

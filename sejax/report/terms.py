@@ -35,6 +35,7 @@ FACTS = {
     "test_images": "test images, by fold",
     "published_images": "images of the paper",
     "class_mapping": "classes of the corpus",
+    "left_out": "utterances of other labels, left out",
     "with_word_times": "utterances with word times",
     "frame_ms": "frame of the detector in ms",
     "fmax": "maximum frequency in Hz",

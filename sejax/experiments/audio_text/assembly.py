@@ -14,7 +14,7 @@ from sejax.core.experiment import Assembly
 from sejax.core.rng import root_key
 from sejax.data.buckets import Buckets, Pieces, choose_buckets, cut
 from sejax.data.folds import TRAIN, VALIDATION
-from sejax.data.labels import FOUR, four_classes, relabel
+from sejax.data.labels import choose_classes
 from sejax.data.store.sets import RATE
 from sejax.data.streams import read_batch, stream_utterances
 from sejax.data.text import word_types
@@ -111,7 +111,7 @@ def assemble(config, speech: Waveforms, vectors: WordVectors | None = None) -> A
 
 def labelled(config, speech: Waveforms) -> Waveforms:
     """The prepared set with the classes of a config."""
-    return relabel(speech, four_classes(speech.classes), FOUR) if config.classes == "four" else speech
+    return choose_classes(speech, config.classes)
 
 
 def held_out(config, data_dir: Path) -> HeldOut:

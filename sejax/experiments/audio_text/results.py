@@ -10,6 +10,7 @@ import numpy as np
 from sejax.audio.level import FULL_SCALE
 from sejax.data.buckets import Buckets, Pieces, epoch_batches, padding, shapes
 from sejax.data.folds import TEST, TRAIN, VALIDATION
+from sejax.data.labels import class_facts
 from sejax.data.store.sets import RATE
 from sejax.data.text import word_times
 from sejax.data.waveforms.load import Waveforms
@@ -53,6 +54,7 @@ def about(
         "types": list(types),  # what prediction looks words up by
         "data": {
             "utterances": int(labelled.sum()),
+            **class_facts(speech),
             "speakers": len({*speech.speaker[labelled].tolist()}),
             "seconds": round(float(speech.seconds[labelled].sum()), 1),
             "parts": {

@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 
 from sejax.core.experiment import Assembly
 from sejax.data.folds import TEST, VALIDATION
-from sejax.data.labels import FOUR
+from sejax.data.labels import class_facts
 from sejax.data.store.sets import check_apart, heard
 from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.data.vectors.synthetic import SyntheticVectors
@@ -112,8 +112,14 @@ def held_out(config, data_dir: Path) -> HeldOut:
 
 def _split(config, sets: list[Vectors], other: Vectors | None) -> tuple[Vectors, Vectors, list[Split]]:
     """The real vectors, those of the test, and the folds."""
-    real = emotional(sets)
-    test = emotional([other]) if other else real
+    classes = tuple(config.classes) or ("four",)
+    real = emotional(sets, classes, others=[other] if other else [])
+    test = emotional([other], classes, others=sets) if other else real
+    if real.classes != test.classes:
+        raise InputError(
+            f"config: {real.corpus} has the classes {', '.join(real.classes)} and {test.corpus} "
+            f"{', '.join(test.classes)}; give classes=CLASS:LABEL/LABEL+..., the same for both"
+        )
     setting = {"normalisation": config.normalisation, "seed": config.seed}
     if config.evaluation == "within":
         return real, test, within_splits(real, folds=config.folds, **setting)
@@ -138,7 +144,7 @@ def assemble(config, sets: list[Vectors], other: Vectors | None, synthetic: Synt
     batch = min(EVALUATION_BATCH, len(test.label))
     change = config.training.removeprefix("real+")
     own = {"schedule": plan, "row_updates": rows, "change": change if change in CHANGES else ""}
-    settings = settings_of(Settings, config, num_classes=len(FOUR), **own)
+    settings = settings_of(Settings, config, num_classes=len(real.classes), **own)
     vectors, label = real.features, real.label
     if uses_synthetic:
         vectors, label = (np.concatenate(pair) for pair in ((vectors, synthetic.features), (label, synthetic.label)))
@@ -176,7 +182,7 @@ def make_members(config, splits: list[Split], real: Vectors, synthetic: Syntheti
     names, members, cache = [], [], {}
     for weight, split, repeat in _places(config, splits, weighted=synthetic is not None):
         if synthetic is None:
-            made = Made(0, extra * len(FOUR) if changes else 0, split.real_scaling)
+            made = Made(0, extra * len(real.classes) if changes else 0, split.real_scaling)
         else:
             key = (weight, split.number, repeat % synthetic.about["seeds"])
             if key not in cache:  # fitting the normalisation reads all of the generator's vectors
@@ -219,7 +225,7 @@ def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Sched
         "corpus": real.corpus,
         "test_corpus": test.corpus,
         "protocol": config.evaluation,
-        "classes": list(FOUR),
+        "classes": list(real.classes),
         "unit": "utterance",
         "paper": {},  # its figures stand with the variants
         "data": {
@@ -228,6 +234,7 @@ def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Sched
             "schedules": {config.training: str(plan)},
             "settings": real.settings,
             "recordings": real.counts.get("recordings", {}),
+            **class_facts(real, *([test] if test is not real else [])),
             **heard(real),
         },
     }

@@ -134,6 +134,7 @@ def synthesise(workdir: Path, source: Vectors, folder: Path) -> list[dict[str, A
             "normalisation": results["protocol"],
             **{name: results["config"][name] for name in ("folds", "seed", "seeds", "features")},
             **{name: value for name, value in zip(("level", "trim"), there[1:], strict=True) if value != "none"},
+            **({"classes": list(classes)} if (classes := results["config"].get("classes")) else {}),
             **{f"distances/{name}": [m["metrics"].get(f"train/{name}_synthetic") for m in members] for name in FIGURES},
         },
     )

@@ -1,6 +1,7 @@
 """From a config and prepared sets of utterance spectrograms to one Assembly for each of the four models."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from sejax.core.experiment import Assembly
 from sejax.core.rng import root_key
 from sejax.data.crops import crop_data, joined_crops, oversampled
 from sejax.data.folds import TEST, TRAIN, VALIDATION, pair_folds
+from sejax.data.labels import choose_classes, class_facts
 from sejax.data.ratings import DIMENSIONS, POINTS, Ratings, fuzzy, ratings_of
 from sejax.data.store.sets import check_apart, heard
 from sejax.data.utterances.load import UtteranceSpectrograms, find_utterance_spectrograms
@@ -110,7 +112,7 @@ def _finding(config, data_dir: Path) -> Callable[[str], UtteranceSpectrograms]:
 
 def held_out(config, data_dir: Path) -> HeldOut:
     """What each member tests; right is the nearest point, the upper one of a perfect split."""
-    speech = _finding(config, data_dir)(config.corpus)
+    speech = with_classes(config, _finding(config, data_dir)(config.corpus))
     ratings = ratings_of(speech, scale=tuple(config.rating_scale))
     names, members = make_members(config, speech, ratings)
     points = np.where(rated_by(ratings)[:, None], nearest_points(ratings.values), -1)
@@ -121,6 +123,7 @@ def held_out(config, data_dir: Path) -> HeldOut:
 def assemble(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSpectrograms]) -> Assembly:
     """As `build`, from prepared sets at hand: labelled speech, and corpora of unlabelled speech."""
     check(config, speech, others)
+    speech = with_classes(config, speech)
     ratings = ratings_of(speech, scale=tuple(config.rating_scale))
     check_points(speech, ratings)
     names, members = make_members(config, speech, ratings)
@@ -151,6 +154,14 @@ def assemble(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSp
         summarise=partial(summarise, rated=networks.rated, wall=Wall([speech, *others], members["part"][0], **crops)),
         about=about(config, speech, others, ratings, members["part"]),
     )
+
+
+def with_classes(config, speech: UtteranceSpectrograms) -> UtteranceSpectrograms:
+    """The labelled corpus with the classes of a config: what is of none of them is unrated, whoever rated it."""
+    made = choose_classes(speech, tuple(config.classes) or ("all",))
+    if made is speech:
+        return speech
+    return replace(made, **{name: np.where(made.label < 0, np.nan, getattr(made, name)) for name in DIMENSIONS})
 
 
 def check(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSpectrograms]) -> None:
@@ -261,6 +272,7 @@ def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part)
             "parts": {name: (folds == kind).sum(1).tolist() for name, kind in PARTS.items()},  # utterances, by fold
             "settings": speech.settings,
             "recordings": speech.counts.get("recordings", {}),
+            **class_facts(speech),
             **heard(speech),
         },
     }
