@@ -37,6 +37,9 @@ FIELDS = {
     "trim": Field("none", choices=("none", *DETECTORS)),
     "features": Field("emobase2010", choices=("emobase2010", "is10")),
     "normalisation": Field("leak_free", choices=("leak_free", "as_published")),
+    # what features are normalised by before all else: nothing, or all recordings of each corpus or speaker, the tested
+    # ones too, see sejax.experiments.feature_vectors
+    "normalise_by": Field("training", choices=("training", "corpus", "speaker")),
     "folds": Field(5, least=2, most=1000),
     "repeats": Field(5, least=1, most=1000),
     # of each classifier, rates raised so that updates x rate is the paper's; 0: the paper's epochs

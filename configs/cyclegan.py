@@ -29,6 +29,9 @@ FIELDS = {
     "trim": Field("none", choices=("none", *DETECTORS)),
     "features": Field("emobase2010", choices=("emobase2010", "is10")),
     "normalisation": Field("leak_free", choices=("leak_free", "as_published")),
+    # what features are normalised by before all else: nothing, or all recordings of each corpus or speaker, the tested
+    # ones too, see sejax.experiments.feature_vectors
+    "normalise_by": Field("training", choices=("training", "corpus", "speaker")),
     "folds": Field(5, least=0, most=900),  # leave one group of sessions (or speakers) out, 5 times
     "whole": Field(True),  # beside them a model of all labelled vectors, for tests on another corpus
     "seeds": Field(1, least=1, most=900),

@@ -56,6 +56,9 @@ TABLE = flags.DEFINE_string("output_table", None, f"write rows there: {', '.join
 ROWS = flags.DEFINE_list("rows", [], f"rows of what in the table, of {', '.join(KINDS)} (default: utterance)")
 FIGURES = flags.DEFINE_boolean("figures", False, "draw the posteriors of every file")
 OUTPUT = flags.DEFINE_string("output", None, "folder for the figures (default: WORKDIR/predictions); implies --figures")
+TOGETHER = flags.DEFINE_boolean(
+    "together", False, "all files are of one speaker (corpus): for runs with normalise_by=speaker (corpus)"
+)
 STREAM = flags.DEFINE_boolean("stream", False, "judge blocks as they come: raw PCM, 16 bits, on standard input")
 STREAM_RATE = flags.DEFINE_integer("stream_rate", RATE, "of raw PCM on standard input, in Hz")
 STREAM_LEVEL = flags.DEFINE_string(
@@ -80,7 +83,7 @@ def main(argv):
             raise InputError(f"--rows={kind}: use {', '.join(KINDS)}, several with commas between them")
     only, workdir = wanted(), Path(WORKDIR.value)
     use_compilation_cache(read_claim(workdir)["config"]["run"]["compilation_cache"])
-    predict = Predictor(workdir, only=only)
+    predict = Predictor(workdir, only=only, together=TOGETHER.value)
     print(f"mean of {len(predict.members)} members: {described(predict.members)}", file=sys.stderr)
     if streamed:
         return listen(predict)
@@ -119,7 +122,10 @@ def judge_in_table(predict: Predictor, files: list[Recording]) -> None:
     table = Table(Path(TABLE.value), rows)
     left = [given for given in files if table.failure(*given) is None]
     with progress_bar("predicting", len(files), "files", done=len(files) - len(left)) as bar:
-        for outcome in outcomes(predict, left, explain=drawing()):
+        # Where files are normalised by each other, those that the table has are heard again.
+        for outcome in outcomes(predict, files if predict.together and left else left, explain=drawing()):
+            if table.failure(*outcome.recording) is not None:
+                continue
             table.add(outcome)
             if outcome.prediction is not None and drawing():
                 draw(outcome.recording.file, outcome, predict)

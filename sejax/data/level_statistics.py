@@ -69,6 +69,7 @@ def level_folds(
     *,
     label: np.ndarray | None = None,
     trained_on: ExampleSet | None = None,
+    normalised_by: str = "training",
 ) -> Iterator[Fold]:
     """The folds of a run, equal ones once; none where a set has no traits.
 
@@ -77,18 +78,35 @@ def level_folds(
       part: i8[M, N] of members, as `sejax.data.folds` has them.
       label: i32[U], -1: unlabelled; None: the set's own.
       trained_on: the set that all members train on the whole of, where it is another.
+      normalised_by: as for the features that the levels stand beside: "speaker" or "corpus" takes the mean and the
+        deviation of all labelled recordings of each out of the levels; "training" leaves them.
     """
     if not speech.traits or (trained_on is not None and not trained_on.traits):
         return
     label = (speech.utterance_label if label is None else label)[speech.utterance]
-    levels = level_columns(speech.traits)[speech.utterance]
+    levels = _levels(speech, normalised_by)[speech.utterance]
     for fold in part[np.sort(np.unique(part, axis=0, return_index=True)[1])]:
         trains, tests = ((fold == kind) & (label >= 0) for kind in (TRAIN, TEST))
         fits = (levels[trains], label[trains])
         if trained_on is not None:
             known = trained_on.utterance_label >= 0
-            fits = (level_columns(trained_on.traits)[known], trained_on.utterance_label[known])
+            fits = (_levels(trained_on, normalised_by)[known], trained_on.utterance_label[known])
         yield Fold(fits, (levels[tests], label[tests]))
+
+
+def _levels(speech: ExampleSet, normalised_by: str) -> np.ndarray:
+    """The numbers of utterances f64[U, 5], normalised by speaker or corpus where that is asked for."""
+    levels = level_columns(speech.traits)
+    if normalised_by == "training":
+        return levels
+    group = np.zeros(len(levels), np.int32)
+    if normalised_by == "speaker":
+        group[speech.utterance] = speech.speaker
+    for number in np.unique(group):
+        own = group == number
+        levels[own] -= levels[own].mean(0)
+        levels[own] /= np.maximum(levels[own].std(0), 1e-6)
+    return levels
 
 
 def levels_in_words(speech: ExampleSet) -> str:

@@ -20,7 +20,10 @@ CONFIG, LOCK = "config.json", "lock"
 # Of no influence on results: these may differ between a run and its continuation.
 FREE = ("run.save_seconds", "run.keep", "run.tensorboard", "run.compilation_cache", "data_dir")
 # Fields that configs of earlier versions have not, and what they meant; some say something of these corpora alone.
-ADDED = {"level": "none", "trim": "none", "random_gain": [0.0, 0.0], "word_times": "frame", "classes": []}
+ADDED = {
+    **{"level": "none", "trim": "none", "random_gain": [0.0, 0.0], "word_times": "frame", "classes": []},
+    **{"normalise_by": "training"},
+}
 # Fields that were a text and are a list now.
 LISTED = ("classes",)
 OF_CORPORA = {"word_times": ("iemocap",)}

@@ -51,6 +51,7 @@ class Posteriors(NamedTuple):
         spaced ones an utterance is judged by, their frames and dB. Inputs are f32[I, bands, width] then, as from
         `sejax.data.crops.read_crops`.
       transcribed: where it was trained on waveforms with transcripts; inputs are what its ``pieces`` makes then.
+      together: "speaker" or "corpus" where it takes functionals that are z-normalised by all recordings of one.
     """
 
     subtrees: tuple[str, ...]
@@ -59,6 +60,7 @@ class Posteriors(NamedTuple):
     rated: Mapping[str, tuple[str, ...]] = {}
     crops: Mapping[str, Any] = {}
     transcribed: Transcribed | None = None
+    together: str = ""
 
 
 class HeldOut(NamedTuple):
@@ -72,6 +74,7 @@ class HeldOut(NamedTuple):
       label: i32[U], the right class of each utterance, -1 where there is none; of each rated dimension by its name, or
         of the classes by "".
       trained_on: the set that all members were trained on the whole of, where it is another.
+      normalised_by: by all recordings of what features were normalised: "training" (of none), "corpus" or "speaker".
     """
 
     speech: ExampleSet
@@ -80,6 +83,7 @@ class HeldOut(NamedTuple):
     utterance: np.ndarray
     label: Mapping[str, np.ndarray]
     trained_on: ExampleSet | None = None
+    normalised_by: str = "training"
 
 
 def _one_thing(config) -> dict[str, ConfigDict]:

@@ -127,6 +127,11 @@ def gathered(
         if not rows:
             continue
         found = study.posteriors(variant, len(classes))
+        if found.together:
+            raise InputError(
+                f"{workdir}: the run saw features that were normalised by all recordings of a {found.together}, and an "
+                "exported model has one at a time; use launch/predict.py --together, or normalise_by=training"
+            )
         kinds.append(_heard(found, results))
         shapes = input_shapes(kinds[-1])
         states = trained_states(

@@ -91,8 +91,9 @@ def _levels_alone(config, variants, data_dir: Path) -> dict[str, Any]:
     if held_out is None or not variants:
         return {}
     held = held_out(next(iter(variants.values())), data_dir)  # the folds of a run are those of each variant
+    how = {"trained_on": held.trained_on, "normalised_by": held.normalised_by}
     found = {
-        name: level_scores(level_folds(held.speech, held.part, label=label, trained_on=held.trained_on))
+        name: level_scores(level_folds(held.speech, held.part, label=label, **how))
         for name, label in held.label.items()
     }
     return {"levels_alone": found.get("", found)}

@@ -77,7 +77,9 @@ def protocol_notes(runs, report: Report):
     """A note for each protocol that runs of an experiment followed, in the runs' order."""
     known = {**PROTOCOLS, **report.protocols}
     names = dict.fromkeys(str(setting(run, "protocol")) for run in runs)
-    return tuple(f"Protocol {name}: {known[name]}." for name in names if name in known)
+    notes = [f"Protocol {name}: {known[name]}." for name in names if name in known]
+    wholly = dict.fromkeys(run["transductive"] for run in runs if run.get("transductive"))
+    return (*notes, *(f"Transductive: {how}." for how in wholly))
 
 
 def joined(value):

@@ -44,7 +44,7 @@ from sejax.experiments.augmentation.members import (
 )
 from sejax.experiments.augmentation.report import REPORT
 from sejax.experiments.classification import confusion_metrics, whole_source
-from sejax.experiments.feature_vectors import Scaling
+from sejax.experiments.feature_vectors import Scaling, normalised_by, transductive
 from sejax.experiments.methods import compared, experiment_of, settings_of
 
 
@@ -107,12 +107,14 @@ def held_out(config, data_dir: Path) -> HeldOut:
     names = tuple(_name(config, *place) for place in places)
     part = np.stack([split.part for _, split, _ in places])
     trained_on = None if config.evaluation == "within" else real
-    return HeldOut(test, names, part, test.utterance, {"": test.label}, trained_on)
+    return HeldOut(test, names, part, test.utterance, {"": test.label}, trained_on, config.normalise_by)
 
 
 def _split(config, sets: list[Vectors], other: Vectors | None) -> tuple[Vectors, Vectors, list[Split]]:
     """The real vectors, those of the test, and the folds."""
     classes = tuple(config.classes) or ("four",)
+    sets = [normalised_by(one, config.normalise_by) for one in sets]
+    other = normalised_by(other, config.normalise_by) if other else None
     real = emotional(sets, classes, others=[other] if other else [])
     test = emotional([other], classes, others=sets) if other else real
     if real.classes != test.classes:
@@ -212,7 +214,8 @@ def posteriors(config, num_classes: int) -> Posteriors:
         inputs = Scaling(**state["test_scaling"]).apply_to_others(vectors)
         return jax.nn.softmax(network.apply({"params": state["params"]}, inputs))
 
-    return Posteriors(("params", "test_scaling"), {}, apply)
+    together = "" if config.normalise_by == "training" else config.normalise_by
+    return Posteriors(("params", "test_scaling"), {}, apply, together=together)
 
 
 def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Schedule) -> dict[str, Any]:
@@ -225,6 +228,7 @@ def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Sched
         "corpus": real.corpus,
         "test_corpus": test.corpus,
         "protocol": config.evaluation,
+        **transductive(config),
         "classes": list(real.classes),
         "unit": "utterance",
         "paper": {},  # its figures stand with the variants
@@ -239,8 +243,9 @@ def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Sched
         },
     }
     if config.training == config.trainings[0]:  # the same for every training
+        by = "" if config.normalise_by == "training" else f", normalised by {config.normalise_by}"
         what = "leave one group out" if config.evaluation == "within" else f"trained on {real.corpus}"
-        found["anchor"] = anchor(splits, real, test, protocol=f"{what}, {config.normalisation}")
+        found["anchor"] = anchor(splits, real, test, protocol=f"{what}, {config.normalisation}{by}")
     return found
 
 

@@ -26,7 +26,7 @@ from sejax.experiments.cyclegan.networks import make_networks
 from sejax.experiments.cyclegan.report import REPORT
 from sejax.experiments.cyclegan.results import figure_columns, summarise, summarise_pretraining
 from sejax.experiments.cyclegan.stage import Schedule, gather_source, pair_source
-from sejax.experiments.feature_vectors import Fold, Scaling, target_folds
+from sejax.experiments.feature_vectors import Fold, Scaling, normalised_by, target_folds, transductive
 from sejax.experiments.methods import experiment_of, settings_of
 
 PRETRAINING = "pretraining"
@@ -58,6 +58,7 @@ def build(config, data_dir: Path, stages: Mapping[str, Path] | None = None) -> A
 def assemble(config, source: Vectors, sets: list[Vectors], pretrained: Path | None = None) -> Assembly:
     """As `build`, from vectors at hand; ``pretrained`` is the first stage's folder."""
     _check(config, source, sets)
+    source, *sets = (normalised_by(one, config.normalise_by) for one in (source, *sets))
     target = emotional(sets, tuple(config.classes) or ("four",))
     vectors = np.asarray(source.features, np.float32)
     asked = {name: config[name] for name in ("normalisation", "folds", "whole", "seed")}
@@ -164,6 +165,7 @@ def about(config, source: Vectors, target: Vectors, folds: list[Fold]) -> dict[s
     return {
         "corpus": target.corpus,
         "protocol": config.normalisation,
+        **transductive(config),
         "classes": list(target.classes),
         "unit": "utterance",
         "paper": {},  # its figures stand with the variants, one for each weight of the classification loss
