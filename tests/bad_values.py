@@ -85,6 +85,7 @@ CONFIG = {
         *(".snapshots=0", ".learning_rates=(0.0,)"),
     ),
     "audio_text": (
+        *("random_noise=brown", "noise_snr=20+0", "noise_snr=10", "noise_snr=nan+10"),
         *("corpus=..", "classes=two", "fusions=att", "fusions=text+text", "protocol=session", "folds=1"),
         *("only_folds=-1", "validation=1", "validation=nan", "keep=first"),
         *("criterion=f1", "patience=-1", "seeds=0", "epochs=0", "batch_size=0", "learning_rates=0"),

@@ -22,7 +22,7 @@ FREE = ("run.save_seconds", "run.keep", "run.tensorboard", "run.compilation_cach
 # Fields that configs of earlier versions have not, and what they meant; some say something of these corpora alone.
 ADDED = {
     **{"level": "none", "trim": "none", "random_gain": [0.0, 0.0], "word_times": "frame", "classes": []},
-    **{"normalise_by": "training"},
+    **{"normalise_by": "training", "random_noise": "none", "noise_snr": [0.0, 30.0]},
 }
 # Fields that were a text and are a list now.
 LISTED = ("classes",)

@@ -134,7 +134,8 @@ def check(config, vectors: WordVectors | None) -> None:
 def method_settings(config) -> Settings:
     """The method's numbers of a config."""
     tuned = config.tuned or not config.vectors
-    return settings_of(Settings, config, tuned=tuned, random_gain=gain_limits(config))
+    given = {"tuned": tuned, "random_gain": gain_limits(config), "noise_snr": tuple(config.noise_snr)}
+    return settings_of(Settings, config, **given)
 
 
 def trained_network(config, num_classes: int, *, rows: int) -> Network:
