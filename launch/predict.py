@@ -250,13 +250,18 @@ def header_line(title, classes) -> str:
 def show_table(title, starts, ends, posteriors, utterance, classes, *, rated=False) -> None:
     """The lines of posteriors [N, C] and [C]; ``rated``: the classes are points, and each line ends with the mean."""
     width = table_width(classes)
+    itself = rated and len(classes) == 1  # the rating, not a share of points
 
     def line(row):
+        if itself:
+            return f"{row[0]:{width + 1}.2f}"
         return "".join(f"{100 * p:{width}.1f}%" for p in row) + (f"{expected(row):10.2f}" if rated else "")
 
-    print(header_line(title, classes) + ("  expected" if rated else ""))
+    print(header_line(title, classes) + ("  expected" if rated and not itself else ""))
     for start, end, row in zip(starts, ends, posteriors, strict=True):
         print(f"  {start:6.2f} - {end:6.2f} s" + line(row))
+    if itself:
+        return print(f"  utterance       {line(utterance)}")
     arrow = "most probable:" if rated else "->"  # of points the expected one, their mean, may be another
     print(f"  utterance       {line(utterance)}  {arrow} {classes[int(utterance.argmax())]}")
 
@@ -275,7 +280,7 @@ def draw(file: Path, outcome: Outcome, predict: Predictor) -> None:
     for number, piece in enumerate(prediction.pieces):
         name = place.name + (f"-{number + 1}" if len(prediction.pieces) > 1 else "")
         keep(place.with_name(f"{name}.svg"), explained(piece | {"id": name}, predict.classes))
-    if prediction.pieces:
+    if prediction.pieces or predict.classes == ("rating",):  # which are no shares of anything
         return
     figure = posteriors_over_time(
         waveform,

@@ -76,6 +76,7 @@ CONFIG = {
         *(".slope=2", ".extra=-1", ".extra=2000000000", ".rows=0", ".evaluation=cross", "trim=loud"),
     ),
     "dcgan": (
+        *("target=number", "regression_loss=huber", "criterion=ccc", "classes=one"),
         *("corpus=a b", "unlabelled=ami/librispeech", "unlabelled=ami+ami", "models=wgan", "folds=1", "swap=often"),
         *("seeds=-1", "updates=random", "epochs=0", "width=17", "width=-64", "width=1000000", "side=1", "filters=-1"),
         *("batch_size=-1", "learning_rates=-0.1", "learning_rates=nan", "share=1.5", "share=-1", "balance=2"),

@@ -17,6 +17,7 @@ from sejax.data.store.sets import ExampleSet
 
 COLUMNS = ("peak", "level", "offset", "floor", "clipped")
 CLASSIFIER = "logistic regression, balanced classes"
+REGRESSION = "ridge regression"
 MOST_FOLDS = 10
 _LEAST = 1e-6  # of full scale, so that offset and clipping have logarithms
 
@@ -41,18 +42,25 @@ def level_scores(folds: Iterable[Fold]) -> dict[str, Any]:
 
     Returns:
       {"uar": mean and deviation over folds, "per_fold", "columns", "classifier"}; {} where there is no fold,
-      scikit-learn is missing (pip install sejax[classify]), or a part that trains has one class.
+      scikit-learn is missing (pip install sejax[classify]), or a part that trains has one class. Of labels that are
+      floating-point numbers, "ccc" in place of "uar".
     """
     try:
-        from sklearn.linear_model import LogisticRegression
+        from sklearn.linear_model import LogisticRegression, Ridge
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
     except ImportError:
         return {}
-    scores = []
+    scores, figure, method = [], "uar", CLASSIFIER
     for (levels, label), (tested, truth) in folds:
         if len(np.unique(label)) < 2 or not len(truth):
             return {}
+        if label.dtype.kind == "f":
+            figure, method = "ccc", REGRESSION
+            predicted = make_pipeline(StandardScaler(), Ridge()).fit(levels, label).predict(tested)
+            middle = label.mean()
+            scores.append(float(metrics.Concordance.from_pairs(predicted - middle, truth - middle).compute()))
+            continue
         classifier = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
         predicted = classifier.fit(levels, label).predict(tested)
         confusion = np.zeros([max(label.max(), truth.max()) + 1] * 2)
@@ -60,7 +68,7 @@ def level_scores(folds: Iterable[Fold]) -> dict[str, Any]:
         scores.append(float(metrics.uar(confusion)))
     if not scores:
         return {}
-    return {"uar": spread(scores), "per_fold": scores, "columns": list(COLUMNS), "classifier": CLASSIFIER}
+    return {figure: spread(scores), "per_fold": scores, "columns": list(COLUMNS), "classifier": method}
 
 
 def level_folds(

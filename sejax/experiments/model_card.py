@@ -65,8 +65,9 @@ def _use(settings: Mapping[str, Any]) -> str:
 
 
 def _answers(settings: Mapping[str, Any], data: Mapping[str, Any]) -> str:
-    if settings["rated"]:
-        return "\n".join(f"- {name}: {', '.join(points)}" for name, points in settings["rated"].items())
+    if rated := settings["rated"]:
+        told = {("rating",): "a number on the scale of the corpus's ratings"}
+        return "\n".join(f"- {name}: {told.get(tuple(points), ', '.join(points))}" for name, points in rated.items())
     mapping, left_out = (data.get(name, {}) for name in ("class_mapping", "left_out"))
     labels = {name: f" ({mapping[name]})" for name in settings["classes"] if mapping.get(name, name) != name}
     named = [name + labels.get(name, "") for name in settings["classes"]]

@@ -180,6 +180,11 @@ def chosen(
         if not any(is_wanted(member, wanted) for member in members):
             continue
         held = experiment.held_out(variant, data_dir)
+        if any(label.dtype.kind == "f" for label in map(np.asarray, held.label.values())):
+            raise InputError(
+                f"{workdir}: its members give ratings that are numbers, and what is measured here are classes and "
+                "points; give a run with target=points"
+            )
         if held.normalised_by != "training":
             raise InputError(
                 f"{workdir}: its members judge all recordings of a {held.normalised_by} together, not one at a time; "

@@ -27,7 +27,7 @@ from sejax.engine.workdir import (
     write_finished,
 )
 from sejax.errors import InputError
-from sejax.experiments import study
+from sejax.experiments import report_of, study
 from sejax.report.html import FILE as PAGE
 from sejax.report.html import write_examples, write_report
 
@@ -77,7 +77,7 @@ def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[st
             "command": command,
             "seconds": time.monotonic() - began,
         }
-        results |= summaries(results["members"], paper=partial(study(config.experiment).report.published, results))
+        results |= summaries(results["members"], paper=partial(report_of(results).published, results))
         # results.json says that the run is finished: what needs more than it comes before, and what does not after it.
         write_examples(workdir, examples)
         write_results(workdir, results)
@@ -102,7 +102,7 @@ def _levels_alone(config, variants, data_dir: Path) -> dict[str, Any]:
 def _write_page(workdir: Path, results: dict[str, Any]) -> None:
     """Writes report.html; what goes wrong in it is said, and ends nothing."""
     try:
-        write_report(workdir, plain(results), study(results["experiment"]).report)
+        write_report(workdir, plain(results), report_of(results))
     except OSError:
         raise
     except Exception as error:

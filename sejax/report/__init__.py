@@ -64,6 +64,7 @@ class Report:
       sections: ``(results, {name: HTML of drawings}) -> [page.Section]`` between what was run and the environment.
       comparison: ``(runs, group_by=) -> Tables`` that set many runs side by side; ValueError for an unknown field.
       picture: ``(runs, names, format=) -> figure of many runs, caption``.
+      instead: ``results -> Report`` that reports this run in place of it; None where it does itself.
       elsewhere: entries of results.json's "data" that a section shows, and the list of what was run does not.
     """
 
@@ -92,4 +93,5 @@ class Report:
     sections: Callable[[Results, Mapping[str, str]], list] | None = None
     comparison: Callable[..., list] | None = None
     picture: Callable[..., tuple[Any, str]] | None = None
+    instead: Callable[[Results], "Report | None"] = lambda results: None
     elsewhere: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ PROTOCOLS = {
     "leak_free": "generators, classifiers and their normalisation are fitted on the training part of each fold",
     "as_published": "generators see every session, and each set is normalised with its own statistics",
 }
-METRICS = {"macro_f1": "macro-F1", "uar": "UAR", "accuracy": "accuracy", "loss": "loss"}
+METRICS = {"macro_f1": "macro-F1", "uar": "UAR", "accuracy": "accuracy", "ccc": "CCC", "loss": "loss"}
 PARTS = {"train": "training", "valid": "validation"}
 
 
