@@ -1,13 +1,14 @@
 """Training on waveform and transcript against a PyTorch loop over the same batches, on one machine in one run.
 
-    python benchmarks/audio_text.py [--fusions=att_d_1+audio+text] [--sides=ours+torch] [--rounds=3]
+    python benchmarks/audio_text.py [--fusions=att_d_1+audio+text] [--sides=ours+white+pink+torch] [--rounds=3]
 
 An update is forward, backward, L2 and Adam with the sizes of the paper's Tables 1 to 3: batch 30, dropout 0.55, words
 of 150 trained numbers. Turns are 1 to 15 s long, as many of each octave, at 2.5 words a second. Both sides train on the
 same batches in the same few shapes, with masks: `ours` is the network of sejax.models.audio_text in one compiled
-program for each shape, `torch` the parity tests' reference with its fused Adam. A turn of a side is an epoch; the sides
-take turns, and ratios are those of the medians: how many times ours a side takes. --cpu-time counts processor time
-instead of the clock's, for a machine that others use too. Needs torch.
+program for each shape, `white` and `pink` the same with such noise in every waveform, `torch` the parity tests'
+reference with its fused Adam. A turn of a side is an epoch; the sides take turns, and ratios are those of the medians:
+how many times ours a side takes. --cpu-time counts processor time instead of the clock's, for a machine that others use
+too. `torch` needs torch.
 """
 
 import argparse
@@ -64,10 +65,11 @@ def epoch(options):
     return read, padding(pieces, buckets, index, valid)
 
 
-def ours(fusion, batches, options):
+def ours(fusion, batches, options, noise=""):
     """A call that trains for an epoch."""
     import optax
 
+    from sejax.audio.augmentation import waveforms_in_noise
     from sejax.models.audio_text import AudioText
 
     network = AudioText(fusion, CLASSES, options.vocabulary)
@@ -76,6 +78,9 @@ def ours(fusion, batches, options):
 
     def objective(params, statistics, batch, seed):
         variables = {"params": params, "batch_stats": statistics}
+        if noise:
+            noisy = partial(waveforms_in_noise, kind=noise, limits=(0.0, 30.0))
+            batch = batch | {"waveform": noisy(jax.random.key(seed), batch["waveform"], batch["length"])}
         rows = [batch[name] for name in given]
         found, moved = network.apply(variables, *rows, train=True, seed=seed, mutable=["batch_stats"])
         losses = optax.softmax_cross_entropy_with_integer_labels(found["logits"], batch["label"])
@@ -103,7 +108,7 @@ def ours(fusion, batches, options):
     began = time.perf_counter()
     train()
     seconds = time.perf_counter() - began
-    print(f"{fusion:13} ours      {shapes} shapes compiled and first run in {seconds:.1f} s", flush=True)
+    print(f"{fusion:13} {noise or 'ours':9} {shapes} shapes compiled and first run in {seconds:.1f} s", flush=True)
     return train
 
 
@@ -155,7 +160,7 @@ def main():
     )
     clock = time.process_time if options.cpu_time else time.perf_counter
     for fusion in options.fusions.split("+"):
-        sides = {"ours": ours, "torch": theirs}
+        sides = {"ours": ours, "torch": theirs} | {name: partial(ours, noise=name) for name in ("white", "pink")}
         calls = {name: sides[name](fusion, batches, options) for name in options.sides.split("+")}
         seconds = dict(zip(calls, medians(list(calls.values()), options.rounds, clock=clock), strict=True))
         for name, value in seconds.items():

@@ -13,7 +13,9 @@ Time, machine and figures of every configuration stand in docs/audio_text.md.
 
 from ml_collections import ConfigDict
 
+from sejax.audio.augmentation import NOISES
 from sejax.audio.level import LEVELS
+from sejax.data.labels import check_classes
 from sejax.data.store.sets import WORD_TIMES
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
@@ -29,7 +31,11 @@ FIELDS = {
     "word_times": Field("note", choices=WORD_TIMES),  # of IEMOCAP, see sejax.corpora.iemocap
     # dB, between which every training waveform gets a gain of its own at every update; 0+0: stays as it is
     "random_gain": Field((0.0, 0.0), least=-60, most=60, length=2, ordered=True),
-    "classes": Field("four", choices=("four", "all")),
+    # noise in every training waveform, drawn anew at every update, and the dB between which its ratio lies
+    "random_noise": Field("none", choices=("none", *NOISES)),
+    "noise_snr": Field((0.0, 30.0), least=-60, most=120, length=2, ordered=True),
+    # "four", "all", or such as sad:sadness/boredom+anger+neutral, see sejax.data.labels
+    "classes": Field(("four",), distinct=True, rule=check_classes),
     "fusions": Field(FUSIONS, choices=FUSIONS, distinct=True),
     # sessions are held out where a corpus has them; utterance: at random
     "protocol": Field("speaker", choices=("speaker", "utterance")),

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 
 from sejax.audio.level import LEVELS
 from sejax.audio.voice_activity import DETECTORS
+from sejax.data.labels import check_classes
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import RUN
 
@@ -22,6 +23,8 @@ FIELDS = {
     "seed": Field(0, least=0),
     "real": Field(("emodb",), name=True, distinct=True),  # the corpora that the generators took as targets
     "test": Field("", name=True),  # another corpus; empty: within the real ones
+    # such as sad:sadness/boredom+anger+neutral, see sejax.data.labels; empty: "four", the paper's
+    "classes": Field((), of=str, distinct=True, rule=check_classes),
     "evaluation": Field("within", choices=("within", "cross")),  # follows from it
     "development": Field(0.3, above=0, below=1),  # of the test corpus
     "synthetic": Field(""),  # what launch/synthesise.py made
@@ -34,6 +37,9 @@ FIELDS = {
     "trim": Field("none", choices=("none", *DETECTORS)),
     "features": Field("emobase2010", choices=("emobase2010", "is10")),
     "normalisation": Field("leak_free", choices=("leak_free", "as_published")),
+    # what features are normalised by before all else: nothing, or all recordings of each corpus or speaker, the tested
+    # ones too, see sejax.experiments.feature_vectors
+    "normalise_by": Field("training", choices=("training", "corpus", "speaker")),
     "folds": Field(5, least=2, most=1000),
     "repeats": Field(5, least=1, most=1000),
     # of each classifier, rates raised so that updates x rate is the paper's; 0: the paper's epochs

@@ -14,6 +14,7 @@ from ml_collections import ConfigDict
 
 from sejax.audio.level import LEVELS
 from sejax.audio.voice_activity import DETECTORS
+from sejax.data.labels import check_classes
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import RUN
 
@@ -21,11 +22,16 @@ FIELDS = {
     "seed": Field(0, least=0, most=2000),
     "source": Field("unlabelled", name=True),  # the corpus whose vectors are transferred
     "target": Field(("emodb",), name=True, distinct=True),  # corpora with emotions; several are trained on together
+    # such as sad:sadness/boredom+anger+neutral, see sejax.data.labels; empty: "four", the paper's
+    "classes": Field((), of=str, distinct=True, rule=check_classes),
     "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
     # by which detector pauses at both ends of recordings are left out, see sejax.audio.voice_activity
     "trim": Field("none", choices=("none", *DETECTORS)),
     "features": Field("emobase2010", choices=("emobase2010", "is10")),
     "normalisation": Field("leak_free", choices=("leak_free", "as_published")),
+    # what features are normalised by before all else: nothing, or all recordings of each corpus or speaker, the tested
+    # ones too, see sejax.experiments.feature_vectors
+    "normalise_by": Field("training", choices=("training", "corpus", "speaker")),
     "folds": Field(5, least=0, most=900),  # leave one group of sessions (or speakers) out, 5 times
     "whole": Field(True),  # beside them a model of all labelled vectors, for tests on another corpus
     "seeds": Field(1, least=1, most=900),

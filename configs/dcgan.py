@@ -12,6 +12,7 @@ Time, machine and figures of every configuration stand in docs/dcgan.md.
 from ml_collections import ConfigDict
 
 from sejax.audio.level import LEVELS
+from sejax.data.labels import check_classes
 from sejax.data.store.sets import WORD_TIMES
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
@@ -20,6 +21,8 @@ MODELS = ("basic_cnn", "multitask_cnn", "basic_dcgan", "multitask_dcgan")
 FIELDS = {
     "seed": Field(0, least=0),
     "corpus": Field("iemocap", name=True),  # the labelled one: rated, or with emotions from which ratings are derived
+    # whose utterances are rated: such as four, or sad:sadness/boredom+anger+neutral, see sejax.data.labels; empty: all
+    "classes": Field((), of=str, distinct=True, rule=check_classes),
     "unlabelled": Field((), of=str, name=True, distinct=True),  # corpora of unlabelled speech, such as ami+librispeech
     "models": Field(MODELS, choices=MODELS, distinct=True),
     # leave two speakers out, a session's where there are sessions: one validates, one tests
@@ -30,7 +33,11 @@ FIELDS = {
     "weights": Field((1.0, 1.0), least=0, length=2),  # of valence and activation in joint updates
     "epochs": Field(200, least=1, most=100_000),  # at most
     "patience": Field(5, least=1),
-    "criterion": Field("uar", choices=("uar", "accuracy")),  # what early stopping looks at, on the validation speaker
+    "target": Field("points", choices=("points", "regression")),  # five points are classified, or a rating is a number
+    # of regression: 1 - CCC over a batch, the mean squared error in points, or the sum of the two
+    "regression_loss": Field("ccc", choices=("ccc", "mse", "both")),
+    # what early stopping looks at, on the validation speaker's valence; ccc, and it alone, with target=regression
+    "criterion": Field("uar", choices=("uar", "accuracy", "ccc")),
     # frames of a crop, 16 ms each; 0 in this and the next three, and no learning rate: each model's own of Table 1
     "width": Field(0, least=16, most=4096, multiple=16, zero=True),
     "side": Field(0, least=2, most=1000, zero=True),  # of the square filters
@@ -70,6 +77,8 @@ def get_config(argument: str | None = None) -> ConfigDict:
     """
     config = make_config("dcgan", FIELDS, argument)
     config.run.update(CONVOLUTIONS, save_seconds=60.0)
+    if config.target == "regression":
+        config.criterion = "ccc"
     if config.runlocal:
         config.models, config.folds, config.epochs, config.hidden = ("basic_cnn", "multitask_dcgan"), 2, 2, 8
         config.width, config.side, config.filters, config.batch_size, config.samples = 16, 3, 2, 8, 2

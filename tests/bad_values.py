@@ -48,6 +48,7 @@ CONFIG = {
         *(".run.save_seconds=-1", ".run.save_seconds=nan", ".run.keep=0", ".run.tensorboard=2", ".grid=(6,'a')"),
     ),
     "transfer": (
+        *("classes=a:b/+c", "classes=joy"),
         *("corpus=.", "classes=anger+anger", "models=resnet51", "models=", "models=resnet50+resnet50", "weights=a+b"),
         *("weights=nowhere.safetensors", "rates=0", "rates=-0.0001", "rates=nan", "rates=0.1+0.1", "rates=", "rates=a"),
         *("trainable=some", "protocol=block", "images=1800+600", "images=0+600+600", "images=1800+600+x", "epochs=-1"),
@@ -57,6 +58,7 @@ CONFIG = {
         *(".batch_size=0", ".batch_size=1000000000", ".rates=()", ".images=(1,2,3,4)", ".hidden=1.5"),
     ),
     "cyclegan": (
+        *("classes=a:x+b:x", "classes=five"),
         *("source=", "source=a/b", "target=", "target=emodb+emodb", "features=mfcc", "normalisation=none", "folds=-1"),
         *("trim=4", "whole=2", "seeds=0", "lambdas=-1", "lambdas=nan", "lambdas=0+0", "epochs=0", "pretraining=-1"),
         *("objective=l1", "row_epochs=-1", "members_at_once=-1", "input=tfdata", "seed=5000", ".learning_rate=0"),
@@ -67,12 +69,14 @@ CONFIG = {
         *(".pretraining.learning_rate=-1", ".pretraining.epochs=1.5", ".row_epochs=0", ".stage=first"),
     ),
     "augmentation": (
+        *("classes=five", ".classes=('a',)"),
         *("real=", "real=emodb+emodb", "test=../nemo", "synthetic=nowhere", "trainings=real+none", "trainings="),
         *("lambdas=-2", "lambdas=inf", "features=is09", "normalisation=all", "folds=1", "repeats=0", "updates=-1"),
         *(".development=0", ".development=1", ".development=nan", ".noise=-1", ".noise=nan", ".mixup=0", ".mixup=-1"),
         *(".slope=2", ".extra=-1", ".extra=2000000000", ".rows=0", ".evaluation=cross", "trim=loud"),
     ),
     "dcgan": (
+        *("target=number", "regression_loss=huber", "criterion=ccc", "classes=one"),
         *("corpus=a b", "unlabelled=ami/librispeech", "unlabelled=ami+ami", "models=wgan", "folds=1", "swap=often"),
         *("seeds=-1", "updates=random", "epochs=0", "width=17", "width=-64", "width=1000000", "side=1", "filters=-1"),
         *("batch_size=-1", "learning_rates=-0.1", "learning_rates=nan", "share=1.5", "share=-1", "balance=2"),
@@ -82,6 +86,7 @@ CONFIG = {
         *(".snapshots=0", ".learning_rates=(0.0,)"),
     ),
     "audio_text": (
+        *("random_noise=brown", "noise_snr=20+0", "noise_snr=10", "noise_snr=nan+10"),
         *("corpus=..", "classes=two", "fusions=att", "fusions=text+text", "protocol=session", "folds=1"),
         *("only_folds=-1", "validation=1", "validation=nan", "keep=first"),
         *("criterion=f1", "patience=-1", "seeds=0", "epochs=0", "batch_size=0", "learning_rates=0"),

@@ -56,7 +56,7 @@ PRIVATE = {"commands", "__pycache__"}  # folders that are no part of what `sejax
 # Each package may import from these and from itself; corpora and data are host side, report only reads results.
 ALLOWED = {
     "core": {"errors"},
-    "audio": {"errors"},
+    "audio": {"errors", "core.rng"},
     "models": {"errors", "core"},
     "pretrained": {"errors", "models", "core.files"},
     "engine": {"errors", "core"},

@@ -1,6 +1,8 @@
-"""Random gain in training (pure jnp), so that a network does not learn how loud its corpus was recorded.
+"""Random gain and random noise in training (pure jnp): how loud a corpus was recorded, and how quiet its room was, are
+nothing to learn.
 
-Every example of a batch gets a gain of its own, uniform between two limits in dB and drawn anew at every update.
+Every example of a batch gets a gain, or a signal-to-noise ratio, of its own, uniform between two limits in dB and drawn
+anew at every update.
 """
 
 from __future__ import annotations
@@ -13,10 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from sejax.audio.level import FULL_SCALE
+from sejax.core.rng import normal
 
 if TYPE_CHECKING:
-    from jaxtyping import Array, Float, Int16
+    from jaxtyping import Array, Float, Int16, Int32
 
+NOISES = ("white", "pink", "either")
+LOWEST = 20.0  # Hz, of pink noise: half of its power would lie below what can be heard
 VIEW_STEP = 6.0  # dB between neighbouring views, at most
 
 
@@ -42,6 +47,53 @@ def waveforms_at_random_gain(
     """Waveforms at other gains, full scale at 1; what goes beyond it is not clipped."""
     amplitude = 10.0 ** (_gains(key, len(waveform), limits)[:, None] / 20.0)
     return waveform.astype(jnp.float32) / FULL_SCALE * amplitude
+
+
+def waveforms_in_noise(
+    key: jax.Array,
+    waveform: Array,
+    length: Int32[Array, " batch"],
+    *,
+    kind: str,
+    limits: tuple[float, float],
+    rate: int = 16000,
+) -> Float[Array, "batch samples"]:
+    """Waveforms with noise added, full scale at 1; what goes beyond it is not clipped.
+
+    The ratio is that of mean powers over an example's own samples, pauses included, as
+    `sejax.audio.degradations.with_noise` has it. What follows them stays 0, and a silent example as it is.
+
+    Args:
+      key: of an update.
+      waveform: int16[B, T], or f32[B, T] with full scale at 1; 0 after each example's end.
+      length: how many samples each has.
+      kind: "white" (Gaussian, equal power in every Hz), "pink" (equal power in every octave from `LOWEST` on), or
+        "either", which is drawn for each example.
+      limits: of the signal-to-noise ratio in dB.
+      rate: Hz.
+    """
+    if jnp.issubdtype(waveform.dtype, jnp.integer):
+        waveform = waveform.astype(jnp.float32) / FULL_SCALE
+    ratios, choice, seeds = jax.random.split(key, 3)
+    inside = jnp.arange(waveform.shape[1]) < length[:, None]
+    noise = jnp.where(inside, _noise(choice, seeds, waveform.shape, kind=kind, rate=rate), 0.0)
+    signal, power = (jnp.square(x).sum(1, keepdims=True) for x in (waveform, noise))
+    amplitude = 10.0 ** (-_gains(ratios, len(waveform), limits)[:, None] / 20.0)
+    return waveform + noise * amplitude * jnp.sqrt(signal / jnp.maximum(power, jnp.finfo(jnp.float32).tiny))
+
+
+def _noise(choice: jax.Array, seeds: jax.Array, shape: tuple[int, int], *, kind: str, rate: int) -> jax.Array:
+    """Noise f32[B, T] of a kind, at any power."""
+    if kind == "white":
+        return normal(seeds, shape)
+    examples, samples = shape
+    frequency = jnp.arange(samples // 2 + 1, dtype=jnp.float32) * (rate / samples)  # Hz
+    pink = jnp.where(frequency < LOWEST, 0.0, jax.lax.rsqrt(jnp.maximum(frequency, 1.0)))
+    if kind == "either":
+        is_pink = jax.random.bernoulli(choice, shape=(examples, 1))
+        pink = jnp.where(is_pink, pink, 1.0)
+    spectrum = normal(seeds, (2, examples, len(frequency)))
+    return jnp.fft.irfft(jax.lax.complex(*(spectrum * pink)), n=samples)
 
 
 def random_views(key: jax.Array, views: Float[Array, "batch views ..."]) -> Float[Array, "batch ..."]:

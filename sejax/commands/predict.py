@@ -68,6 +68,9 @@ BLOCKS = flags.DEFINE_boolean("blocks", False, "print every block (chunk, crop) 
 PAD = flags.DEFINE_boolean("pad", False, "fill speech shorter than a block up with zeros, and do not refuse it")
 FIGURES = flags.DEFINE_boolean("figures", False, "draw the posteriors of every file")
 OUTPUT = flags.DEFINE_string("output", None, "folder for the figures (default: WORKDIR/predictions); implies --figures")
+TOGETHER = flags.DEFINE_boolean(
+    "together", False, "all files are of one speaker (corpus): for runs with normalise_by=speaker (corpus)"
+)
 STREAM = flags.DEFINE_boolean("stream", False, "judge blocks as they come: raw PCM, 16 bits, on standard input")
 STREAM_RATE = flags.DEFINE_integer("stream_rate", RATE, "of raw PCM on standard input, in Hz")
 STREAM_LEVEL = flags.DEFINE_string(
@@ -96,7 +99,7 @@ def main(argv):
             raise InputError(f"--rows={kind}: use {', '.join(KINDS)}, several with commas between them")
     only, workdir = wanted(), Path(WORKDIR.value)
     use_compilation_cache(read_claim(workdir)["config"]["run"]["compilation_cache"])
-    predict = Predictor(workdir, only=only, pad=PAD.value)
+    predict = Predictor(workdir, only=only, pad=PAD.value, together=TOGETHER.value)
     print(*who_answers(predict, text=any(given.text for given in files)), sep="\n", file=sys.stderr)
     if streamed:
         return listen(predict)
@@ -139,7 +142,10 @@ def judge_in_table(predict: Predictor, files: list[Recording]) -> None:
     left = [given for given in files if table.failure(*given) is None]
     done = len(files) - len(left)
     with progress_bar("predicting", len(files), "files", done=done) as bar, Compiling(everywhere=True) as compiling:
-        for outcome in outcomes(predict, left, explain=drawing()):
+        # Where files are normalised by each other, those that the table has are heard again.
+        for outcome in outcomes(predict, files if predict.together and left else left, explain=drawing()):
+            if table.failure(*outcome.recording) is not None:
+                continue
             table.add(outcome)
             if outcome.prediction is not None and drawing():
                 draw(outcome.recording.file, outcome, predict)
@@ -239,7 +245,7 @@ def draw(file: Path, outcome: Outcome, predict: Predictor) -> None:
     for number, piece in enumerate(prediction.pieces):
         name = place.name + (f"-{number + 1}" if len(prediction.pieces) > 1 else "")
         keep(place.with_name(f"{name}.svg"), explained(piece | {"id": name}, predict.classes))
-    if prediction.pieces:
+    if prediction.pieces or predict.classes == ("rating",):  # which are no shares of anything
         return
     figure = posteriors_over_time(
         waveform,

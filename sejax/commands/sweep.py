@@ -74,7 +74,7 @@ def main(argv):
 def make_sweep(config, count):
     """The sweep that the flags ask for, checked before anything is trained."""
     experiment = study(config.experiment)
-    check_metric(METRIC.value, experiment.validation_figures)
+    check_metric(METRIC.value, experiment.validated(config))
     fields, text = experiment.member_fields, SPACE.value or published_space(config)
     swept = {entry.partition("=")[0].strip() for entry in text.split(",")}
     space = parse_space(text, one_variant(config, swept), fields)

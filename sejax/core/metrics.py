@@ -159,6 +159,34 @@ class Correlation(_Sums):
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
+class Concordance(Correlation):
+    """Lin's concordance correlation coefficient (CCC) of the same sums.
+
+    Lin (A concordance correlation coefficient to evaluate reproducibility, Biometrics 1989): 2 s_xy / (s_x^2 + s_y^2 +
+    (mean x - mean y)^2), moments over all pairs. Another mean or another spread costs, which Pearson's does not see.
+    """
+
+    def compute(self):
+        """CCC [...] in [-1, 1]; NaN where x and y are one and the same constant, or nothing was counted."""
+        count, x, y, xx, yy, xy = jnp.moveaxis(self.sums, -1, 0)
+        count = jnp.where(count > 0, count, jnp.nan)
+        x, y = x / count, y / count
+        spread = jnp.maximum(xx / count - x * x, 0.0) + jnp.maximum(yy / count - y * y, 0.0)
+        return jnp.clip(_ratio(2.0 * (xy / count - x * y), spread + jnp.square(x - y), jnp.nan), -1.0, 1.0)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class RootMean(Mean):
+    """The root of a weighted mean: of squared errors, the root mean square error."""
+
+    def compute(self):
+        """sqrt(total / count); NaN where nothing was counted."""
+        return jnp.sqrt(super().compute())
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class Confusion(_Sums):
     """Confusion matrix `counts` f32[..., C, C]: rows are the true classes, columns the predicted ones."""
 

@@ -17,6 +17,7 @@ from sejax.data.store.sets import ExampleSet
 
 COLUMNS = ("peak", "level", "offset", "floor", "clipped")
 CLASSIFIER = "logistic regression, balanced classes"
+REGRESSION = "ridge regression"
 MOST_FOLDS = 10
 _LEAST = 1e-6  # of full scale, so that offset and clipping have logarithms
 
@@ -41,18 +42,25 @@ def level_scores(folds: Iterable[Fold]) -> dict[str, Any]:
 
     Returns:
       {"uar": mean and deviation over folds, "per_fold", "columns", "classifier"}; {} where there is no fold,
-      scikit-learn is missing (pip install 'sejax[classify]'), or a part that trains has one class.
+      scikit-learn is missing (pip install 'sejax[classify]'), or a part that trains has one class. Of labels that are
+      floating-point numbers, "ccc" in place of "uar".
     """
     try:
-        from sklearn.linear_model import LogisticRegression
+        from sklearn.linear_model import LogisticRegression, Ridge
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
     except ImportError:
         return {}
-    scores = []
+    scores, figure, method = [], "uar", CLASSIFIER
     for (levels, label), (tested, truth) in folds:
         if len(np.unique(label)) < 2 or not len(truth):
             return {}
+        if label.dtype.kind == "f":
+            figure, method = "ccc", REGRESSION
+            predicted = make_pipeline(StandardScaler(), Ridge()).fit(levels, label).predict(tested)
+            middle = label.mean()
+            scores.append(float(metrics.Concordance.from_pairs(predicted - middle, truth - middle).compute()))
+            continue
         classifier = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
         predicted = classifier.fit(levels, label).predict(tested)
         confusion = np.zeros([max(label.max(), truth.max()) + 1] * 2)
@@ -60,7 +68,7 @@ def level_scores(folds: Iterable[Fold]) -> dict[str, Any]:
         scores.append(float(metrics.uar(confusion)))
     if not scores:
         return {}
-    return {"uar": spread(scores), "per_fold": scores, "columns": list(COLUMNS), "classifier": CLASSIFIER}
+    return {figure: spread(scores), "per_fold": scores, "columns": list(COLUMNS), "classifier": method}
 
 
 def level_folds(
@@ -69,6 +77,7 @@ def level_folds(
     *,
     label: np.ndarray | None = None,
     trained_on: ExampleSet | None = None,
+    normalised_by: str = "training",
 ) -> Iterator[Fold]:
     """The folds of a run, equal ones once; none where a set has no traits.
 
@@ -77,18 +86,35 @@ def level_folds(
       part: i8[M, N] of members, as `sejax.data.folds` has them.
       label: i32[U], -1: unlabelled; None: the set's own.
       trained_on: the set that all members train on the whole of, where it is another.
+      normalised_by: as for the features that the levels stand beside: "speaker" or "corpus" takes the mean and the
+        deviation of all labelled recordings of each out of the levels; "training" leaves them.
     """
     if not speech.traits or (trained_on is not None and not trained_on.traits):
         return
     label = (speech.utterance_label if label is None else label)[speech.utterance]
-    levels = level_columns(speech.traits)[speech.utterance]
+    levels = _levels(speech, normalised_by)[speech.utterance]
     for fold in part[np.sort(np.unique(part, axis=0, return_index=True)[1])]:
         trains, tests = ((fold == kind) & (label >= 0) for kind in (TRAIN, TEST))
         fits = (levels[trains], label[trains])
         if trained_on is not None:
             known = trained_on.utterance_label >= 0
-            fits = (level_columns(trained_on.traits)[known], trained_on.utterance_label[known])
+            fits = (_levels(trained_on, normalised_by)[known], trained_on.utterance_label[known])
         yield Fold(fits, (levels[tests], label[tests]))
+
+
+def _levels(speech: ExampleSet, normalised_by: str) -> np.ndarray:
+    """The numbers of utterances f64[U, 5], normalised by speaker or corpus where that is asked for."""
+    levels = level_columns(speech.traits)
+    if normalised_by == "training":
+        return levels
+    group = np.zeros(len(levels), np.int32)
+    if normalised_by == "speaker":
+        group[speech.utterance] = speech.speaker
+    for number in np.unique(group):
+        own = group == number
+        levels[own] -= levels[own].mean(0)
+        levels[own] /= np.maximum(levels[own].std(0), 1e-6)
+    return levels
 
 
 def levels_in_words(speech: ExampleSet) -> str:

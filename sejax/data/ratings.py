@@ -12,6 +12,7 @@ from sejax.core.rng import namespace
 from sejax.errors import InputError
 
 POINTS = 5
+MIDDLE = (POINTS + 1) / 2  # of the scale, from 1 on
 DIMENSIONS = ("valence", "activation")  # in this order wherever there is an axis of them
 
 # Emotion: (valence, activation), for corpora that nobody has rated. Whole points chosen here by the quadrants of the
@@ -81,6 +82,16 @@ def fuzzy(mean):
 def expected(distribution):
     """The mean rating f32[...], 1 to 5, of distributions [..., 5] over the points; numpy and jax alike."""
     return (distribution * namespace(distribution).arange(1, POINTS + 1, dtype=np.float32)).sum(-1)
+
+
+def on_scale(points, scale: tuple[float, float]):
+    """Ratings [...] from 1 to 5 on a corpus's own scale, whose lowest and highest are given."""
+    return scale[0] + (points - 1) * unit(scale)
+
+
+def unit(scale: tuple[float, float]) -> float:
+    """How much of a corpus's own scale one of the five points is."""
+    return (scale[1] - scale[0]) / (POINTS - 1)
 
 
 def ratings_of(spectrograms, *, scale: tuple[float, float] = (1.0, 5.0)) -> Ratings:

@@ -16,7 +16,7 @@ config's argument, ``--config.rates=...``, a sweep, a script. What is written to
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -44,6 +44,7 @@ class Field:
       name: a text is the name of a corpus, and so of a folder. empty: it may be "".
       of: the type of a list's entries where the default is an empty list.
       length: how many entries a list has, 0: any number. distinct: no entry twice. ordered: none before a smaller one.
+      rule: raises InputError for what bounds and choices cannot say, of a value that they allow.
       argument: what the field is called behind the colon of ``--config=FILE:``, where that is not its name.
     """
 
@@ -62,6 +63,7 @@ class Field:
     length: int = 0
     distinct: bool = False
     ordered: bool = False
+    rule: Callable[[Any], Any] | None = None
     argument: str = ""
 
     @property
@@ -161,6 +163,8 @@ def check_value(name: str, value: Any, field: Field) -> None:
         entries = value if isinstance(value, tuple | list) else (value,)
         outsized = field.kind in (int, float) and any(_is(entry, field.kind) and not _fits(entry) for entry in entries)
         raise InputError(f"config: {name}={written(value)}; give {field.wanted()}{', in 32 bits' * outsized}")
+    if field.rule is not None:
+        field.rule(value)
 
 
 def written(value: Any) -> str:

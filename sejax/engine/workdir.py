@@ -20,7 +20,13 @@ CONFIG, LOCK = "config.json", "lock"
 # Of no influence on results: these may differ between a run and its continuation.
 FREE = ("run.save_seconds", "run.keep", "run.tensorboard", "run.compilation_cache", "data_dir")
 # Fields that configs of earlier versions have not, and what they meant; some say something of these corpora alone.
-ADDED = {"level": "none", "trim": "none", "random_gain": [0.0, 0.0], "word_times": "frame"}
+ADDED = {
+    **{"level": "none", "trim": "none", "random_gain": [0.0, 0.0], "word_times": "frame", "classes": []},
+    **{"normalise_by": "training", "random_noise": "none", "noise_snr": [0.0, 30.0]},
+    **{"target": "points", "regression_loss": "ccc"},
+}
+# Fields that were a text and are a list now.
+LISTED = ("classes",)
 OF_CORPORA = {"word_times": ("iemocap",)}
 PACKAGES = ("sejax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -107,14 +113,20 @@ def read_claim(workdir: Path) -> dict[str, Any]:
     found = read_json(path, remedy)
     if not all(isinstance(found.get(name), dict) for name in ("config", "environment")):
         raise damaged(path, "it has no config or environment", remedy)
-    return found | {"config": ADDED | found["config"]}
+    return found | {"config": _of_today(found["config"])}
 
 
 def _meant(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config with what earlier versions meant where it lacks a field, without what says nothing of its corpora."""
     own = {config.get("corpus"), *config.get("unlabelled", ())}
     idle = [name for name, corpora in OF_CORPORA.items() if not own & {*corpora}]
-    return {name: value for name, value in (ADDED | dict(config)).items() if name not in idle}
+    return {name: value for name, value in _of_today(config).items() if name not in idle}
+
+
+def _of_today(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of an earlier version with the fields that it has not, as it meant them."""
+    listed = {name: [config[name]] for name in LISTED if isinstance(config.get(name), str)}
+    return ADDED | dict(config) | listed
 
 
 def _bits(environment: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,11 +55,13 @@ class Posteriors(NamedTuple):
       apply: ``apply(state, shared, inputs) -> f32[I, C]``, traceable; ``state`` is a dict of one member's subtrees.
         Inputs are spectrograms f32[I, bands, frames] in dB, or functionals f32[I, F] where it was trained on them.
       rated: where it rates speech instead, the names of the points of each rated dimension; ``apply`` gives
-        f32[I, D, C] then, D dimensions in this order.
+        f32[I, D, C] then, D dimensions in this order. One name alone, "rating": it gives the rating itself, on the
+        corpus's own scale.
       crops: where it was trained on crops of whole utterances, ``{"count", "width", "dynamic_range"}``: how many evenly
         spaced ones an utterance is judged by, their frames and dB. Inputs are f32[I, bands, width] then, as from
         `sejax.data.crops.read_crops`.
       transcribed: where it was trained on waveforms with transcripts; inputs are what its ``pieces`` makes then.
+      together: "speaker" or "corpus" where it takes functionals that are z-normalised by all recordings of one.
     """
 
     subtrees: tuple[str, ...]
@@ -68,6 +70,7 @@ class Posteriors(NamedTuple):
     rated: Mapping[str, tuple[str, ...]] = {}
     crops: Mapping[str, Any] = {}
     transcribed: Transcribed | None = None
+    together: str = ""
 
 
 class HeldOut(NamedTuple):
@@ -81,6 +84,7 @@ class HeldOut(NamedTuple):
       label: i32[U], the right class of each utterance, -1 where there is none; of each rated dimension by its name, or
         of the classes by "".
       trained_on: the set that all members were trained on the whole of, where it is another.
+      normalised_by: by all recordings of what features were normalised: "training" (of none), "corpus" or "speaker".
     """
 
     speech: ExampleSet
@@ -89,6 +93,7 @@ class HeldOut(NamedTuple):
     utterance: np.ndarray
     label: Mapping[str, np.ndarray]
     trained_on: ExampleSet | None = None
+    normalised_by: str = "training"
 
 
 def _one_thing(config) -> dict[str, ConfigDict]:
@@ -113,7 +118,8 @@ class Study:
         is built, trained and resumed by itself. ``{"": config}`` where it is one thing.
       stages: what is trained before a config, in this order: configs by name; {} where it is trained in one go.
       member_fields: fields of a config that list a value for each member: {what the members carry: the field}.
-      validation_figures: those that its results hold, as in ``valid/accuracy``; None where it does not say.
+      validation_figures: those that its results hold, as in ``valid/accuracy``, or a function of a config that gives
+        them; None where it does not say.
       posteriors: ``posteriors(config, num_classes) -> Posteriors`` of one variant's config, where its trained members
         classify plain audio; None where they do not.
       held_out: ``held_out(config, data_dir) -> HeldOut`` of one variant's config, so that members that classify plain
@@ -125,7 +131,7 @@ class Study:
     variants: Callable[[ConfigDict], dict[str, ConfigDict]] = _one_thing
     stages: Callable[[ConfigDict], dict[str, ConfigDict]] = _in_one_go
     member_fields: Mapping[str, str] = field(default_factory=dict)
-    validation_figures: tuple[str, ...] | None = None
+    validation_figures: tuple[str, ...] | Callable[[ConfigDict], tuple[str, ...]] | None = None
     posteriors: Callable[[ConfigDict, int], Posteriors] | None = None
     held_out: Callable[[ConfigDict, Path], HeldOut] | None = None
 
@@ -137,6 +143,10 @@ class Study:
         """
         check_config(config)
         return self.build(config, Path(data_dir), **({"stages": stages} if stages else {}))
+
+    def validated(self, config) -> tuple[str, ...] | None:
+        """The `validation_figures` of a run of a config."""
+        return self.validation_figures(config) if callable(self.validation_figures) else self.validation_figures
 
     def published(self, results: Results, name: Mapping[str, Any]) -> Mapping[str, float]:
         """The paper's figures {metric: value} for a run's setting and a variant's name; {} where it has none."""
@@ -169,8 +179,10 @@ def report_of(results: Results) -> Report:
     """The Report of the experiment that a run's results name; that of any run for an experiment that is not here."""
     name = results["experiment"]
     if name in EXPERIMENTS:
-        return import_module(f"sejax.experiments.{name}.report").REPORT
-    return study(name).report if name in elsewhere() else Report()
+        found = import_module(f"sejax.experiments.{name}.report").REPORT
+    else:
+        found = study(name).report if name in elsewhere() else Report()
+    return found.instead(results) or found
 
 
 @functools.cache

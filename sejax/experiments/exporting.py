@@ -27,7 +27,7 @@ from sejax.data.utterances.load import UtteranceSettings
 from sejax.data.waveforms.pieces import LEAST
 from sejax.engine.run import run_settings, trained_states
 from sejax.engine.workdir import read_claim
-from sejax.errors import InputError
+from sejax.errors import InputError, typed
 from sejax.experiments import Posteriors
 from sejax.experiments.members import best_variant, full_name, is_wanted, no_member, predicting, trained_variants
 from sejax.experiments.model_card import card, licence_notes
@@ -127,6 +127,11 @@ def gathered(
         if not rows:
             continue
         found = study.posteriors(variant, len(classes))
+        if found.together:
+            raise InputError(
+                f"{workdir}: the run saw features that were normalised by all recordings of a {found.together}, and an "
+                f"exported model has one at a time; use {typed('predict')} --together, or normalise_by=training"
+            )
         kinds.append(_heard(found, results))
         shapes = input_shapes(kinds[-1])
         states = trained_states(

@@ -1,6 +1,7 @@
 """What experiments on feature vectors share: folds that generators and classifiers split alike, and normalisation."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -12,6 +13,8 @@ from sejax.errors import InputError
 from sejax.experiments.methods import check_choice
 
 NORMALISATIONS = ("leak_free", "as_published")
+# By what z-normalisation begins: nothing but what a fold trains on, or first each corpus or speaker by all its own.
+GROUPS = ("training", "corpus", "speaker")
 WHOLE = -1  # the fold that trains on everything
 
 
@@ -106,6 +109,55 @@ def fit_z_norm(rows: np.ndarray) -> Scaling:
     """The map that gives each feature of the rows f32[n, F] mean 0 and standard deviation 1."""
     mean, deviation = moments(rows)
     return _scaling(mean, deviation, np.abs(rows).max(axis=0).astype(np.float64))
+
+
+def normalised_by(vectors: Vectors, group: str) -> Vectors:
+    """A prepared set whose features are z-normalised in groups of recordings, each by all of its own.
+
+    It is transductive, since recordings that are tested are among them; labels have no part in it, nor in which
+    recordings count: give the set before classes are chosen.
+
+    Args:
+      vectors: of one corpus.
+      group: of `GROUPS`: "training" returns the set as it is; "corpus": all recordings; "speaker": each speaker's.
+
+    Raises:
+      InputError: a recording whose speaker is unknown, or a speaker of one recording.
+    """
+    if group == "training":
+        return vectors
+    rows = np.zeros(len(vectors.label), np.int32)
+    if group == "speaker":
+        rows = vectors.speaker
+        _check_speakers(vectors)
+    features = np.array(vectors.features, np.float32)
+    for number in np.unique(rows):
+        own = rows == number
+        features[own] = fit_z_norm(features[own]).apply(features[own])
+    return replace(vectors, features=features)
+
+
+def _check_speakers(vectors: Vectors) -> None:
+    count = np.bincount(vectors.speaker, minlength=len(vectors.speakers))
+    unknown = [vectors.utterance_ids[row] for row, who in enumerate(vectors.speaker) if not vectors.speakers[who]]
+    few = [name for name, number in zip(vectors.speakers, count, strict=True) if number == 1]
+    if unknown or few:
+        what = f"the speaker of {unknown[0]} is unknown" if unknown else f"speaker {few[0]} has one recording"
+        raise InputError(
+            f"config: normalise_by=speaker, and in {vectors.corpus} {what} ({len(unknown or few)} such); leave what "
+            "cannot be normalised out of the corpus, or give normalise_by=training or corpus"
+        )
+
+
+def transductive(config) -> dict[str, str]:
+    """What the results say of a run whose features were normalised by groups of recordings; {} for others."""
+    group = config.normalise_by
+    if group == "training":
+        return {}
+    return {
+        "transductive": f"the features of each {group} are z-normalised by all of its recordings, tested ones among "
+        "them; no label is used"
+    }
 
 
 def moments(rows: np.ndarray, *, at_once: int = 4096) -> tuple[np.ndarray, np.ndarray]:

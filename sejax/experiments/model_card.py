@@ -40,7 +40,7 @@ def card(
     parts = [
         f"# {results['experiment']}{f', {told}' if told else ''}: speech emotion, {results.get('corpus', '?')}",
         _use(settings),
-        f"## What it answers\n\n{_answers(settings)}",
+        f"## What it answers\n\n{_answers(settings, results.get('data', {}))}",
         f"## What it hears\n\n{_heard(settings)}",
         f"## What it was trained on, and what it reached\n\n{_trained(results, members, named)}",
         f"## What it was not tested for\n\n{_LIMITS}",
@@ -64,10 +64,16 @@ def _use(settings: Mapping[str, Any]) -> str:
     )
 
 
-def _answers(settings: Mapping[str, Any]) -> str:
-    if settings["rated"]:
-        return "\n".join(f"- {name}: {', '.join(points)}" for name, points in settings["rated"].items())
-    return f"One of {len(settings['classes'])} classes: {', '.join(settings['classes'])}."
+def _answers(settings: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    if rated := settings["rated"]:
+        told = {("rating",): "a number on the scale of the corpus's ratings"}
+        return "\n".join(f"- {name}: {told.get(tuple(points), ', '.join(points))}" for name, points in rated.items())
+    mapping, left_out = (data.get(name, {}) for name in ("class_mapping", "left_out"))
+    labels = {name: f" ({mapping[name]})" for name in settings["classes"] if mapping.get(name, name) != name}
+    named = [name + labels.get(name, "") for name in settings["classes"]]
+    told = f"One of {len(named)} classes: {', '.join(named)}."
+    gone = ", ".join(f"{name} ({count} utterances)" for name, count in left_out.items())
+    return told + (f" Left out of training and tests, by the corpus's labels: {gone}." if gone else "")
 
 
 def _heard(settings: Mapping[str, Any]) -> str:

@@ -29,8 +29,9 @@ from sejax.data.utterances.frames import frames_of
 from sejax.data.utterances.load import UtteranceSettings
 from sejax.engine.run import run_settings, trained_states
 from sejax.engine.workdir import read_claim
-from sejax.errors import InputError
+from sejax.errors import InputError, typed
 from sejax.experiments import Posteriors
+from sejax.experiments.feature_vectors import fit_z_norm
 from sejax.experiments.members import best_variant, full_name, is_wanted, no_member, predicting, trained_variants
 
 
@@ -96,6 +97,8 @@ class Predictor:
         posteriors are averaged. A recording of the training corpus was seen by all folds but one: choose the
         fold that tests it. What is not said is chosen by `best_variant` where a run compared several things.
       pad: fill speech that is shorter than a block up with zeros to one, the like of which no network was trained on.
+      together: the recordings that `judged` is given are of one speaker (or corpus), whose features are normalised by
+        all of them: for runs with such a ``normalise_by``, which know no statistics of new speakers, and no others.
 
     Attributes:
       classes: C class names. members: the names of those that predict.
@@ -105,13 +108,22 @@ class Predictor:
       ignored: "audio" or "text" where a run has both and these members make nothing of one; "" otherwise.
       level: what recordings are brought to first, as those of the training were.
       blocks: whether they see spectrograms of blocks, each judged by itself.
+      together: as given.
 
     Raises:
       InputError: no finished run, one that classifies nothing, no trained member of these names, members that do not
-        see the same of a recording or do not rate the same, or a package is missing that they hear with.
+        see the same of a recording or do not rate the same, or a package is missing that they hear with; ``together``
+        is wanted and not given, or given and not wanted.
     """
 
-    def __init__(self, workdir: Path, *, only: Mapping[str, tuple[str, ...]] | None = None, pad: bool = False):
+    def __init__(
+        self,
+        workdir: Path,
+        *,
+        only: Mapping[str, tuple[str, ...]] | None = None,
+        pad: bool = False,
+        together: bool = False,
+    ):
         results = read_results(workdir)
         config = ConfigDict(read_claim(workdir)["config"])
         self.classes = tuple(results["classes"])
@@ -140,6 +152,8 @@ class Predictor:
                 f"{workdir}: the members of {wanted} rate other things or look at crops of another width; name one of "
                 "the run's models"
             )
+        _check_together(workdir, found.together, together)
+        self.together = together
         self.rated, crops = kinds[0]
         self.transcribed = self._transcribed is not None
         self.ignored = ignored.pop() if len(ignored) == 1 else ""
@@ -199,6 +213,8 @@ class Predictor:
           recordings: of each what `prepared` gave, or the error that it raised. They are taken as they are needed.
           explain: where transcripts are read, say of each piece what its decision rests on.
         """
+        if self.together:
+            recordings = normalised_together(recordings)
         waiting: deque[_Judgement] = deque()
         open_batches: dict[Any, _Batch] = {}
         for given in self._framed(recordings) if self._crops else recordings:
@@ -396,6 +412,34 @@ def _trained(posteriors: Posteriors, folder: Path, config, rows: list[int], coun
 def _explaining(posteriors: Posteriors, states):
     """What explains the decisions of some members of a variant: (inputs, decided i32[I]) -> arrays [M, I, ...]."""
     return partial(jax.jit(jax.vmap(posteriors.transcribed.explain, in_axes=(0, None, None))), states)
+
+
+def _check_together(workdir: Path, wanted: str, given: bool) -> None:
+    if wanted and not given:
+        raise InputError(
+            f"{workdir}: the run saw features that were normalised by all recordings of a {wanted}, and knows no "
+            f"statistics of a new one; where all files are of one {wanted}, give {typed('predict')} --together "
+            "(together=True), and they are normalised by each other"
+        )
+    if given and not wanted:
+        raise InputError(f"{workdir}: the run normalises each recording by what it was trained on; leave together out")
+
+
+def normalised_together(recordings: Iterable[Inputs | InputError]) -> list[Inputs | InputError]:
+    """The functionals of all recordings, z-normalised by each other; what is an error stays one.
+
+    Raises:
+      InputError: fewer than two recordings with functionals.
+    """
+    given = list(recordings)
+    known = [one for one in given if not isinstance(one, InputError)]
+    if len(known) < 2:
+        raise InputError(f"{len(known)} recordings cannot be normalised by each other; give several of the speaker")
+    scaling = fit_z_norm(np.concatenate([one.values[:, 0] for one in known]))
+    return [
+        one if isinstance(one, InputError) else one._replace(values=scaling.apply(one.values).astype(np.float32))
+        for one in given
+    ]
 
 
 def _audio_to_inputs(

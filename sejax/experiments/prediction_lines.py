@@ -9,6 +9,7 @@ from sejax.data.ratings import expected
 from sejax.experiments.prediction import Prediction, Predictor
 
 MOST_WORDS = 5  # that a decision rests on most
+_UTTERANCE = f"  {'utterance':16}"  # how its line begins
 
 
 def lines_of(prediction: Prediction, predict: Predictor, *, blocks: bool = False) -> Iterator[str]:
@@ -30,19 +31,26 @@ def lines_of(prediction: Prediction, predict: Predictor, *, blocks: bool = False
 
 
 def _table(title, prediction, posteriors, utterance, classes, *, blocks, rated=False) -> Iterator[str]:
-    """Posteriors [N, C] and [C]; ``rated``: the classes are points, and each line ends with the mean."""
+    """Posteriors [N, C] and [C]; ``rated``: the classes are points, and each line ends with the mean.
 
-    def end(row):
-        return f"{expected(row):10.2f}" if rated else ""
+    One point is no share of anything, but the rating itself.
+    """
+    itself = rated and len(classes) == 1
 
-    yield header_line(title, classes) + ("  expected" if rated else "")
+    def numbers(row):
+        if itself:
+            return f"{row[0]:{_width(classes) + 1}.2f}"
+        return _per_cent(row, classes) + (f"{expected(row):10.2f}" if rated else "")
+
+    yield header_line(title, classes) + ("  expected" if rated and not itself else "")
     if blocks:
         for start, stop, row in zip(prediction.start, prediction.end, posteriors, strict=True):
-            yield block_line(start, stop, row, classes) + end(row)
+            yield _span(start, stop) + numbers(row)
     arrow = "most probable:" if rated else "->"  # of points the expected one, their mean, may be another
+    decision = "" if itself else f"  {arrow} {classes[int(utterance.argmax())]}"
     count = len(prediction.start)
     of = f"   ({count} blocks, {prediction.start[0]:.2f} - {prediction.end[-1]:.2f} s)" if count > 1 else ""
-    yield utterance_line(utterance, classes) + end(utterance) + f"  {arrow} {classes[int(utterance.argmax())]}{of}"
+    yield f"{_UTTERANCE}{numbers(utterance)}{decision}{of}"
 
 
 def header_line(title: str, classes: Sequence[str]) -> str:
@@ -57,7 +65,7 @@ def block_line(start: float, end: float, posterior: np.ndarray, classes: Sequenc
 
 def utterance_line(posterior: np.ndarray, classes: Sequence[str]) -> str:
     """An utterance's posterior [C] in per cent."""
-    return f"  {'utterance':16}" + _per_cent(posterior, classes)
+    return _UTTERANCE + _per_cent(posterior, classes)
 
 
 def _span(start: float, end: float) -> str:

@@ -70,6 +70,9 @@ class Rows:
         for dimension in self._rated or ("",):
             before = f"{dimension}_" * bool(dimension)
             points = self._rated.get(dimension, self.classes)
+            if len(points) == 1:  # the rating itself
+                self.columns |= {f"{before}{points[0]}": float}
+                continue
             self.columns |= {f"{before}expected": float} if dimension else {"predicted": str}
             self.columns |= {f"{before}entropy": float}
             self.columns |= {f"{before or 'posterior_'}{point}": float for point in points}
@@ -116,6 +119,9 @@ class Rows:
             return found | {f"posterior_{name}": _single(p) for name, p in zip(self.classes, posterior, strict=True)}
         found = {}
         for (dimension, points), own in zip(self._rated.items(), posterior, strict=True):
+            if len(points) == 1:
+                found[f"{dimension}_{points[0]}"] = _single(own[0])
+                continue
             found |= {f"{dimension}_expected": _single(expected(own)), f"{dimension}_entropy": entropy(own)}
             found |= {f"{dimension}_{point}": _single(p) for point, p in zip(points, own, strict=True)}
         return found

@@ -181,6 +181,16 @@ def chosen(
         if not any(is_wanted(member, wanted) for member in members):
             continue
         held = experiment.held_out(variant, data_dir)
+        if any(label.dtype.kind == "f" for label in map(np.asarray, held.label.values())):
+            raise InputError(
+                f"{workdir}: its members give ratings that are numbers, and what is measured here are classes and "
+                "points; give a run with target=points"
+            )
+        if held.normalised_by != "training":
+            raise InputError(
+                f"{workdir}: its members judge all recordings of a {held.normalised_by} together, not one at a time; "
+                "give a run with normalise_by=training"
+            )
         _check_set(workdir, held, members)
         dimensions = ("",) if "" in held.label else experiment.posteriors(variant, len(results["classes"])).rated
         for member, part in zip(members, held.part, strict=True):

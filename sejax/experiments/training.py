@@ -28,7 +28,7 @@ from sejax.engine.workdir import (
     write_finished,
 )
 from sejax.errors import InputError, typed
-from sejax.experiments import study
+from sejax.experiments import report_of, study
 from sejax.report.html import FILE as PAGE
 from sejax.report.html import write_examples, write_report
 
@@ -79,7 +79,7 @@ def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[st
             "command": command,
             "seconds": time.monotonic() - began,
         }
-        results |= summaries(results["members"], paper=partial(study(config.experiment).report.published, results))
+        results |= summaries(results["members"], paper=partial(report_of(results).published, results))
         # results.json says that the run is finished: what needs more than it comes before, and what does not after it.
         write_examples(workdir, examples)
         write_results(workdir, results)
@@ -96,17 +96,19 @@ def _held_out(config, variants, data_dir: Path) -> tuple[dict[str, Any], dict[st
     if held_out is None or not variants:
         return {}, {}
     held = held_out(next(iter(variants.values())), data_dir)  # the folds of a run are those of each variant
+    how = {"trained_on": held.trained_on, "normalised_by": held.normalised_by}
     alone = {
-        name: level_scores(level_folds(held.speech, held.part, label=label, trained_on=held.trained_on))
+        name: level_scores(level_folds(held.speech, held.part, label=label, **how))
         for name, label in held.label.items()
     }
-    return {"levels_alone": alone.get("", alone)}, {"tested": held_out_parts(**held._asdict())}
+    *tested, _ = held  # how features are normalised is nothing of what a fold tests
+    return {"levels_alone": alone.get("", alone)}, {"tested": held_out_parts(*tested)}
 
 
 def _write_page(workdir: Path, results: dict[str, Any]) -> None:
     """Writes report.html; what goes wrong in it is said, and ends nothing."""
     try:
-        write_report(workdir, plain(results), study(results["experiment"]).report)
+        write_report(workdir, plain(results), report_of(results))
     except OSError:
         raise
     except Exception as error:

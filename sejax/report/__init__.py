@@ -67,6 +67,7 @@ class Report:
       comparison: ``(runs, group_by=) -> Tables`` that set many runs side by side; ValueError for an unknown field.
       paper_tables: ``runs -> Tables`` of the paper with the figures of many runs in their places, below the comparison.
       picture: ``(runs, names, format=) -> figure of many runs, caption``.
+      instead: ``results -> Report`` that reports this run in place of it; None where it does itself.
       elsewhere: entries of results.json's "data" that a section shows, and the list of what was run does not.
     """
 
@@ -96,4 +97,5 @@ class Report:
     comparison: Callable[..., list] | None = None
     paper_tables: Callable[[list[Results]], list] = lambda runs: []
     picture: Callable[..., tuple[Any, str]] | None = None
+    instead: Callable[[Results], "Report | None"] = lambda results: None
     elsewhere: tuple[str, ...] = ()

@@ -206,10 +206,10 @@ def scored_members(results, report: Report, *, caption):
 def levels_alone(results):
     """What a classifier reaches that sees the levels of recordings alone, a note for each thing that it tells."""
     found = (results.get("data") or {}).get("levels_alone") or {}
-    each = {"": found} if "uar" in found else found
+    each = {"": found} if "columns" in found else found
     return tuple(
         f"Levels alone ({', '.join(scores['columns'])}; {scores['classifier']}, same folds), {name or 'utterances'}: "
-        f"UAR {mean_std(scores['uar'])}."
+        + (f"UAR {mean_std(scores['uar'])}." if "uar" in scores else f"CCC {mean_std(scores['ccc'])}.")
         for name, scores in each.items()
         if scores
     )

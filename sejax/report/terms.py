@@ -16,7 +16,7 @@ PROTOCOLS = {
     "leak_free": "generators, classifiers and their normalisation are fitted on the training part of each fold",
     "as_published": "generators see every session, and each set is normalised with its own statistics",
 }
-METRICS = {"macro_f1": "macro-F1", "uar": "UAR", "accuracy": "accuracy", "loss": "loss"}
+METRICS = {"macro_f1": "macro-F1", "uar": "UAR", "accuracy": "accuracy", "ccc": "CCC", "loss": "loss"}
 PARTS = {"train": "training", "valid": "validation"}
 
 
@@ -35,6 +35,7 @@ FACTS = {
     "test_images": "test images, by fold",
     "published_images": "images of the paper",
     "class_mapping": "classes of the corpus",
+    "left_out": "utterances of other labels, left out",
     "with_word_times": "utterances with word times",
     "frame_ms": "frame of the detector in ms",
     "fmax": "maximum frequency in Hz",
@@ -76,7 +77,9 @@ def protocol_notes(runs, report: Report):
     """A note for each protocol that runs of an experiment followed, in the runs' order."""
     known = {**PROTOCOLS, **report.protocols}
     names = dict.fromkeys(str(setting(run, "protocol")) for run in runs)
-    return tuple(f"Protocol {name}: {known[name]}." for name in names if name in known)
+    notes = [f"Protocol {name}: {known[name]}." for name in names if name in known]
+    wholly = dict.fromkeys(run["transductive"] for run in runs if run.get("transductive"))
+    return (*notes, *(f"Transductive: {how}." for how in wholly))
 
 
 def joined(value):

@@ -269,6 +269,19 @@ def _dcgan_config() -> ConfigDict:
     return study(config.experiment).variants(config)["multitask_dcgan"]
 
 
+def _regression_config() -> ConfigDict:
+    """Ratings as numbers, of both dimensions, on crops of 16 frames."""
+    argument = "runlocal,corpus=rated,models=multitask_cnn,learning_rates=0.005,balance=0.0,target=regression"
+    config = load_config("dcgan", argument)
+    config.models, config.epochs, config.folds, config.side, config.batch_size = ("multitask_cnn",), 5, 5, 2, 16
+    return study(config.experiment).variants(config)["multitask_cnn"]
+
+
+@functools.cache
+def _regression() -> Assembly:
+    return assemble_dcgan(_regression_config(), toy_speech.rated(), [])
+
+
 @functools.cache
 def _dcgan() -> Assembly:
     assembly = assemble_dcgan(_dcgan_config(), toy_speech.rated(), [toy_speech.unlabelled()])
@@ -312,6 +325,17 @@ CASES = {
         overfit_updates=150,
         slack=2e-4,  # a tenth of Adam's first step
         learned={"loss": 0.6, "activation/loss": 0.6},  # fuzzy labels leave a loss of their own
+        compiler_options={"xla_backend_optimization_level": 0},
+    ),
+    "dcgan-regression": Case(
+        experiment="dcgan",
+        build=_regression,
+        settings=run_settings(_regression_config()),
+        parts=lambda assembly: np.asarray(assembly.members["part"]),
+        speakers=lambda: toy_speech.rated().speaker,
+        overfit_updates=150,
+        slack=5e-4,  # a tenth of Adam's first step
+        learned={"loss": 0.2, "activation/loss": 0.2},
         compiler_options={"xla_backend_optimization_level": 0},
     ),
     "audio_text": Case(

@@ -12,10 +12,9 @@ from sejax import corpora
 from sejax.corpora import Rating, Word, iemocap, records
 from sejax.corpora.builder import build
 from sejax.corpora.problems import Problems
-from sejax.data.labels import FOUR, four_classes
+from sejax.data.labels import FOUR, class_labels, four_classes
 from sejax.data.store.sets import WORD_TIMES
 from sejax.errors import InputError
-from sejax.experiments.transfer.split import class_mapping
 
 
 def turn(corpus, name):
@@ -55,7 +54,8 @@ def test_codes_become_the_classes_of_the_other_corpora_and_no_agreement_is_no_la
 
 def test_the_comparisons_of_other_experiments_find_their_classes(whole):
     classes = corpora.open_corpus("iemocap", whole("iemocap")).classes
-    assert class_mapping("iemocap", (), classes) == {"anger": "anger", "stress": "frustration", "neutral": "neutral"}
+    stress = {"anger": ("anger",), "stress": ("frustration",), "neutral": ("neutral",)}
+    assert class_labels(("stress",), classes, corpus="iemocap") == stress
     assert set(four_classes(classes).values()) == set(FOUR)
     assert four_classes(classes)["excitement"] == four_classes(classes)["happiness"] == "happy"
 

@@ -207,3 +207,18 @@ def test_held_out_batches_hold_the_validation_and_the_test_part():
     state = make_state(make_method())
     assert sorted(np.asarray(state.validation.index)[np.asarray(state.validation.valid)]) == [5]
     assert sorted(np.asarray(state.held_out.index)[np.asarray(state.held_out.valid)]) == [5, 6, 7]
+
+
+def test_training_waveforms_get_noise_of_their_own_at_every_update_and_none_by_default():
+    batch, plain, noisy = make_batch(0), make_method(), make_method(random_noise="white", noise_snr=(0.0, 10.0))
+    still, steps = make_state(plain), [make_state(method) for method in (plain, noisy)]
+
+    def moved(method, state):
+        return np.asarray(method.step(state, batch)[0].params["output"])
+
+    assert not np.allclose(moved(plain, steps[0]), moved(noisy, steps[1]), atol=1e-6)
+    hardly = make_method(random_noise="pink", noise_snr=(120.0, 120.0))
+    # Five samples of pink noise above 20 Hz; 120 dB below the speech they change nothing that shows.
+    np.testing.assert_allclose(moved(plain, still), moved(hardly, make_state(hardly)), atol=1e-4)
+    later = [state.replace(step=state.step + 1) for state in (make_state(noisy), make_state(noisy))]
+    np.testing.assert_array_equal(moved(noisy, later[0]), moved(noisy, later[1]))

@@ -4,6 +4,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+from ml_collections import ConfigDict
 
 from sejax.engine.fields import config_with
 from sejax.engine.space import parse_space
@@ -64,4 +65,7 @@ def test_the_published_space_of_the_dcgans_is_one_of_their_config():
 
 def test_experiments_say_which_validation_figures_they_have():
     assert "valid/accuracy" in study("transfer").validation_figures
-    assert study("cyclegan").validation_figures == ()
+    assert study("cyclegan").validated(None) == ()
+    for target, known in (("points", "valid/uar"), ("regression", "valid/ccc")):
+        figures = study("dcgan").validated(ConfigDict({"target": target}))
+        assert known in figures and not {"valid/uar", "valid/ccc"} - {known} & set(figures)

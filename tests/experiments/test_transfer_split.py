@@ -1,11 +1,11 @@
-"""Which chunks train, validate and test, and which label of a corpus stands for which class."""
+"""Which chunks train, validate and test."""
 
 import numpy as np
 import pytest
 import tones
 
 from sejax.errors import InputError
-from sejax.experiments.transfer.split import balanced_split, class_mapping, only
+from sejax.experiments.transfer.split import balanced_split
 
 IMAGES = (36, 12, 12)
 
@@ -58,41 +58,3 @@ def test_what_cannot_be_split_is_refused_with_the_numbers(options, said):
         balanced_split(
             tones.spectrograms(120), **{"images": IMAGES, "protocol": "utterance", "seed": 0, "draw": 0} | options
         )
-
-
-@pytest.mark.parametrize(
-    ("labels", "expected"),
-    [
-        (("anger", "boredom", "fear", "neutral"), ("anger", "fear", "neutral")),  # emoDB
-        (("ang", "exc", "fru", "hap", "neu", "sad"), ("ang", "fru", "neu")),  # IEMOCAP
-        (("anger", "fear", "frustration", "neutral"), ("anger", "frustration", "neutral")),
-    ],
-)
-def test_a_corpus_brings_the_papers_classes_or_what_stands_for_them(labels, expected):
-    assert class_mapping("any", (), labels) == dict(zip(("anger", "stress", "neutral"), expected, strict=True))
-
-
-def test_a_mapping_can_be_given():
-    assert class_mapping("any", ("high:joy", "sad"), ("joy", "sad", "x")) == {"high": "joy", "sad": "sad"}
-
-
-@pytest.mark.parametrize(
-    ("given", "labels", "said"),
-    [
-        ((), ("anger", "happiness", "neutral"), "no label for stress; its labels are anger, happiness, neutral"),
-        (("anger", "stress:worry"), ("anger", "neutral"), "no label for stress"),
-        (("anger", "anger"), ("anger",), "each class once"),
-        ((":anger",), ("anger",), "each class once"),
-    ],
-)
-def test_a_class_without_a_label_is_refused_with_the_labels_there_are(given, labels, said):
-    with pytest.raises(InputError, match=said):
-        class_mapping("emo", given, labels)
-
-
-def test_labels_are_renumbered_and_those_of_no_class_are_left_out():
-    chunks = only(tones.spectrograms(), {"low": "neutral", "high": "anger"})
-    original = tones.spectrograms()
-    assert chunks.classes == ("low", "high")
-    np.testing.assert_array_equal(chunks.label, np.array([1, -1, 0])[original.label])
-    np.testing.assert_array_equal(chunks.utterance_label, np.array([1, -1, 0])[original.utterance_label])

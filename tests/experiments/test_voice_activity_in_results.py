@@ -46,7 +46,7 @@ def of_pseudo_labelling(**counts):
 def of_transfer(**counts):
     images = counted(tones.spectrograms(), counts, voice_activity="silero")
     config = config_of("transfer", "corpus=tones,runlocal")
-    return about_transfer(config, images, {"anger": "anger"}, np.zeros((1, 60), np.int8))
+    return about_transfer(config, images, np.zeros((1, 60), np.int8))
 
 
 def of_dcgan(**counts):

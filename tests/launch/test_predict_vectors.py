@@ -222,3 +222,31 @@ def test_where_nothing_was_validated_the_first_variant_predicts_and_not_the_one_
     assert best_variant({"variants": tested}, {"training": ("syn",)}) == {"training": ("syn",)}
     validated = [variant("real", **{"valid/accuracy": 0.5}), variant("syn", **{"valid/accuracy": 0.6})]
     assert best_variant({"variants": validated}, {"fold": ("0",)}) == {"training": ("syn",), "fold": ("0",)}
+
+
+def test_a_run_normalised_by_speaker_judges_one_speakers_files_together_or_none(tmp_path, data_dir):
+    workdir = tmp_path / "run"
+    config = "configs/augmentation.py:real=voices,folds=2,repeats=1,updates=25,trainings=real,normalise_by=speaker"
+    done = launch(
+        "train",
+        *(f"--config={config}", "--config.run.tensorboard=False"),
+        *(f"--data_dir={data_dir}", f"--workdir={workdir}"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "transductive" in read_results(workdir)
+    assert "Transductive: the features of each speaker" in (workdir / "report.html").read_text()
+    for emotion in PITCH:
+        soundfile.write(tmp_path / f"{emotion}.wav", voice(emotion, speaker=23), RATE)
+    files, table = [str(tmp_path / f"{emotion}.wav") for emotion in PITCH], tmp_path / "table.csv"
+    alone = launch("predict", f"--workdir={workdir}", *files)
+    assert alone.returncode == 2 and "normalised by all recordings of a speaker" in alone.stderr
+    with pytest.raises(InputError, match="an exported model has one at a time"):
+        export(workdir, tmp_path / "model.sejax")
+    command = ("predict", f"--workdir={workdir}", "--together", f"--output_table={table}")
+    assert launch(*command, *files).returncode == 0
+    whole = table.read_text().splitlines()
+    predicted = [row.split(",")[whole[0].split(",").index("predicted")] for row in whole[1:]]
+    assert predicted == ["angry", "happy", "neutral", "sad"]
+    table.write_text("\n".join(whole[:3]) + "\n")  # as a kill would leave it: the others are normalised by all four
+    assert launch(*command, *files).returncode == 0
+    assert table.read_text().splitlines() == whole

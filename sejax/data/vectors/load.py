@@ -12,7 +12,7 @@ import numpy as np
 
 from sejax.audio.level import joined
 from sejax.audio.opensmile import check_features
-from sejax.data.labels import FOUR, four_classes, relabel
+from sejax.data.labels import choose_classes, class_facts
 from sejax.data.store.sets import UtteranceSet, find_utterances, listed
 from sejax.errors import InputError
 
@@ -86,13 +86,18 @@ def find_vectors(
     return find_utterances(Vectors, data_dir, corpus, **how)
 
 
-def emotional(sets: Sequence[Vectors]) -> Vectors:
-    """The utterances of the four emotions, of one corpus or several.
+def emotional(
+    sets: Sequence[Vectors], classes: Sequence[str] = ("four",), *, others: Sequence[Vectors] = ()
+) -> Vectors:
+    """The utterances of some classes, as `sejax.data.labels.choose_classes` has them, of one corpus or several.
+
+    ``others``: sets whose labels the classes may name too.
 
     Raises:
-      InputError: a corpus lacks an emotion, or the sets cannot be joined.
+      InputError: a corpus lacks a class, or the sets cannot be joined.
     """
-    return join([labelled_only(relabel(each, four_classes(each.classes), FOUR)) for each in sets])
+    known = {label for each in (*sets, *others) for label in each.classes}
+    return join([labelled_only(choose_classes(each, classes, elsewhere=known)) for each in sets])
 
 
 def labelled_only(vectors: Vectors) -> Vectors:
@@ -155,7 +160,9 @@ def join(sets: Sequence[Vectors]) -> Vectors:
         sessions=sessions,
         sex=tuple(sex[name] for name in speakers),
         corpus="+".join(corpora),
-        counts={"recordings": joined(each.counts.get("recordings", {}) for each in sets)} | _summed(sets),
+        counts={"recordings": joined(each.counts.get("recordings", {}) for each in sets)}
+        | _summed(sets)
+        | ({"classes": facts} if (facts := class_facts(*sets)) else {}),
         folder="",
     )
 

@@ -15,7 +15,7 @@ import numpy as np
 import optax
 from flax import struct
 
-from sejax.audio.augmentation import waveforms_at_random_gain
+from sejax.audio.augmentation import waveforms_at_random_gain, waveforms_in_noise
 from sejax.core import metrics as metrics_lib
 from sejax.core.experiment import Batch, Plan, PyTree, Source, State
 from sejax.core.metrics import Mean, Scatter
@@ -42,6 +42,8 @@ class Settings(NamedTuple):
       tuned: whether the words' vectors are trained.
       b1, b2, epsilon: Adam's.
       random_gain: dB between which every training waveform gets a gain of its own; None: it stays as it is.
+      random_noise: what is added to every training waveform, of `sejax.audio.augmentation.NOISES`; "none": nothing.
+      noise_snr: dB between which the signal-to-noise ratio of each lies.
     """
 
     decay: float = 0.988
@@ -55,6 +57,8 @@ class Settings(NamedTuple):
     b2: float = 0.999
     epsilon: float = 1e-8
     random_gain: tuple[float, float] | None = None
+    random_noise: str = "none"
+    noise_snr: tuple[float, float] = (0.0, 30.0)
 
 
 @struct.dataclass
@@ -210,6 +214,10 @@ class Method:
         if self.settings.random_gain:
             gain = partial(waveforms_at_random_gain, limits=self.settings.random_gain)
             batch = batch | {"waveform": gain(stream(state.key, "gain", state.step), batch["waveform"])}
+        if self.settings.random_noise != "none":
+            how = {"kind": self.settings.random_noise, "limits": self.settings.noise_snr}
+            key = stream(state.key, "noise", state.step)
+            batch = batch | {"waveform": waveforms_in_noise(key, batch["waveform"], batch["length"], **how)}
 
         def objective(params):
             found, statistics = self.network.train(

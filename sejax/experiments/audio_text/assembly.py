@@ -15,7 +15,7 @@ from sejax.core.experiment import Assembly
 from sejax.core.rng import root_key
 from sejax.data.buckets import Buckets, Pieces, choose_buckets, cut
 from sejax.data.folds import TRAIN, VALIDATION
-from sejax.data.labels import FOUR, four_classes, relabel
+from sejax.data.labels import choose_classes
 from sejax.data.streams import read_batch, stream_utterances
 from sejax.data.text import word_types
 from sejax.data.waveforms.load import Waveforms, find_waveforms
@@ -111,7 +111,7 @@ def assemble(config, speech: Waveforms, vectors: WordVectors | None = None) -> A
 
 def labelled(config, speech: Waveforms) -> Waveforms:
     """The prepared set with the classes of a config."""
-    return relabel(speech, four_classes(speech.classes), FOUR) if config.classes == "four" else speech
+    return choose_classes(speech, config.classes)
 
 
 def held_out(config, data_dir: Path) -> HeldOut:
@@ -134,7 +134,8 @@ def check(config, vectors: WordVectors | None) -> None:
 def method_settings(config) -> Settings:
     """The method's numbers of a config."""
     tuned = config.tuned or not config.vectors
-    return settings_of(Settings, config, tuned=tuned, random_gain=gain_limits(config))
+    given = {"tuned": tuned, "random_gain": gain_limits(config), "noise_snr": tuple(config.noise_snr)}
+    return settings_of(Settings, config, **given)
 
 
 def trained_network(config, num_classes: int, *, rows: int) -> Network:

@@ -11,6 +11,7 @@ from sejax.audio.level import FULL_SCALE
 from sejax.audio.samples import RATE
 from sejax.data.buckets import Buckets, Pieces, epoch_batches, padding, shapes
 from sejax.data.folds import TEST, TRAIN, VALIDATION
+from sejax.data.labels import class_facts
 from sejax.data.text import word_times
 from sejax.data.waveforms.load import Waveforms
 from sejax.data.word_vectors import coverage
@@ -53,6 +54,7 @@ def about(
         "types": list(types),  # what prediction looks words up by
         "data": {
             "utterances": int(labelled.sum()),
+            **class_facts(speech),
             "speakers": len({*speech.speaker[labelled].tolist()}),
             "seconds": round(float(speech.seconds[labelled].sum()), 1),
             "parts": {

@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 
 from sejax.core.experiment import Assembly
 from sejax.data.folds import TEST, VALIDATION
-from sejax.data.labels import FOUR
+from sejax.data.labels import class_facts
 from sejax.data.store.sets import check_apart, heard
 from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.data.vectors.synthetic import SyntheticVectors
@@ -44,7 +44,7 @@ from sejax.experiments.augmentation.members import (
 )
 from sejax.experiments.augmentation.report import REPORT
 from sejax.experiments.classification import confusion_metrics, whole_source
-from sejax.experiments.feature_vectors import Scaling
+from sejax.experiments.feature_vectors import Scaling, normalised_by, transductive
 from sejax.experiments.methods import compared, experiment_of, settings_of
 
 
@@ -107,13 +107,21 @@ def held_out(config, data_dir: Path) -> HeldOut:
     names = tuple(_name(config, *place) for place in places)
     part = np.stack([split.part for _, split, _ in places])
     trained_on = None if config.evaluation == "within" else real
-    return HeldOut(test, names, part, test.utterance, {"": test.label}, trained_on)
+    return HeldOut(test, names, part, test.utterance, {"": test.label}, trained_on, config.normalise_by)
 
 
 def _split(config, sets: list[Vectors], other: Vectors | None) -> tuple[Vectors, Vectors, list[Split]]:
     """The real vectors, those of the test, and the folds."""
-    real = emotional(sets)
-    test = emotional([other]) if other else real
+    classes = tuple(config.classes) or ("four",)
+    sets = [normalised_by(one, config.normalise_by) for one in sets]
+    other = normalised_by(other, config.normalise_by) if other else None
+    real = emotional(sets, classes, others=[other] if other else [])
+    test = emotional([other], classes, others=sets) if other else real
+    if real.classes != test.classes:
+        raise InputError(
+            f"config: {real.corpus} has the classes {', '.join(real.classes)} and {test.corpus} "
+            f"{', '.join(test.classes)}; give classes=CLASS:LABEL/LABEL+..., the same for both"
+        )
     setting = {"normalisation": config.normalisation, "seed": config.seed}
     if config.evaluation == "within":
         return real, test, within_splits(real, folds=config.folds, **setting)
@@ -138,7 +146,7 @@ def assemble(config, sets: list[Vectors], other: Vectors | None, synthetic: Synt
     batch = min(EVALUATION_BATCH, len(test.label))
     change = config.training.removeprefix("real+")
     own = {"schedule": plan, "row_updates": rows, "change": change if change in CHANGES else ""}
-    settings = settings_of(Settings, config, num_classes=len(FOUR), **own)
+    settings = settings_of(Settings, config, num_classes=len(real.classes), **own)
     vectors, label = real.features, real.label
     if uses_synthetic:
         vectors, label = (np.concatenate(pair) for pair in ((vectors, synthetic.features), (label, synthetic.label)))
@@ -176,7 +184,7 @@ def make_members(config, splits: list[Split], real: Vectors, synthetic: Syntheti
     names, members, cache = [], [], {}
     for weight, split, repeat in _places(config, splits, weighted=synthetic is not None):
         if synthetic is None:
-            made = Made(0, extra * len(FOUR) if changes else 0, split.real_scaling)
+            made = Made(0, extra * len(real.classes) if changes else 0, split.real_scaling)
         else:
             key = (weight, split.number, repeat % synthetic.about["seeds"])
             if key not in cache:  # fitting the normalisation reads all of the generator's vectors
@@ -206,7 +214,8 @@ def posteriors(config, num_classes: int) -> Posteriors:
         inputs = Scaling(**state["test_scaling"]).apply_to_others(vectors)
         return jax.nn.softmax(network.apply({"params": state["params"]}, inputs))
 
-    return Posteriors(("params", "test_scaling"), {}, apply)
+    together = "" if config.normalise_by == "training" else config.normalise_by
+    return Posteriors(("params", "test_scaling"), {}, apply, together=together)
 
 
 def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Schedule) -> dict[str, Any]:
@@ -219,7 +228,8 @@ def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Sched
         "corpus": real.corpus,
         "test_corpus": test.corpus,
         "protocol": config.evaluation,
-        "classes": list(FOUR),
+        **transductive(config),
+        "classes": list(real.classes),
         "unit": "utterance",
         "paper": {},  # its figures stand with the variants
         "data": {
@@ -228,12 +238,14 @@ def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Sched
             "schedules": {config.training: str(plan)},
             "settings": real.settings,
             "recordings": real.counts.get("recordings", {}),
+            **class_facts(real, *([test] if test is not real else [])),
             **heard(real),
         },
     }
     if config.training == config.trainings[0]:  # the same for every training
+        by = "" if config.normalise_by == "training" else f", normalised by {config.normalise_by}"
         what = "leave one group out" if config.evaluation == "within" else f"trained on {real.corpus}"
-        found["anchor"] = anchor(splits, real, test, protocol=f"{what}, {config.normalisation}")
+        found["anchor"] = anchor(splits, real, test, protocol=f"{what}, {config.normalisation}{by}")
     return found
 
 

@@ -160,9 +160,11 @@ def check_folds(synthetic: SyntheticVectors, config) -> None:
     Raises:
       InputError: their run had other targets, folds, seed or features, another level or trimming, or another protocol.
     """
-    about = {"level": "none", "trim": "none"} | synthetic.about  # which are named there where they are others
+    # Which are named there where they are others.
+    about = {"level": "none", "trim": "none", "classes": ["four"], "normalise_by": "training"} | synthetic.about
     wanted = {"target": list(config.real), "normalisation": config.normalisation}
-    wanted |= {name: config[name] for name in ("features", "level", "trim")}
+    wanted |= {name: config[name] for name in ("features", "level", "trim", "normalise_by")}
+    wanted["classes"] = list(config.classes) or ["four"]
     if config.evaluation == "within" and config.normalisation == "leak_free":
         wanted |= {"folds": config.folds, "seed": config.seed}
     differing = [f"{name}: {about[name]} there, {value} here" for name, value in wanted.items() if about[name] != value]

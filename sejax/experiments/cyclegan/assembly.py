@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from sejax.core.experiment import Assembly, Source
 from sejax.data.folds import TRAIN, Instead
-from sejax.data.labels import FOUR
+from sejax.data.labels import class_facts
 from sejax.data.store.sets import check_apart, heard
 from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.engine.ensemble import stack_members
@@ -26,7 +26,7 @@ from sejax.experiments.cyclegan.networks import make_networks
 from sejax.experiments.cyclegan.report import REPORT
 from sejax.experiments.cyclegan.results import figure_columns, summarise, summarise_pretraining
 from sejax.experiments.cyclegan.stage import Schedule, gather_source, pair_source
-from sejax.experiments.feature_vectors import Fold, Scaling, target_folds
+from sejax.experiments.feature_vectors import Fold, Scaling, normalised_by, target_folds, transductive
 from sejax.experiments.methods import experiment_of, settings_of
 
 PRETRAINING = "pretraining"
@@ -58,7 +58,8 @@ def build(config, data_dir: Path, stages: Mapping[str, Path] | None = None) -> A
 def assemble(config, source: Vectors, sets: list[Vectors], pretrained: Path | None = None) -> Assembly:
     """As `build`, from vectors at hand; ``pretrained`` is the first stage's folder."""
     _check(config, source, sets)
-    target = emotional(sets)
+    source, *sets = (normalised_by(one, config.normalise_by) for one in (source, *sets))
+    target = emotional(sets, tuple(config.classes) or ("four",))
     vectors = np.asarray(source.features, np.float32)
     asked = {name: config[name] for name in ("normalisation", "folds", "whole", "seed")}
     folds = target_folds(target, **asked, instead=Instead(others=("folds=0,whole=True",)))
@@ -135,15 +136,17 @@ def pretrained_generators(config, folder: Path | None, names) -> Any:
 
 def make_method(config, target: Vectors, *, sample: int) -> tuple[Pretraining | Method, Callable, Schedule]:
     """What a config's stage trains, what turns its arrays into results, and how long it goes on."""
-    networks = make_networks(target.features.shape[1], len(FOUR), **{name: config[name] for name in _NETWORK_FIELDS})
+    classes, features = target.classes, len(target.names)
+    networks = make_networks(features, len(classes), **{name: config[name] for name in _NETWORK_FIELDS})
     if config.stage == PRETRAINING:
         first = config.pretraining
         schedule = Schedule(first.epochs, first.row_epochs, b1=config.b1)
-        method = Pretraining(networks, schedule, FOUR, config.batch_size, first.objective)
-        return method, partial(summarise_pretraining, classes=FOUR), schedule
+        method = Pretraining(networks, schedule, classes, config.batch_size, first.objective)
+        return method, partial(summarise_pretraining, classes=classes), schedule
     schedule = Schedule(config.epochs, config.row_epochs, config.decay, config.decay_epochs, config.b1)
-    settings = settings_of(Settings, config, classes=FOUR, schedule=schedule, sample=sample)
-    return Method(networks, settings), partial(summarise, classes=FOUR, columns=figure_columns(target.names)), schedule
+    settings = settings_of(Settings, config, classes=classes, schedule=schedule, sample=sample)
+    summary = partial(summarise, classes=classes, columns=figure_columns(target.names))
+    return Method(networks, settings), summary, schedule
 
 
 def _training_source(config, source: np.ndarray, target: np.ndarray) -> Source:
@@ -157,23 +160,25 @@ def _training_source(config, source: np.ndarray, target: np.ndarray) -> Source:
 
 def about(config, source: Vectors, target: Vectors, folds: list[Fold]) -> dict[str, Any]:
     """What the results file says about the data and the paper."""
-    counts = np.bincount(target.label, minlength=len(FOUR))
+    counts = np.bincount(target.label, minlength=len(target.classes))
     columns = figure_columns(target.names)
     return {
         "corpus": target.corpus,
         "protocol": config.normalisation,
-        "classes": list(FOUR),
+        **transductive(config),
+        "classes": list(target.classes),
         "unit": "utterance",
         "paper": {},  # its figures stand with the variants, one for each weight of the classification loss
         "figure_features": [{name: entry[name] for name in ("category", "name")} for entry in columns],
         "data": {
             "source": {"corpus": source.corpus, "vectors": len(source.label), "speakers": len(source.speakers)},
-            "target": {name: int(count) for name, count in zip(FOUR, counts, strict=True)},
+            "target": {name: int(count) for name, count in zip(target.classes, counts, strict=True)},
             "speakers": len(set(target.speaker.tolist())),
             "folds": [fold.number for fold in folds],
             "features": len(target.names),
             "settings": source.settings,
             "recordings": source.counts.get("recordings", {}),
+            **class_facts(target),
             **heard(source, target),
         },
     }

@@ -21,7 +21,7 @@ from sejax.engine.run import run_settings, trained_states
 from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
 from sejax.experiments.cyclegan.results import FIGURES
-from sejax.experiments.feature_vectors import Scaling
+from sejax.experiments.feature_vectors import Scaling, normalised_by
 from sejax.models.feed_forward import generator
 
 AT_ONCE = 4096  # source vectors
@@ -46,6 +46,9 @@ class Generators:
 
 def transfer(generators: Generators, vectors) -> jax.Array:
     """Synthetic vectors f32[E, B, F] of source vectors f32[B, F], both in the features' own units. Pure.
+
+    Of a run with another ``normalise_by`` than "training" both are as `sejax.experiments.feature_vectors.normalised_by`
+    leaves them.
 
     The same source becomes one vector for each emotion; dropout is off, so the result is a function of its input.
     """
@@ -121,6 +124,8 @@ def synthesise(workdir: Path, source: Vectors, folder: Path) -> list[dict[str, A
             f"{workdir} was trained on {trained} of {there[0]} at level {there[1]}, trimmed by {there[2]}; prepare the "
             f"source with --features={there[0]} --level={there[1]} --trim={there[2]}"
         )
+    group = results["config"].get("normalise_by", "training")
+    source = normalised_by(source, group)
     synthetic.write(
         folder,
         _parts(workdir, results, source),
@@ -134,6 +139,8 @@ def synthesise(workdir: Path, source: Vectors, folder: Path) -> list[dict[str, A
             "normalisation": results["protocol"],
             **{name: results["config"][name] for name in ("folds", "seed", "seeds", "features")},
             **{name: value for name, value in zip(("level", "trim"), there[1:], strict=True) if value != "none"},
+            **({} if group == "training" else {"normalise_by": group}),
+            **({"classes": list(classes)} if (classes := results["config"].get("classes")) else {}),
             **{f"distances/{name}": [m["metrics"].get(f"train/{name}_synthetic") for m in members] for name in FIGURES},
         },
     )

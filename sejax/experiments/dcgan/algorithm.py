@@ -19,11 +19,11 @@ from sejax.core.metrics import Mean, Scatter
 from sejax.core.rng import member_key, root_key, seed_of, stream
 from sejax.core.schedules import EarlyStopping
 from sejax.data.folds import TEST, VALIDATION
-from sejax.data.ratings import DIMENSIONS
+from sejax.data.ratings import DIMENSIONS, MIDDLE, POINTS
 from sejax.experiments.classification import rows_of
 from sejax.experiments.dcgan.gallery import first_gallery, hung
 from sejax.experiments.dcgan.networks import TRAINED_BY, Networks
-from sejax.experiments.dcgan.results import accepted, confusion, named, rating_scores
+from sejax.experiments.dcgan.results import accepted, confusion, named, rating_scores, value_loss, value_scores
 from sejax.experiments.methods import first_fields, stop_early
 
 
@@ -33,7 +33,9 @@ class Settings(NamedTuple):
     Attributes:
       epochs: at most this many passes over the labelled crops.
       patience: epochs without a better validation figure that end the training.
-      criterion: that figure, "uar" (the paper's unweighted accuracy) or "accuracy".
+      criterion: that figure, "uar" (the paper's unweighted accuracy) or "accuracy"; of ratings that are numbers "ccc".
+      target: "points", five of which are classified, or "regression", a number for each dimension.
+      regression_loss: of `sejax.experiments.dcgan.results.LOSSES`.
       updates: "alternating" (the paper's) or "joint".
       weights: of the losses of valence and activation in a joint update.
       b1, b2, epsilon: Adam's; b1 as in DCGAN.
@@ -44,6 +46,8 @@ class Settings(NamedTuple):
     epochs: int
     patience: int = 5
     criterion: str = "uar"
+    target: str = "points"
+    regression_loss: str = "ccc"
     updates: str = "alternating"
     weights: tuple[float, float] = (1.0, 1.0)
     b1: float = 0.5
@@ -199,7 +203,7 @@ class Method:
         return losses.mean(), statistics, metrics
 
     def _rate(self, params, statistics, batch, rated):
-        """Cross-entropy against fuzzy labels, of the dimensions ``rated``."""
+        """Cross-entropy against fuzzy labels, or the loss of regression, of the dimensions ``rated``."""
         features, statistics = self.networks.features(params, statistics, batch["labelled"])
         logits = self.networks.rate(params, features, rated)  # [B, R, 5]
         weights = self.settings.weights if self.settings.updates == "joint" else (1.0,) * len(DIMENSIONS)
@@ -207,6 +211,13 @@ class Method:
         for row, name in enumerate(rated):
             dimension = DIMENSIONS.index(name)
             target, counts = batch["target"][:, dimension], batch["valid"] & batch["rated"][:, dimension]
+            if self.settings.target == "regression":
+                value, rating = MIDDLE + logits[:, row, 0], batch["rating"][:, dimension]
+                loss = value_loss(value, rating, counts, loss=self.settings.regression_loss)
+                total = total + weights[dimension] * loss
+                scores = {"loss": Mean.from_values(loss, counts.sum())}
+                metrics |= named(scores | {"ccc": value_scores(value, rating, counts)["ccc"]}, name)
+                continue
             losses = optax.softmax_cross_entropy(logits[:, row], target)
             mean = (losses * counts).sum() / jnp.maximum(counts.sum(), 1)
             total = total + weights[dimension] * mean
@@ -271,12 +282,12 @@ class Method:
         return {"params": {name: params[name] for name in kept}, "statistics": {"trunk": statistics["trunk"]}}
 
     def evaluate(self, state: DcganState, batch):
-        """Posteriors of utterances, each the mean over its crops; scores of the validation part among them."""
+        """Posteriors or ratings of utterances, the mean over their crops; scores of the validation part among them."""
         utterances, crops = batch["labelled"].shape[:2]
         logits = self.networks.rate_crops(
             state.params, state.statistics, batch["labelled"].reshape(-1, *batch["labelled"].shape[2:])
         )
-        posterior = jax.nn.softmax(logits).reshape(utterances, crops, *logits.shape[1:]).mean(1)  # [B, R, 5]
+        posterior = answers(logits).reshape(utterances, crops, *logits.shape[1:]).mean(1)  # [B, R, 5], or [B, R, 1]
         validates = batch["valid"] & (state.part[batch["index"]] == VALIDATION)
         posteriors = Scatter.from_outputs(
             batch["index"], posterior, size=state.part.shape[0], weights=batch["valid"]
@@ -287,18 +298,18 @@ class Method:
         metrics = {}
         for row, name in enumerate(self.networks.rated):
             dimension = DIMENSIONS.index(name)
-            scores = rating_scores(
-                posterior[:, row],
-                truth["target"][:, dimension],
-                truth["rating"][:, dimension],
-                counts & truth["rated"][:, dimension],
-            )
+            rating, counted = truth["rating"][:, dimension], counts & truth["rated"][:, dimension]
+            if self.settings.target == "regression":
+                scores = value_scores(posterior[:, row, 0], rating, counted)
+            else:
+                scores = rating_scores(posterior[:, row], truth["target"][:, dimension], rating, counted)
             metrics |= named(scores, name)
         return metrics
 
     def refresh(self, state: DcganState, metrics) -> DcganState:
         """Early stopping and best weights; what the generator makes is kept for the gallery, and looked at."""
-        figure = metrics_lib.compute({"confusion": metrics["valid"]["confusion"]})[self.settings.criterion]
+        scored = "ccc" if self.settings.target == "regression" else "confusion"
+        figure = metrics_lib.compute({scored: metrics["valid"][scored]})[self.settings.criterion]
         rule = {"epochs": self.settings.epochs, "patience": self.settings.patience - 1, "threshold": 0.0}
         latest = self._classifier(state.params, state.statistics)
         fields, kept = stop_early(state.stopping, figure, latest, state.best, **rule)
@@ -335,6 +346,16 @@ class Method:
         return state, record
 
 
+def answers(outputs: jax.Array) -> jax.Array:
+    """Posteriors of five points from their logits [..., 5], or ratings from single numbers [..., 1].
+
+    Ratings are kept within 1 to 5, beyond which nobody rates; in training they are not.
+    """
+    if outputs.shape[-1] == 1:
+        return jnp.clip(MIDDLE + outputs, 1.0, float(POINTS))
+    return jax.nn.softmax(outputs)
+
+
 def diversity(generated: jax.Array, real: jax.Array) -> jax.Array:
     """How much generated crops [B, ...] differ from each other against how much real ones do, f32[].
 
@@ -345,7 +366,9 @@ def diversity(generated: jax.Array, real: jax.Array) -> jax.Array:
 
 
 def _counts(metrics) -> dict[str, jax.Array]:
-    """The sums behind some scores, as arrays that results are computed from."""
+    """The sums behind some scores, as arrays that results are computed from; of regression the figures themselves."""
+    if "ccc" in metrics:
+        return {name: metric.compute() for name, metric in metrics.items() if name != "posterior"}
     sums = {"confusion": "counts", "pearson": "sums"}
     fields = {name: sums.get(name.rpartition("/")[2]) for name in metrics}
     return {name: getattr(metrics[name], field) for name, field in fields.items() if field}

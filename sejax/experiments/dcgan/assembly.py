@@ -1,6 +1,7 @@
 """From a config and prepared sets of utterance spectrograms to one Assembly for each of the four models."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,15 @@ from sejax.core.experiment import Assembly
 from sejax.core.rng import root_key
 from sejax.data.crops import crop_data, joined_crops, oversampled
 from sejax.data.folds import TEST, TRAIN, VALIDATION, pair_folds
-from sejax.data.ratings import DIMENSIONS, POINTS, Ratings, fuzzy, ratings_of
+from sejax.data.labels import choose_classes, class_facts
+from sejax.data.ratings import DIMENSIONS, POINTS, Ratings, fuzzy, on_scale, ratings_of, unit
 from sejax.data.store.sets import check_apart, heard
 from sejax.data.utterances.load import UtteranceSpectrograms, find_utterance_spectrograms
 from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import HeldOut, Posteriors, Study
 from sejax.experiments.classification import valid_source, whole_batches, whole_source
-from sejax.experiments.dcgan.algorithm import Method, Settings
+from sejax.experiments.dcgan.algorithm import Method, Settings, answers
 from sejax.experiments.dcgan.batches import crop_source, evaluation_gather, stream_batches
 from sejax.experiments.dcgan.gallery import Wall
 from sejax.experiments.dcgan.networks import MODELS, Networks, make_networks
@@ -82,6 +84,11 @@ def variants(config) -> dict[str, ConfigDict]:
     Raises:
       InputError: a model twice, or an unknown one.
     """
+    if (config.target == "regression") != (config.criterion == "ccc"):
+        raise InputError(
+            f"config: criterion={config.criterion} with target={config.target}; give criterion=ccc with "
+            "target=regression, and another one with target=points"
+        )
     found = compared(config, "models", "model", known=MODELS)
     for name, own in found.items():
         for field, value in TABLE_1[name].items():
@@ -109,11 +116,13 @@ def _finding(config, data_dir: Path) -> Callable[[str], UtteranceSpectrograms]:
 
 
 def held_out(config, data_dir: Path) -> HeldOut:
-    """What each member tests; right is the nearest point, the upper one of a perfect split."""
-    speech = _finding(config, data_dir)(config.corpus)
+    """What each member tests; right is the nearest point, the upper one of a perfect split, or the rating itself."""
+    speech = with_classes(config, _finding(config, data_dir)(config.corpus))
     ratings = ratings_of(speech, scale=tuple(config.rating_scale))
     names, members = make_members(config, speech, ratings)
     points = np.where(rated_by(ratings)[:, None], nearest_points(ratings.values), -1)
+    if config.target == "regression":
+        points = np.where(rated_by(ratings)[:, None], ratings.values, np.float32(-1))
     label = dict(zip(DIMENSIONS, points.T, strict=True))
     return HeldOut(speech, names, members["part"], speech.utterance, label)
 
@@ -121,6 +130,7 @@ def held_out(config, data_dir: Path) -> HeldOut:
 def assemble(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSpectrograms]) -> Assembly:
     """As `build`, from prepared sets at hand: labelled speech, and corpora of unlabelled speech."""
     check(config, speech, others)
+    speech = with_classes(config, speech)
     ratings = ratings_of(speech, scale=tuple(config.rating_scale))
     check_points(speech, ratings)
     names, members = make_members(config, speech, ratings)
@@ -148,9 +158,22 @@ def assemble(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSp
         iterations=1,
         epochs=config.epochs,
         batch_size=config.batch_size,
-        summarise=partial(summarise, rated=networks.rated, wall=Wall([speech, *others], members["part"][0], **crops)),
+        summarise=partial(
+            summarise,
+            rated=networks.rated,
+            wall=Wall([speech, *others], members["part"][0], **crops),
+            unit=unit(tuple(config.rating_scale)) if config.target == "regression" else None,
+        ),
         about=about(config, speech, others, ratings, members["part"]),
     )
+
+
+def with_classes(config, speech: UtteranceSpectrograms) -> UtteranceSpectrograms:
+    """The labelled corpus with the classes of a config: what is of none of them is unrated, whoever rated it."""
+    made = choose_classes(speech, tuple(config.classes) or ("all",))
+    if made is speech:
+        return speech
+    return replace(made, **{name: np.where(made.label < 0, np.nan, getattr(made, name)) for name in DIMENSIONS})
 
 
 def check(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSpectrograms]) -> None:
@@ -207,9 +230,13 @@ def trained_networks(config) -> Networks:
       InputError: sizes that the networks cannot have.
     """
     sizes = {name: config[name] for name in ("filters", "side", "width", "hidden", "slope", "latent")}
-    networks = make_networks(config.model, **sizes, dtype=dtype_of(config))
+    points = 1 if config.target == "regression" else POINTS
+    networks = make_networks(config.model, **sizes, points=points, dtype=dtype_of(config))
     jax.eval_shape(networks.init, root_key(0))  # sizes are checked here, before anything is trained
     return networks
+
+
+RATING = ("rating",)  # of a rated dimension whose answer is the rating itself, see `sejax.experiments.Posteriors`
 
 
 def posteriors(config, num_classes: int) -> Posteriors:
@@ -219,11 +246,12 @@ def posteriors(config, num_classes: int) -> Posteriors:
 
     def apply(state, shared, crops):
         del shared
-        return jax.nn.softmax(networks.rate_crops(state["params"], state["statistics"], crops))
+        given = answers(networks.rate_crops(state["params"], state["statistics"], crops))
+        return on_scale(given, tuple(config.rating_scale)) if config.target == "regression" else given
 
     rating = tuple(f"params/{name}" for name in ("trunk", "shared", *networks.rated))
     crops = {"count": config.eval_crops, "width": config.width, "dynamic_range": config.dynamic_range}
-    points = {name: POINT_NAMES[name] for name in networks.rated}
+    points = {name: RATING if config.target == "regression" else POINT_NAMES[name] for name in networks.rated}
     return Posteriors((*rating, "statistics/trunk"), {}, apply, rated=points, crops=crops)
 
 
@@ -246,7 +274,7 @@ def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part)
         "unlabelled": [other.corpus for other in others],
         "protocol": "session" if sessions else "speaker",
         "ratings": "derived" if ratings.derived else "rated",
-        "classes": list(POINT_NAMES["valence"]),
+        "classes": list(RATING if config.target == "regression" else POINT_NAMES["valence"]),
         "unit": "utterance",
         "paper": {},
         "data": {
@@ -261,17 +289,20 @@ def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part)
             "parts": {name: (folds == kind).sum(1).tolist() for name, kind in PARTS.items()},  # utterances, by fold
             "settings": speech.settings,
             "recordings": speech.counts.get("recordings", {}),
+            **class_facts(speech),
             **heard(speech),
         },
     }
 
 
+CLASSIFIED = ("valid/uar", "valid/accuracy", "valid/uar_3", "valid/pearson")
+REGRESSED = ("valid/ccc", "valid/pearson")
 STUDY = Study(
     build=build,
     report=REPORT,
     variants=variants,
     member_fields={"learning_rate": "learning_rates"},
-    validation_figures=("valid/uar", "valid/accuracy", "valid/uar_3", "valid/pearson"),
+    validation_figures=lambda config: REGRESSED if config.target == "regression" else CLASSIFIED,
     posteriors=posteriors,
     held_out=held_out,
 )

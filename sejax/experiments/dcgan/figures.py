@@ -29,7 +29,10 @@ CURVES = {
     ),
     "D's probability": (("train/real", "real crops", BLUE), ("train/generated", "generated crops", ORANGE)),
     "diversity": (("train/diversity", "generated / real", VIOLET),),
-    "validation": (("valid/accuracy", "accuracy", BLUE), ("valid/uar", "unweighted, 5 classes", ORANGE)),
+    "validation": (
+        *(("valid/accuracy", "accuracy", BLUE), ("valid/uar", "unweighted, 5 classes", ORANGE)),
+        *(("valid/ccc", "CCC, valence", BLUE), ("valid/activation/ccc", "CCC, activation", ORANGE)),
+    ),
 }
 GUIDES = {"D's probability": (0.5, "undecided"), "diversity": (COLLAPSE, f"collapse, {COLLAPSE:g}")}
 

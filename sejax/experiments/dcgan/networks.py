@@ -101,7 +101,7 @@ class Networks(NamedTuple):
         return self.modules["adversarial"].apply({"params": params["adversarial"]}, features)
 
     def rate(self, params, features: jax.Array, dimensions: tuple[str, ...]) -> jax.Array:
-        """Logits f32[B, D, 5] of the points of some rated dimensions."""
+        """Logits f32[B, D, 5] of the points of some rated dimensions, or f32[B, D, 1] where a rating is one number."""
         hidden = self.modules["shared"].apply({"params": params["shared"]}, features)
         return jnp.stack([self.modules[name].apply({"params": params[name]}, hidden) for name in dimensions], axis=1)
 
@@ -112,12 +112,24 @@ class Networks(NamedTuple):
 
 
 def make_networks(
-    model: str, *, filters: int, side: int, width: int, hidden: int, slope: float, latent: int = 100, dtype=None
+    model: str,
+    *,
+    filters: int,
+    side: int,
+    width: int,
+    hidden: int,
+    slope: float,
+    latent: int = 100,
+    points: int = POINTS,
+    dtype=None,
 ) -> Networks:
-    """The networks of a model of `MODELS`; sizes as in `sejax.models.dcgan`, ``hidden`` units after the trunk."""
+    """The networks of a model of `MODELS`; sizes as in `sejax.models.dcgan`, ``hidden`` units after the trunk.
+
+    ``points``: outputs of a rated dimension, 1 for a rating itself.
+    """
     losses = MODELS[model]
     modules = {"trunk": Trunk(filters, side, slope=slope, dtype=dtype), "shared": Shared(hidden, slope=slope)}
-    modules |= {name: Rating(points=POINTS) for name in DIMENSIONS if name in losses}
+    modules |= {name: Rating(points=points) for name in DIMENSIONS if name in losses}
     if "generator" in losses:
         modules["generator"] = Generator(filters, side, width, latent=latent, dtype=dtype)
         modules["adversarial"] = Adversarial()

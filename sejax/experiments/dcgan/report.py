@@ -433,7 +433,19 @@ METRICS = {
     ),
     "pearson": Metric("ρ", "ρ of the expected rating", "difference of ρ", share=False, digits=4),
 }
+
+
+def _instead(results):
+    """Ratings that are numbers have a report of their own."""
+    if setting(results, "target") != "regression":
+        return None
+    from sejax.experiments.dcgan.regression_report import REGRESSION  # which takes much of this module
+
+    return REGRESSION
+
+
 REPORT = Report(
+    instead=_instead,
     published=lambda results, name: paper.published(name.get("model", setting(results, "model"))),
     note=paper.NOTE,
     variant="model",

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sejax.core.metrics import Confusion, Correlation, Mean, Metrics, accuracy, uar
-from sejax.data.ratings import POINTS, expected
+from sejax.core.metrics import Concordance, Confusion, Correlation, Mean, Metrics, RootMean, accuracy, uar
+from sejax.data.ratings import MIDDLE, POINTS, expected
 
 POOLED = (0, 0, 1, 2, 2)  # which of the three points each of the five belongs to
 THREE = 3
@@ -64,6 +64,45 @@ def rating_scores(posterior: jax.Array, target: jax.Array, rating: jax.Array, we
     }
 
 
+def value_scores(value: jax.Array, rating: jax.Array, weights: jax.Array) -> Metrics:
+    """Scores of one dimension whose ratings are numbers.
+
+    Args:
+      value: f32[B], as predicted, and rating: f32[B], the raters' mean, 1 to 5.
+      weights: [B], 0 for what does not count.
+
+    Returns:
+      "ccc", "pearson", "rmse" and "mae", the last two in points.
+    """
+    value, rating = value - MIDDLE, rating - MIDDLE  # around the middle, where sums of squares lose least
+    return {
+        "ccc": Concordance.from_pairs(value, rating, weights),
+        "pearson": Correlation.from_pairs(value, rating, weights),
+        "rmse": RootMean.from_values(jnp.square(value - rating), weights),
+        "mae": Mean.from_values(jnp.abs(value - rating), weights),
+    }
+
+
+LOSSES = ("ccc", "mse", "both")
+
+
+def value_loss(value: jax.Array, rating: jax.Array, weights: jax.Array, *, loss: str) -> jax.Array:
+    """What a batch's ratings f32[B] are trained by, f32[]: 1 - CCC over the batch, the mean squared error, or the sum.
+
+    The error is in points. 0 where nothing counts, or all that counts is alike and right.
+    """
+    value, rating = value - MIDDLE, rating - MIDDLE
+    weights = weights.astype(jnp.float32)
+    count = jnp.maximum(weights.sum(), 1.0)
+    means = [(x * weights).sum() / count for x in (value, rating)]
+    around = [(x - mean) for x, mean in zip((value, rating), means, strict=True)]
+    spread = sum((jnp.square(x) * weights).sum() / count for x in around) + jnp.square(means[0] - means[1])
+    agreement = 2.0 * (around[0] * around[1] * weights).sum() / count / jnp.maximum(spread, 1e-6)
+    disagreement = jnp.where(spread > 0, 1.0 - agreement, 0.0)
+    error = (jnp.square(value - rating) * weights).sum() / count
+    return {"ccc": disagreement, "mse": error, "both": disagreement + error}[loss]
+
+
 def named(scores: Metrics, dimension: str, part: str = "") -> Metrics:
     """Scores under the names that results give them: valence's plain, activation's with "activation/" before them."""
     prefix = (f"{part}/" if part else "") + ("" if dimension == "valence" else f"{dimension}/")
@@ -83,18 +122,25 @@ _NAMES = {
 _KEPT = (
     *("loss_valence", "loss_activation", "loss_generator", "loss_discriminator", "real", "generated", "diversity"),
     *("accuracy", "uar", "uar_3", "pearson", "activation/accuracy", "activation/uar", "activation/uar_3"),
-    "activation/pearson",
+    *("activation/pearson", "ccc", "activation/ccc", "rmse", "activation/rmse", "mae", "activation/mae"),
 )
+VALUE_FIGURES = ("ccc", "pearson", "rmse", "mae")
 
 
 def summarise(
-    history: Sequence[Mapping[str, float]], records: Sequence[Mapping[str, Any]], *, rated: Sequence[str], wall
+    history: Sequence[Mapping[str, float]],
+    records: Sequence[Mapping[str, Any]],
+    *,
+    rated: Sequence[str],
+    wall,
+    unit: float | None = None,
 ) -> dict[str, Any]:
     """Scores of the test speaker and, with the weights that were kept, of the validation speaker.
 
     Args:
       history, records: as the engine gives them. rated: the dimensions that the model rates.
       wall: see `sejax.experiments.dcgan.gallery.Wall`.
+      unit: where ratings are numbers, how much of the corpus's own scale a point is: errors are in units of that scale.
     """
     record = {name: np.asarray(value) for name, value in records[-1].items()}
     figures, confusions = {}, {}
@@ -102,6 +148,11 @@ def summarise(
         for dimension in rated:
             inside = "" if dimension == "valence" else f"{dimension}/"
             label = part if dimension == "valence" else f"{part}_{dimension}"
+            if unit is not None:
+                units = {"rmse": unit, "mae": unit}
+                values = {name: float(record[f"{part}/{inside}{name}"]) for name in VALUE_FIGURES}
+                figures |= {f"{label}/{name}": value * units.get(name, 1.0) for name, value in values.items()}
+                continue
             counts = record[f"{part}/{inside}confusion"]
             confusions[label] = counts.round(2).tolist()
             figures |= {

@@ -17,8 +17,8 @@ from sejax.core.experiment import Assembly, PyTree
 from sejax.corpora.published import PUBLISHED
 from sejax.data.blocks.load import Spectrograms, find_blocks
 from sejax.data.blocks.trunk_features import trunk_features
-from sejax.data.folds import TEST, TRAIN, Instead, make_folds, near_copies_in_training
-from sejax.data.labels import labelled_subset
+from sejax.data.folds import LEFT_OUT, TEST, TRAIN, Instead, make_folds, near_copies_in_training
+from sejax.data.labels import choose_classes, class_facts, labelled_subset
 from sejax.data.store.sets import heard
 from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
@@ -84,16 +84,26 @@ def _find(config, data_dir: Path) -> Spectrograms:
 
 def held_out(config, data_dir: Path) -> HeldOut:
     """What each member tests; see `sejax.experiments.HeldOut`."""
-    spectrograms = _find(config, data_dir)
-    names, members = make_members(config, spectrograms)
+    spectrograms, left_out = with_classes(config, _find(config, data_dir))
+    names, members = make_members(config, spectrograms, left_out=left_out)
     label = {"": spectrograms.utterance_label}
     return HeldOut(spectrograms, names, members["part"], spectrograms.utterance, label)
+
+
+def with_classes(config, spectrograms: Spectrograms) -> tuple[Spectrograms, np.ndarray]:
+    """The images with the classes of a config, and bool[I] those whose label is of none of them.
+
+    They are left out altogether: no pseudo-label of theirs could be right.
+    """
+    made = choose_classes(spectrograms, tuple(config.classes) or ("all",))
+    return made, (spectrograms.label >= 0) & (made.label < 0)
 
 
 def assemble(config, spectrograms, variables: PyTree) -> Assembly:
     """As `build`, from `sejax.data.blocks.load.Spectrograms` and pre-trained variables at hand."""
     augment = augmentation(config)
-    names, members = make_members(config, spectrograms)
+    spectrograms, left_out = with_classes(config, spectrograms)
+    names, members = make_members(config, spectrograms, left_out=left_out)
     inputs, pretrained_params = make_inputs(config, spectrograms, variables)
     network = trained_network(config, len(spectrograms.classes))
     settings = settings_of(Settings, config, num_classes=len(spectrograms.classes))
@@ -124,8 +134,10 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
     )
 
 
-def make_members(config, spectrograms) -> tuple[tuple[dict[str, int], ...], dict[str, np.ndarray]]:
-    """Folds x seeds: their names, and part i8[M, I] and labelled bool[M, I].
+def make_members(
+    config, spectrograms, *, left_out: np.ndarray | None = None
+) -> tuple[tuple[dict[str, int], ...], dict[str, np.ndarray]]:
+    """Folds x seeds: their names, and part i8[M, I] and labelled bool[M, I]; ``left_out`` bool[I]: in no part.
 
     Folds are split once; seeds draw other labelled subsets and other initial heads. Seeds come first, so
     that more seeds leave the earlier members as they were.
@@ -139,7 +151,8 @@ def make_members(config, spectrograms) -> tuple[tuple[dict[str, int], ...], dict
     names, parts, labelled = [], [], []
     for seed, fold in product(range(config.seeds), range(config.only_folds or config.folds)):
         names.append({"fold": fold, "seed": seed})
-        parts.append(folds.part[fold])
+        part = folds.part[fold]
+        parts.append(part if left_out is None else np.where(left_out, LEFT_OUT, part))
         drawn = {"fraction": config.labelled, "seed": (config.seed, seed), "unit": unit}
         labelled.append(labelled_subset(spectrograms.label, parts[-1] == TRAIN, **drawn))
     return tuple(names), {"part": np.stack(parts).astype(np.int8), "labelled": np.stack(labelled)}
@@ -242,6 +255,7 @@ def about(config, spectrograms, members) -> dict[str, Any]:
             "speakers": len(spectrograms.speakers),
             "settings": spectrograms.settings,
             "recordings": spectrograms.counts.get("recordings", {}),
+            **class_facts(spectrograms),
             **heard(spectrograms),
             "published_images": known.images if known else None,
             "test_images": [int((part == TEST).sum()) for part in members["part"][: config.folds]],

@@ -16,6 +16,7 @@ from sejax.audio.image import ImageSettings, render
 from sejax.core.experiment import Assembly, PyTree
 from sejax.data.blocks.load import Spectrograms, find_blocks
 from sejax.data.blocks.trunk_features import trunk_features
+from sejax.data.labels import choose_classes, class_facts
 from sejax.data.store.sets import heard
 from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
@@ -35,7 +36,7 @@ from sejax.experiments.images import (
 from sejax.experiments.methods import compared, dtype_of, experiment_of, settings_of
 from sejax.experiments.transfer.algorithm import Method, Network, Settings, head_network, image_network
 from sejax.experiments.transfer.report import REPORT
-from sejax.experiments.transfer.split import balanced_split, class_mapping, only
+from sejax.experiments.transfer.split import balanced_split
 
 CURVES = ("train/accuracy", "train/loss", "valid/accuracy", "valid/loss")
 
@@ -93,10 +94,14 @@ def _find(config, data_dir: Path) -> Spectrograms:
     return find_blocks(data_dir, config.corpus, features="chunks", **how)
 
 
+def _with_classes(config, chunks: Spectrograms) -> Spectrograms:
+    """The chunks with the classes of a config, the paper's where it names none."""
+    return choose_classes(chunks, tuple(filter(None, config.classes)) or ("stress",))
+
+
 def held_out(config, data_dir: Path) -> HeldOut:
     """What each member tests; see `sejax.experiments.HeldOut`."""
-    chunks = _find(config, data_dir)
-    chunks = only(chunks, class_mapping(config.corpus, config.classes, chunks.classes))
+    chunks = _with_classes(config, _find(config, data_dir))
     names, members = make_members(config, chunks)
     return HeldOut(chunks, names, members["part"], chunks.utterance, {"": chunks.utterance_label})
 
@@ -104,8 +109,7 @@ def held_out(config, data_dir: Path) -> HeldOut:
 def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
     """As `build`, from prepared chunks and the network's variables at hand."""
     augment = augmentation(config)
-    mapping = class_mapping(config.corpus, config.classes, chunks.classes)
-    chunks = only(chunks, mapping)
+    chunks = _with_classes(config, chunks)
     names, members = make_members(config, chunks)
     rows = np.flatnonzero((members["part"] >= 0).any(0))  # what no member uses is neither read nor kept
     members = members | {"part": members["part"][:, rows]}
@@ -123,7 +127,7 @@ def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
     )
     return Assembly(
         experiment=experiment_of(
-            Method(trained_network(config, len(mapping)), settings, **lengths, augment=augment)
+            Method(trained_network(config, len(chunks.classes)), settings, **lengths, augment=augment)
         ),
         **parts,
         members=jax.tree.map(jnp.asarray, members),
@@ -132,7 +136,7 @@ def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
         epochs=config.epochs,
         batch_size=settings.batch_size,
         summarise=summarise,
-        about=about(config, chunks, mapping, members["part"]),
+        about=about(config, chunks, members["part"]),
         examples=partial(example_images, _image(config), chunks),
     )
 
@@ -223,17 +227,17 @@ def posteriors(config, num_classes: int) -> Posteriors:
     return Posteriors(("params", "statistics"), shared, apply)
 
 
-def about(config, chunks: Spectrograms, mapping, part) -> dict[str, Any]:
+def about(config, chunks: Spectrograms, part) -> dict[str, Any]:
     """What the results file says about the data and the paper."""
     trains, validates, tests = ((part[0] == kind) for kind in range(3))
     return {
         "corpus": config.corpus,
         "protocol": config.protocol,
-        "classes": list(mapping),
+        "classes": list(chunks.classes),
         "unit": "chunk",
         "paper": {},  # its figures stand with the variants, one for each network and rate
         "data": {
-            "class_mapping": mapping,
+            **class_facts(chunks),
             "images": {"training": int(trains.sum()), "validation": int(validates.sum()), "test": int(tests.sum())},
             "utterances": int((chunks.utterance_label >= 0).sum()),
             "speakers": len(chunks.speakers),

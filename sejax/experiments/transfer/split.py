@@ -4,56 +4,19 @@ Protocols: `utterance` (the default) keeps the chunks of one utterance together,
 splits chunks at random, as the paper's description reads: neighbours of 30 ms then lie in different parts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from sejax.data.blocks.load import Spectrograms
 from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION, Instead, make_folds
-from sejax.data.labels import relabel
 from sejax.errors import InputError
 
 PROTOCOLS = {"utterance": "utterance", "chunk": "image", "speaker": "speaker"}  # ours: that of sejax.data.folds
 INSTEAD = Instead(folds=False, protocols={"protocol=utterance": "utterance", "protocol=chunk": "image"})
 PARTS = {TRAIN: "training", VALIDATION: "validation", TEST: "test"}
 FOLDS = 5  # 1800, 600 and 600 images are three, one and one fifth
-
-# The paper's classes, and what a corpus may call them: the first that it has stands for the class. "stress" is no
-# label of IEMOCAP: frustration stands for it there, fear in corpora without frustration.
-STAND_INS = {
-    "anger": ("anger", "ang"),
-    "stress": ("stress", "frustration", "fru", "fear"),
-    "neutral": ("neutral", "neu"),
-}
-
-
-def class_mapping(corpus: str, given: Sequence[str], labels: Sequence[str]) -> dict[str, str]:
-    """The corpus's label of each class: from ``given`` ("stress:fear" for each class), or else from `STAND_INS`.
-
-    Raises:
-      InputError: a malformed entry, a class for which the corpus has no label, or a label that it does not have.
-    """
-    if any(given):
-        pairs = [entry.partition(":") for entry in given]
-        mapping = {name: label or name for name, _, label in pairs}
-        if len(mapping) < len(pairs) or not all(mapping):
-            raise InputError(f"config: classes={'+'.join(given)}; give each class once, as in stress:fear+neutral")
-    else:
-        mapping = {name: next((x for x in words if x in labels), "") for name, words in STAND_INS.items()}
-    lacking = [name for name, label in mapping.items() if label not in labels]
-    if lacking:
-        raise InputError(
-            f"config: {corpus} has no label for {', '.join(lacking)}; its labels are {', '.join(labels)}: give "
-            f"classes={'+'.join(f'{name}:LABEL' for name in mapping)}"
-        )
-    return mapping
-
-
-def only(chunks: Spectrograms, mapping: Mapping[str, str]) -> Spectrograms:
-    """The same chunks with the mapping's classes as labels, and -1 for those of no class."""
-    return relabel(chunks, {label: name for name, label in mapping.items()}, tuple(mapping))
-
 
 def balanced_split(chunks: Spectrograms, *, images: Sequence[int], protocol: str, seed: int, draw: int) -> np.ndarray:
     """Parts i8[I] of one draw: ``images`` (training, validation, test) chunks, as many of each class; -1: not drawn.
