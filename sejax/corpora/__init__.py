@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 _READERS = (
-    *("ami", "crema_d", "emodb", "iemocap", "librispeech", "manifest", "msp_improv"),
+    *("ami", "audformat", "crema_d", "emobox", "emodb", "iemocap", "librispeech", "manifest", "msp_improv"),
     *("nemo", "ravdess", "savee", "synthetic", "tedlium"),
 )
 
