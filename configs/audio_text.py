@@ -31,8 +31,10 @@ FIELDS = {
     "random_gain": Field((0.0, 0.0), least=-60, most=60, length=2, ordered=True),
     "classes": Field("four", choices=("four", "all")),
     "fusions": Field(FUSIONS, choices=FUSIONS, distinct=True),
-    # sessions are held out where a corpus has them; utterance: at random
-    "protocol": Field("speaker", choices=("speaker", "utterance")),
+    # sessions are held out where a corpus has them; utterance: at random; split: the corpus's own parts
+    "protocol": Field("speaker", choices=("speaker", "utterance", "split")),
+    # with protocol=split, the corpus's own folds by name, as in fold_1+fold_2; empty: all that it has
+    "split_folds": Field((), of=str, distinct=True),
     "folds": Field(5, least=2, most=1000),
     "only_folds": Field(0, least=0),  # the first so many of them; 0: all
     "validation": Field(0.1, least=0, below=1),  # of what does not test, at least a speaker (or session)

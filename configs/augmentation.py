@@ -34,6 +34,10 @@ FIELDS = {
     "trim": Field("none", choices=("none", *DETECTORS)),
     "features": Field("emobase2010", choices=("emobase2010", "is10")),
     "normalisation": Field("leak_free", choices=("leak_free", "as_published")),
+    # how: by speakers (or sessions), or the corpus's own parts (split, see docs/corpora.md)
+    "protocol": Field("speaker", choices=("speaker", "split")),
+    # with protocol=split, the corpus's own folds by name, as in fold_1+fold_2; empty: all that it has
+    "split_folds": Field((), of=str, distinct=True),
     "folds": Field(5, least=2, most=1000),
     "repeats": Field(5, least=1, most=1000),
     # of each classifier, rates raised so that updates x rate is the paper's; 0: the paper's epochs

@@ -26,6 +26,10 @@ FIELDS = {
     "trim": Field("none", choices=("none", *DETECTORS)),
     "features": Field("emobase2010", choices=("emobase2010", "is10")),
     "normalisation": Field("leak_free", choices=("leak_free", "as_published")),
+    # how: by speakers (or sessions), or the corpus's own parts (split, see docs/corpora.md)
+    "protocol": Field("speaker", choices=("speaker", "split")),
+    # with protocol=split, the corpus's own folds by name, as in fold_1+fold_2; empty: all that it has
+    "split_folds": Field((), of=str, distinct=True),
     "folds": Field(5, least=0, most=900),  # leave one group of sessions (or speakers) out, 5 times
     "whole": Field(True),  # beside them a model of all labelled vectors, for tests on another corpus
     "seeds": Field(1, least=1, most=900),

@@ -93,7 +93,8 @@ def _columns(path: Path, form: Form, columns: list[str]) -> list[str]:
     """Check the header; further columns are allowed unless one looks like a misspelt known one."""
     columns = [column.lower() for column in columns]
     taken = columns if form.yields else ()
-    columns = [column if form.also.get(column, column) in taken else form.also.get(column, column) for column in columns]
+    called = [form.also.get(column, column) for column in columns]
+    columns = [own if meant in taken else meant for own, meant in zip(columns, called, strict=True)]
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:
         raise InputError(f"{form.name}: {path}, line 1: column {twice[0]!r} occurs twice; rename one of them")

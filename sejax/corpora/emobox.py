@@ -56,9 +56,9 @@ def open_corpus(
 ) -> Corpus:
     """Look through one corpus of EmoBox; `source` is its folder.
 
-    `audio` is the folder that the lists' paths are relative to: by default the one that holds EmoBox's `data`. A list's
-    .avi may be a .wav of the same name there. `name` is the corpus's, by default emobox_ and the folder's; `classes` and
-    `labels` are those of `sejax.corpora.tables.listed_corpus`, the latter of the names that label_map.json gives.
+    `audio` is the folder that the lists' paths are relative to: by default the one that holds EmoBox's `data`. A
+    list's .avi may be a .wav of the same name there. `name` is the corpus's, by default emobox_ and the folder's;
+    `classes` and `labels` are those of `sejax.corpora.tables.listed_corpus`, the latter of label_map.json's names.
     """
     own = re.sub(r"[^a-z0-9]+", "_", source.name.lower()).strip("_")
     name = name or f"emobox_{own}"
@@ -117,8 +117,8 @@ def _lines(source: Path, problems: Problems) -> Iterator[Listed]:
     lists = {path: match for path, match in lists.items() if _kept(path, lists)}
     if not lists:
         raise InputError(
-            f"corpora/emobox: no list such as fold_1/{source.name}_train_fold_1.jsonl under {source}; pass the folder of"
-            " one corpus of EmoBox as --source"
+            f"corpora/emobox: no list such as fold_1/{source.name}_train_fold_1.jsonl under {source}; pass the folder"
+            " of one corpus of EmoBox as --source"
         )
     for path, match in lists.items():
         for where, line in read_lines(path, problems):
@@ -176,7 +176,8 @@ def _entry(
         parts[line.fold] = line.part
     emotion = first.said["emo"]
     if emotion not in names:
-        problems.add(first.where, f"emo is {emotion!r}, which {LABELS} lacks", f"add it there: it has {', '.join(names)}")
+        what = f"emo is {emotion!r}, which {LABELS} lacks"
+        problems.add(first.where, what, f"add it there: it has {', '.join(names)}")
         return None
     times = {"start": "start_time", "end": "end_time"}
     cells = {

@@ -21,6 +21,7 @@ CONFIG, LOCK = "config.json", "lock"
 FREE = ("run.save_seconds", "run.keep", "run.tensorboard", "run.compilation_cache", "data_dir")
 # Fields that configs of earlier versions have not, and what they meant; some say something of these corpora alone.
 ADDED = {"level": "none", "trim": "none", "random_gain": [0.0, 0.0], "word_times": "frame"}
+ADDED |= {"protocol": "speaker", "split_folds": []}
 OF_CORPORA = {"word_times": ("iemocap",)}
 PACKAGES = ("sejax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 

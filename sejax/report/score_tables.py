@@ -39,6 +39,7 @@ from sejax.report.terms import (
     protocol_notes,
     run_name,
     setting,
+    split_warnings,
     title,
     where,
 )
@@ -218,11 +219,11 @@ def headline(results, report: Report, *, alone=True):
     """The table that a run prints at its end.
 
     Its report's own, or that of its variants, or every summarised metric by level and iteration beside the paper's;
-    and, unless `alone` is False, what the levels of recordings alone reach.
+    and, unless `alone` is False, what the levels of recordings alone reach and what is wrong with official folds.
     """
     made = report.headline or (partial(variant_table, report=report) if named(results) else None)
     table = made(results) if made else _summary_table(results, report)
-    return replace(table, notes=(*table.notes, *levels_alone(results))) if alone else table
+    return replace(table, notes=(*table.notes, *levels_alone(results), *split_warnings(results))) if alone else table
 
 
 def _summary_table(results, report: Report):

@@ -40,7 +40,9 @@ def two_folds(folder, **how):
     utterances = [line(number, emotion) for number, emotion in enumerate(EMOTIONS)]
     halves = utterances[:2], utterances[2:]
     parts = [("train", "test"), ("test", "train")]
-    folds = {(fold, part): half for fold, names in enumerate(parts, 1) for part, half in zip(names, halves, strict=True)}
+    folds = {
+        (fold, part): half for fold, names in enumerate(parts, 1) for part, half in zip(names, halves, strict=True)
+    }
     return lists(folder, folds, **how)
 
 
@@ -84,9 +86,7 @@ def test_a_wav_stands_for_an_avi(tmp_path):
 def test_without_a_list_of_speakers_a_note_says_what_cannot_be_checked(tmp_path):
     corpus = corpora.open_corpus("emobox", two_folds(tmp_path, speakers=()))
     assert {item.speaker for item in corpus.recordings} == {""}
-    assert corpus.notes == (
-        "there is no data.seg.wrd.stm, so speakers are unknown: folds cannot be checked for them",
-    )
+    assert corpus.notes == ("there is no data.seg.wrd.stm, so speakers are unknown: folds cannot be checked for them",)
 
 
 def test_of_lists_under_two_names_one_counts(tmp_path):

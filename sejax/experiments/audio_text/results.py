@@ -10,6 +10,7 @@ import numpy as np
 from sejax.audio.level import FULL_SCALE
 from sejax.data.buckets import Buckets, Pieces, epoch_batches, padding, shapes
 from sejax.data.folds import TEST, TRAIN, VALIDATION
+from sejax.data.official_folds import described as described_folds
 from sejax.data.store.sets import RATE
 from sejax.data.text import word_times
 from sejax.data.waveforms.load import Waveforms
@@ -70,6 +71,7 @@ def about(
             "padding": padding(pieces, buckets, *epoch),
             "settings": speech.settings,
             "recordings": speech.counts.get("recordings", {}),
+            **described_folds(folds.folds, speech),
         },
     }
 

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from sejax.core.experiment import Assembly, Source
 from sejax.data.folds import TRAIN, Instead
 from sejax.data.labels import FOUR
+from sejax.data.official_folds import SPLIT, described
 from sejax.data.store.sets import check_apart, heard
 from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.engine.ensemble import stack_members
@@ -26,7 +27,7 @@ from sejax.experiments.cyclegan.networks import make_networks
 from sejax.experiments.cyclegan.report import REPORT
 from sejax.experiments.cyclegan.results import figure_columns, summarise, summarise_pretraining
 from sejax.experiments.cyclegan.stage import Schedule, gather_source, pair_source
-from sejax.experiments.feature_vectors import Fold, Scaling, target_folds
+from sejax.experiments.feature_vectors import Fold, Scaling, target_folds, vector_folds
 from sejax.experiments.methods import experiment_of, settings_of
 
 PRETRAINING = "pretraining"
@@ -60,7 +61,7 @@ def assemble(config, source: Vectors, sets: list[Vectors], pretrained: Path | No
     _check(config, source, sets)
     target = emotional(sets)
     vectors = np.asarray(source.features, np.float32)
-    asked = {name: config[name] for name in ("normalisation", "folds", "whole", "seed")}
+    asked = {name: config[name] for name in ("normalisation", "folds", "whole", "seed", "protocol", "split_folds")}
     folds = target_folds(target, **asked, instead=Instead(others=("folds=0,whole=True",)))
     sample = min(config.sample, len(vectors))
     names, members = make_members(config, folds, vectors, target, sample=sample)
@@ -159,6 +160,10 @@ def about(config, source: Vectors, target: Vectors, folds: list[Fold]) -> dict[s
     """What the results file says about the data and the paper."""
     counts = np.bincount(target.label, minlength=len(FOUR))
     columns = figure_columns(target.names)
+    official = {}
+    if config.protocol == SPLIT:
+        asked = {name: config[name] for name in ("folds", "seed", "protocol", "split_folds")}
+        official = described(vector_folds(target, **asked), target)
     return {
         "corpus": target.corpus,
         "protocol": config.normalisation,
@@ -175,6 +180,7 @@ def about(config, source: Vectors, target: Vectors, folds: list[Fold]) -> dict[s
             "settings": source.settings,
             "recordings": source.counts.get("recordings", {}),
             **heard(source, target),
+            **official,
         },
     }
 

@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 
 from sejax.core.experiment import PyTree
 from sejax.core.results import read_results
+from sejax.data.official_folds import SPLIT
 from sejax.data.vectors import synthetic
 from sejax.data.vectors.load import Vectors
 from sejax.engine.run import run_settings, trained_states
@@ -121,6 +122,8 @@ def synthesise(workdir: Path, source: Vectors, folder: Path) -> list[dict[str, A
             f"{workdir} was trained on {trained} of {there[0]} at level {there[1]}, trimmed by {there[2]}; prepare the "
             f"source with --features={there[0]} --level={there[1]} --trim={there[2]}"
         )
+    # Folds of another protocol are named; runs of earlier versions have no such field.
+    official = ("protocol", "split_folds") if results["config"].get("protocol") == SPLIT else ()
     synthetic.write(
         folder,
         _parts(workdir, results, source),
@@ -134,6 +137,7 @@ def synthesise(workdir: Path, source: Vectors, folder: Path) -> list[dict[str, A
             "normalisation": results["protocol"],
             **{name: results["config"][name] for name in ("folds", "seed", "seeds", "features")},
             **{name: value for name, value in zip(("level", "trim"), there[1:], strict=True) if value != "none"},
+            **{name: results["config"][name] for name in official},
             **{f"distances/{name}": [m["metrics"].get(f"train/{name}_synthetic") for m in members] for name in FIGURES},
         },
     )
