@@ -30,8 +30,8 @@ __all__ = [
 ]
 
 _READERS = (
-    *("ami", "audformat", "crema_d", "emobox", "emodb", "iemocap", "librispeech", "manifest", "msp_improv"),
-    *("nemo", "ravdess", "savee", "synthetic", "tedlium"),
+    *("ami", "audformat", "crema_d", "emobox", "emodb", "emovo", "iemocap", "librispeech", "manifest", "meld"),
+    *("msp_improv", "nemo", "ravdess", "ravdess_song", "savee", "synthetic", "tedlium", "tess"),
 )
 
 
