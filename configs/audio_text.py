@@ -37,8 +37,10 @@ FIELDS = {
     # "four", "all", or such as sad:sadness/boredom+anger+neutral, see sejax.data.labels
     "classes": Field(("four",), distinct=True, rule=check_classes),
     "fusions": Field(FUSIONS, choices=FUSIONS, distinct=True),
-    # sessions are held out where a corpus has them; utterance: at random
-    "protocol": Field("speaker", choices=("speaker", "utterance")),
+    # sessions are held out where a corpus has them; utterance: at random; split: the corpus's own parts
+    "protocol": Field("speaker", choices=("speaker", "utterance", "split")),
+    # with protocol=split, the corpus's own folds by name, as in fold_1+fold_2; empty: all that it has
+    "split_folds": Field((), of=str, distinct=True),
     "folds": Field(5, least=2, most=1000),
     "only_folds": Field(0, least=0),  # the first so many of them; 0: all
     "validation": Field(0.1, least=0, below=1),  # of what does not test, at least a speaker (or session)

@@ -40,6 +40,10 @@ FIELDS = {
     # what features are normalised by before all else: nothing, or all recordings of each corpus or speaker, the tested
     # ones too, see sejax.experiments.feature_vectors
     "normalise_by": Field("training", choices=("training", "corpus", "speaker")),
+    # how: by speakers (or sessions), or the corpus's own parts (split, see docs/corpora.md)
+    "protocol": Field("speaker", choices=("speaker", "split")),
+    # with protocol=split, the corpus's own folds by name, as in fold_1+fold_2; empty: all that it has
+    "split_folds": Field((), of=str, distinct=True),
     "folds": Field(5, least=2, most=1000),
     "repeats": Field(5, least=1, most=1000),
     # of each classifier, rates raised so that updates x rate is the paper's; 0: the paper's epochs

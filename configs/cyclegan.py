@@ -32,6 +32,10 @@ FIELDS = {
     # what features are normalised by before all else: nothing, or all recordings of each corpus or speaker, the tested
     # ones too, see sejax.experiments.feature_vectors
     "normalise_by": Field("training", choices=("training", "corpus", "speaker")),
+    # how: by speakers (or sessions), or the corpus's own parts (split, see docs/corpora.md)
+    "protocol": Field("speaker", choices=("speaker", "split")),
+    # with protocol=split, the corpus's own folds by name, as in fold_1+fold_2; empty: all that it has
+    "split_folds": Field((), of=str, distinct=True),
     "folds": Field(5, least=0, most=900),  # leave one group of sessions (or speakers) out, 5 times
     "whole": Field(True),  # beside them a model of all labelled vectors, for tests on another corpus
     "seeds": Field(1, least=1, most=900),

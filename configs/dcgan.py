@@ -25,6 +25,10 @@ FIELDS = {
     "classes": Field((), of=str, distinct=True, rule=check_classes),
     "unlabelled": Field((), of=str, name=True, distinct=True),  # corpora of unlabelled speech, such as ami+librispeech
     "models": Field(MODELS, choices=MODELS, distinct=True),
+    # how: by speakers (or sessions), or the corpus's own parts (split, see docs/corpora.md)
+    "protocol": Field("speaker", choices=("speaker", "split")),
+    # with protocol=split, the corpus's own folds by name, as in fold_1+fold_2; empty: all that it has
+    "split_folds": Field((), of=str, distinct=True),
     # leave two speakers out, a session's where there are sessions: one validates, one tests
     "folds": Field(5, least=2, most=1000),
     "swap": Field(False),  # every fold twice, the two speakers exchanged

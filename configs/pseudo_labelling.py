@@ -27,7 +27,10 @@ FIELDS = {
     "scale": Field("log", choices=("log", "mel")),
     "voice_activity": Field("0", choices=(*DETECTORS, "none")),
     "labelled": Field(1.0, above=0, most=1),
-    "protocol": Field("speaker", choices=("speaker", "block", "image")),
+    # split: the corpus's own parts, see docs/corpora.md
+    "protocol": Field("speaker", choices=("speaker", "block", "image", "split")),
+    # with protocol=split, the corpus's own folds by name, as in fold_1+fold_2; empty: all that it has
+    "split_folds": Field((), of=str, distinct=True),
     "folds": Field(5, least=2, most=1000),
     "only_folds": Field(0, least=0),  # the first so many of them; 0: all
     "validation": Field(0.1, above=0, below=1),  # share of the training part held out for the schedules

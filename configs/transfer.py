@@ -28,7 +28,10 @@ FIELDS = {
     "rates": Field((1e-4,), above=0, distinct=True),
     "trainable": Field("all", choices=("head", "all")),
     "frozen": Field((), of=str, distinct=True),  # layers that stay as they are with trainable=all: conv1+bn1+layer1_*
-    "protocol": Field("utterance", choices=("utterance", "chunk", "speaker")),
+    # split: drawn from the corpus's own parts, see docs/corpora.md
+    "protocol": Field("utterance", choices=("utterance", "chunk", "speaker", "split")),
+    # with protocol=split, the corpus's own folds by name, as in fold_1+fold_2; empty: all that it has
+    "split_folds": Field((), of=str, distinct=True),
     "images": Field((1800, 600, 600), least=1, length=3),
     "epochs": Field(10, least=1, most=100_000),
     "seeds": Field(1, least=1, most=1000),

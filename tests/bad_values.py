@@ -35,6 +35,7 @@ CONFIG = {
         *("labelled=0", "labelled=-0.1", "labelled=1.5", "labelled=nan", "labelled=most", "protocol=session"),
         *("random_gain=-30", "random_gain=0+-30", "random_gain=-90+0", "random_gain=nan+0", "random_gain=a+b"),
         *("trainable=none", "model=vgg", "weights=", "folds=1", "folds=0", "folds=-3", "folds=2.5", "folds=nan"),
+        "split_folds=a+a",
         *("only_folds=-1", "seeds=0", "seeds=1000000000", "iterations=-1", "epochs=0", "epochs=True"),
         *("epochs=1e3", "epochs=99999999999", "runlocal=maybe", "seed=-1", "batch_size=0", "grid=6", "grid=0+4"),
         *(".learning_rate=nan", ".learning_rate=inf", ".learning_rate=-0.01", ".learning_rate=0", ".dropout=1"),
@@ -60,6 +61,7 @@ CONFIG = {
     "cyclegan": (
         *("classes=a:x+b:x", "classes=five"),
         *("source=", "source=a/b", "target=", "target=emodb+emodb", "features=mfcc", "normalisation=none", "folds=-1"),
+        *("protocol=block", "split_folds=a+a"),
         *("trim=4", "whole=2", "seeds=0", "lambdas=-1", "lambdas=nan", "lambdas=0+0", "epochs=0", "pretraining=-1"),
         *("objective=l1", "row_epochs=-1", "members_at_once=-1", "input=tfdata", "seed=5000", ".learning_rate=0"),
         *(".learning_rate=nan", ".decay=0", ".decay=2", ".decay_epochs=0", ".discriminator_speed=0", ".b1=1"),
@@ -73,6 +75,7 @@ CONFIG = {
         *("real=", "real=emodb+emodb", "test=../nemo", "synthetic=nowhere", "trainings=real+none", "trainings="),
         *("lambdas=-2", "lambdas=inf", "features=is09", "normalisation=all", "folds=1", "repeats=0", "updates=-1"),
         *(".development=0", ".development=1", ".development=nan", ".noise=-1", ".noise=nan", ".mixup=0", ".mixup=-1"),
+        "protocol=utterance",
         *(".slope=2", ".extra=-1", ".extra=2000000000", ".rows=0", ".evaluation=cross", "trim=loud"),
     ),
     "dcgan": (
@@ -80,7 +83,7 @@ CONFIG = {
         *("corpus=a b", "unlabelled=ami/librispeech", "unlabelled=ami+ami", "models=wgan", "folds=1", "swap=often"),
         *("seeds=-1", "updates=random", "epochs=0", "width=17", "width=-64", "width=1000000", "side=1", "filters=-1"),
         *("batch_size=-1", "learning_rates=-0.1", "learning_rates=nan", "share=1.5", "share=-1", "balance=2"),
-        *("balance=nan", "eval_crops=0", "criterion=f1", "scale=bark", "rating_scale=1"),
+        *("protocol=session", "balance=nan", "eval_crops=0", "criterion=f1", "scale=bark", "rating_scale=1"),
         *("rating_scale=1+nan", "dtype=int8", "input=grain", ".patience=0", ".weights=(1.0,)", ".weights=(-1.0,1.0)"),
         *(".b2=1", ".epsilon=nan", ".hidden=0", ".slope=nan", ".latent=0", ".dynamic_range=-80", ".samples=0"),
         *(".snapshots=0", ".learning_rates=(0.0,)"),

@@ -4,6 +4,8 @@
     sejax prepare --corpus=emodb --source=emodb --data_dir=data --scale=mel --voice_activity=none
     sejax prepare --corpus=emodb --source=emodb --data_dir=data --features=chunks
     sejax prepare --corpus=manifest --name=vam --source=vam/manifest.csv --data_dir=data
+    sejax prepare --corpus=audformat --source=DIR --table=emotion,files --data_dir=data
+    sejax prepare --corpus=emobox --source=EmoBox/data/emodb --audio=DIR --data_dir=data
     sejax prepare --corpus=layout --name=mine --source=mine --layout=mine.yaml --data_dir=data
     sejax prepare --corpus=synthetic --seed=1 --data_dir=data
     sejax prepare --corpus=emodb --source=emodb --data_dir=data --features=emobase2010 [--trim=silero]
@@ -80,14 +82,38 @@ WINDOW_HOP = flags.DEFINE_float(
 )
 SUBSET = flags.DEFINE_integer("subset", None, "emodb: 494 keeps what listeners recognised and found natural")
 NAME = flags.DEFINE_string(
-    "name", None, "manifest, layout: the corpus's name; the paper's names bring their class lists"
+    "name", None, "manifest, layout, audformat, emobox: the corpus's name; the paper's names bring their class lists"
 )
 LAYOUT = flags.DEFINE_string(
     "layout", None, "layout, and the nine corpora of the paper: a YAML that says how paths below --source are read"
 )
-CLASSES = flags.DEFINE_list("classes", None, "manifest: the class list (default: the labels that occur)")
+CLASSES = flags.DEFINE_list(
+    "classes", None, "manifest, audformat, emobox: the class list (default: the labels that occur)"
+)
+LABELS = flags.DEFINE_list(
+    "labels", None, "manifest, audformat, emobox: other names for labels, as in happiness:joy,xxx: (xxx is unlabelled)"
+)
+AUDIO = flags.DEFINE_string(
+    "audio",
+    None,
+    "manifest, audformat, emobox: the folder that paths are relative to (default: the table's, the database's, the one"
+    " that holds EmoBox's data)",
+)
+TABLE = flags.DEFINE_list(
+    "table", None, "audformat: the tables that are read: with labels or ratings, and what else says more of the files"
+)
 ALLOW_PARTIAL = flags.DEFINE_bool("allow_partial", None, "go without unusable inputs and list them in left_out.csv")
-DOWNLOAD = flags.DEFINE_bool("download", None, "emodb: fetch the files through audb into --source first")
+DOWNLOAD = flags.DEFINE_flag(  # --download alone, or with a name
+    flags.Flag(
+        flags.ArgumentParser(),
+        flags.ArgumentSerializer(),
+        "download",
+        None,
+        "emodb: fetch the files through audb into --source first; audformat: the database of this name, NAME or"
+        " NAME:VERSION",
+        boolean=True,
+    )
+)
 SEED = flags.DEFINE_integer("seed", None, "synthetic: the random seed")
 REPEATS = flags.DEFINE_integer("repeats", None, "synthetic: utterances of each speaker and emotion")
 PART = flags.DEFINE_list(
@@ -104,6 +130,7 @@ TIMES = flags.DEFINE_enum(
     " note)",
 )
 
+_LISTS = {"classes": CLASSES, "labels": LABELS, "table": TABLE}
 _OF_BLOCKS = ("block_length", "block_overlap")
 _OF_SPECTROGRAMS = (*_OF_BLOCKS, "scale", "voice_activity", "fmax", "bands", "window_length", "window_hop")
 
@@ -113,11 +140,13 @@ def main(argv):
     del argv
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)  # TFDS and JAX announce what they look for
-    options = {"subset": SUBSET, "name": NAME, "download": DOWNLOAD, "seed": SEED, "repeats": REPEATS, "part": PART}
-    options |= {"word_times": TIMES, "layout": LAYOUT}
+    options = {"subset": SUBSET, "name": NAME, "seed": SEED, "repeats": REPEATS, "part": PART, "word_times": TIMES}
+    options |= {"audio": AUDIO, "layout": LAYOUT}
     given = {name: flag.value for name, flag in options.items() if flag.value is not None}
-    if CLASSES.value:
-        given["classes"] = tuple(CLASSES.value)
+    given |= {name: tuple(flag.value) for name, flag in _LISTS.items() if flag.value}
+    if DOWNLOAD.value is not None:
+        said = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+        given["download"] = said.get(DOWNLOAD.value.lower(), DOWNLOAD.value)
     kind, prepare = _prepare()
     with _progress() as progress:
         folder = prepare(

@@ -30,8 +30,9 @@ __all__ = [
 ]
 
 _READERS = (
-    *("ami", "crema_d", "emodb", "enterface", "iemocap", "layout", "librispeech", "manifest", "msp_improv"),
-    *("nemo", "ravdess", "savee", "smartkom", "susas", "synthetic", "tedlium", "vam"),
+    *("ami", "audformat", "crema_d", "emobox", "emodb", "emovo", "enterface", "iemocap", "layout", "librispeech"),
+    *("manifest", "meld", "msp_improv", "nemo", "ravdess", "ravdess_song", "savee", "smartkom", "susas", "synthetic"),
+    *("tedlium", "tess", "vam"),
 )
 _TABLES = (".csv", ".tsv", ".txt")
 

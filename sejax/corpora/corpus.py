@@ -59,7 +59,8 @@ class Recording:
     spelling, `emotion` one of the corpus's classes, or "" for an unlabelled utterance. `sex` is "male", "female"
     or "". `valence`, `activation` and `dominance` are the corpus's means over its raters, nan where there are none;
     `ratings` holds each rater's own values where the corpus publishes them, and `rater_labels` the labels that
-    raters other than the speakers gave, in their order.
+    raters other than the speakers gave, in their order. `split` is the corpus's own division, as `sejax.corpora.splits`
+    writes it.
     """
 
     id: str

@@ -16,7 +16,8 @@ class Form:
     """What a kind of CSV holds.
 
     name: what its errors begin with; columns: those that mean something; needed: those of them that must be there;
-    also: other names of columns, such as {"path": "wav"}; example: a header.
+    also: other names of columns, such as {"path": "wav"}; example: a header. yields: a column under another name means
+    nothing beside the column itself; it is an error otherwise.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Form:
     needed: tuple[str, ...]
     example: str
     also: Mapping[str, str] = field(default_factory=dict)
+    yields: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,10 @@ def _text(path: Path, form: Form) -> str:
 
 def _columns(path: Path, form: Form, columns: list[str]) -> list[str]:
     """Check the header; further columns are allowed unless one looks like a misspelt known one."""
-    columns = [form.also.get(column.lower(), column.lower()) for column in columns]
+    columns = [column.lower() for column in columns]
+    taken = columns if form.yields else ()
+    called = [form.also.get(column, column) for column in columns]
+    columns = [own if meant in taken else meant for own, meant in zip(columns, called, strict=True)]
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:
         raise InputError(f"{form.name}: {path}, line 1: column {twice[0]!r} occurs twice; rename one of them")

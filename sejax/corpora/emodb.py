@@ -92,7 +92,7 @@ ABOUT = About(
 
 
 def open_corpus(
-    source: Path, *, subset: int | None = None, allow_partial: bool = False, download: bool = False
+    source: Path, *, subset: int | None = None, allow_partial: bool = False, download: bool | str = False
 ) -> Corpus:
     """Look through the database under `source` (the folder that holds `wav/`, or `wav/` itself).
 
@@ -103,6 +103,8 @@ def open_corpus(
     """
     if subset not in (None, 535, SUBSET):
         raise InputError(f"corpora/emodb: subset={subset}; use 494 (recognised and natural) or 535 (all)")
+    if download not in (False, True, "emodb"):
+        raise InputError(f"corpora/emodb: --download={download}; give --download alone, or --corpus=audformat")
     wanted = identifiers()
     if download and len(list((source / "wav").glob("*.wav"))) < len(wanted):
         _download(source)

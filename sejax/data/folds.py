@@ -17,6 +17,7 @@ fold, and a validation part is cut out of the rest. Unlabelled images only ever 
 in a fold in which their speaker or block tests or validates they are left out.
 
 `pair_folds` is for ratings: folds that hold out two speakers (or two groups of them), one validates, the other tests.
+`sejax.data.official_folds` has the protocol `split`, a corpus's own division.
 """
 
 import contextlib
@@ -62,10 +63,13 @@ class Instead:
 
 @dataclass(frozen=True)
 class Folds:
-    """part i8[F, I]: 0 training, 1 validation, 2 test, -1 left out; protocol: how images were split."""
+    """part i8[F, I]: 0 training, 1 validation, 2 test, -1 left out; protocol: how images were split; names: of folds
+    that the corpus has itself, see `sejax.data.official_folds`.
+    """
 
     part: np.ndarray
     protocol: str
+    names: tuple[str, ...] = ()
 
     @property
     def train(self) -> np.ndarray:
@@ -79,7 +83,7 @@ class Folds:
 
     @property
     def test(self) -> np.ndarray:
-        """bool[F, I]; each labelled image in exactly one fold."""
+        """bool[F, I]; each labelled image in exactly one fold, unless the folds are the corpus's own."""
         return self.part == TEST
 
 
@@ -134,7 +138,7 @@ def make_folds(
         )
     asked = {"protocol": protocol, "folds": folds, "validation": validation}
     try:
-        return Folds(_parts(images, seed=seed, **asked), protocol)
+        return Folds(parts(images, seed=seed, **asked), protocol)
     except TooFew as error:
         known = instead or Instead()
         advice = [*_what_works(images, asked, known, seed), *known.others]
@@ -142,8 +146,8 @@ def make_folds(
         raise TooFew(f"{error}; use {advised}") from None
 
 
-def _parts(images, *, protocol: str, folds: int, validation: float, seed: int) -> np.ndarray:
-    """Part of each image i8[F, I]."""
+def parts(images, *, protocol: str, folds: int, validation: float, seed: int) -> np.ndarray:
+    """Part of each image i8[F, I], as `make_folds` makes it of arguments that it has checked. Raises TooFew."""
     label = np.asarray(images.label)
     if protocol == "speaker":
         unit = speaker_units(images)
@@ -172,7 +176,7 @@ def _what_works(images, asked, instead: Instead, seed: int) -> list[str]:
         for number in numbers:
             said = ",".join(filter(None, (text, f"folds={number}" * (number != folds))))
             with contextlib.suppress(TooFew):
-                _parts(images, seed=seed, **asked | changed | {"folds": number})
+                parts(images, seed=seed, **asked | changed | {"folds": number})
                 return [said] if said else []
         return []
 

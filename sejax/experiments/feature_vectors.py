@@ -7,7 +7,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from sejax.data.folds import TRAIN, Instead, make_folds
+from sejax.data.folds import TRAIN, Folds, Instead
+from sejax.data.official_folds import SPLIT, folds_of
 from sejax.data.vectors.load import Vectors
 from sejax.errors import InputError
 from sejax.experiments.methods import check_choice
@@ -25,27 +26,58 @@ class Fold(NamedTuple):
     part: np.ndarray
 
 
+PROTOCOLS = ("speaker", SPLIT)
+
+
 def target_folds(
-    target: Vectors, *, normalisation: str, folds: int, whole: bool, seed: int, instead: Instead | None = None
+    target: Vectors,
+    *,
+    normalisation: str,
+    folds: int,
+    whole: bool,
+    seed: int,
+    protocol: str = "speaker",
+    split_folds: Sequence[str] = (),
+    instead: Instead | None = None,
 ) -> list[Fold]:
     """The folds of a run: leave one group of sessions out, or of speakers where there are no sessions.
 
-    ``instead``: what an error may advise, see `sejax.data.folds.make_folds`.
+    With the protocol "split" they are the corpus's own, of which ``split_folds`` names some; a development part neither
+    trains nor tests then. ``instead``: what an error may advise, see `sejax.data.folds.make_folds`.
 
     Raises:
       InputError: unknown normalisation, nothing to train, or a corpus that cannot be split so.
     """
     check_choice("normalisation", normalisation, NORMALISATIONS)
+    check_choice("protocol", protocol, PROTOCOLS)
+    if protocol == SPLIT and not (normalisation == "leak_free" and folds):
+        raise InputError(
+            f"config: protocol=split with normalisation={normalisation}, folds={folds} trains none of the corpus's own"
+            " folds; give normalisation=leak_free and folds of 1 or more, or leave protocol=split out"
+        )
     found = []
     if normalisation == "leak_free" and folds:
-        asked = {"protocol": "speaker", "folds": folds, "validation": 0.0, "seed": seed}
-        parts = make_folds(target, **asked, instead=instead).part
+        parts = vector_folds(target, folds, seed=seed, protocol=protocol, split_folds=split_folds, instead=instead).part
         found = [Fold(number, part) for number, part in enumerate(parts)]
     if whole or normalisation == "as_published":
         found.append(Fold(WHOLE, np.full(len(target.label), TRAIN, np.int8)))
     if not found:
         raise InputError("config: folds=0 and whole=False leave nothing to train; give folds=5, or whole=True")
     return found
+
+
+def vector_folds(
+    target: Vectors,
+    folds: int,
+    *,
+    seed: int,
+    protocol: str = "speaker",
+    split_folds: Sequence[str] = (),
+    instead: Instead | None = None,
+) -> Folds:
+    """The folds that `target_folds` has beside the one that trains on everything."""
+    asked = {"folds": folds, "validation": 0.0, "seed": seed}
+    return folds_of(target, protocol=protocol, names=split_folds, **asked, instead=instead)
 
 
 def rows_by_class(target: Vectors, chosen: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:

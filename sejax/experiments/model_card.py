@@ -8,7 +8,7 @@ from sejax.audio.opensmile import FEATURE_SETS
 from sejax.core.results import field_value, label, name_of, summarise
 from sejax.errors import InputError
 from sejax.experiments.licences import LICENCES, UNKNOWN
-from sejax.report.terms import PROTOCOLS, detector
+from sejax.report.terms import PROTOCOLS, detector, split_warnings
 
 _HEARS = {
     "blocks": "spectrograms of blocks of what is voiced",
@@ -103,6 +103,7 @@ def _trained(results: Mapping[str, Any], members: Sequence[Mapping[str, Any]], n
     protocol = str(results.get("protocol", ""))
     lines = [f"Corpus: {results.get('corpus', '?')}. Protocol: {protocol or '?'}"]
     lines[0] += f" ({PROTOCOLS[protocol]})." if protocol in PROTOCOLS else "."
+    lines += split_warnings(results)
     if results.get("ratings") == "derived":
         lines.append("Nobody rated this speech: ratings were derived from emotions.")
     rows = [" ".join(f"{key} {field_value(value)}" for key, value in name.items()) for name in named]

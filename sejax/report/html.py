@@ -109,10 +109,12 @@ def sections_of(results, drawings, report: Report):
 def _lead(results, report, figure):
     """The result in a sentence, our figures beside the paper's; what went wrong; protocol and anchors; one figure."""
     text = report.lead(results) if report.lead else _result_in_words(results, report)
-    wrong = _failures(results, report) + [paragraph(text, "warning") for text in report.warnings(results)]
+    warnings = (*report.warnings(results), *terms.split_warnings(results))
+    wrong = _failures(results, report) + [paragraph(text, "warning") for text in warnings]
     told = "".join(wrong[:MOST_WARNINGS])
     told += page.folded(f"{len(wrong) - MOST_WARNINGS} more warnings", "".join(wrong[MOST_WARNINGS:]))
-    beside = [*interval_notes(results, report), *terms.protocol_notes([results], report), *terms.guessing(results)]
+    beside = [*interval_notes(results, report), *terms.protocol_notes([results], report), *terms.split_notes(results)]
+    beside += terms.guessing(results)
     beside += levels_alone(results)
     return paragraph(text) + told + paragraph(" ".join(beside), "muted") * bool(beside) + figure
 
@@ -172,7 +174,7 @@ def _what_was_run(results, report):
     data, seconds = results.get("data") or {}, results.get("seconds")
     body = page.preformatted(results.get("command") or _equivalent_config(results))
     data = data | ({"voice_activity": terms.heard(data["voice_activity"])} if "voice_activity" in data else {})
-    elsewhere = (*report.elsewhere, "levels_alone")
+    elsewhere = (*report.elsewhere, "levels_alone", "splits")
     facts = {name: _fact(value) for name, value in data.items() if name not in (*elsewhere, "recordings")}
     facts |= {
         terms.RECORDINGS.get(name, name): " to ".join(f"{end:.3g}" for end in ends if is_finite(end))

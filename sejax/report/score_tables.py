@@ -40,6 +40,7 @@ from sejax.report.terms import (
     protocol_notes,
     run_name,
     setting,
+    split_warnings,
     title,
     where,
 )
@@ -219,14 +220,15 @@ def headline(results, report: Report, *, alone=True):
     """The table that a run prints at its end.
 
     Its report's own, or that of its variants, or every summarised metric by level and iteration beside the paper's;
-    and, unless `alone` is False, the interval of its leading score over folds and what the levels of recordings alone
-    reach.
+    and, unless `alone` is False, the interval of its leading score over folds, what levels of recordings alone reach
+    and what is wrong with official folds.
     """
     made = report.headline or (partial(variant_table, report=report) if named(results) else None)
     table = made(results) if made else _summary_table(results, report)
     if not alone:
         return table
-    return replace(table, notes=(*table.notes, *interval_notes(results, report), *levels_alone(results)))
+    notes = (*interval_notes(results, report), *levels_alone(results), *split_warnings(results))
+    return replace(table, notes=(*table.notes, *notes))
 
 
 def _summary_table(results, report: Report):

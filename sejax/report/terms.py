@@ -10,6 +10,7 @@ PROTOCOLS = {
     "utterance": "chunks of one utterance never fall in two parts; its speaker may occur in all of them",
     "chunk": "chunks are split at random, so chunks of one utterance leak into the validation and the test part",
     "block": "speakers are mixed; the near-copies of one block (its maximum frequencies) stay together",
+    "split": "the corpus's own training, development and test parts, or its official folds",
     "image": "images are split at random, so speakers and near-copies of a block leak into the test part",
     "within": "trained and tested on one corpus, a group of sessions or speakers left out at a time",
     "cross": "trained on one corpus, tested on 70 % of another; its other 30 %, stratified, are for development",
@@ -80,6 +81,48 @@ def protocol_notes(runs, report: Report):
     notes = [f"Protocol {name}: {known[name]}." for name in names if name in known]
     wholly = dict.fromkeys(run["transductive"] for run in runs if run.get("transductive"))
     return (*notes, *(f"Transductive: {how}." for how in wholly))
+
+
+def split_warnings(results):
+    """What is wrong with a corpus's own folds, a text for each thing: speakers or recordings in two parts of a fold."""
+    folds = (results.get("data") or {}).get("splits") or []
+    shared = [one for one in folds if one["shared_speakers"]]
+    said = []
+    if shared:
+        worst = max(shared, key=lambda one: len(one["shared_speakers"]))
+        names = worst["shared_speakers"]
+        some = ", ".join(names[:MOST_NAMES]) + f" and {len(names) - MOST_NAMES} more" * (len(names) > MOST_NAMES)
+        said.append(
+            f"{len(shared)} of {len(folds)} official folds ({_names(shared)}) test speakers that they also train or "
+            f"validate on (in {worst['fold']}: {some}): the figures are not those of unseen speakers."
+        )
+    if copies := [one for one in folds if one["shared_recordings"]]:
+        number = max(one["shared_recordings"] for one in copies)
+        said.append(
+            f"Official folds ({_names(copies)}) test up to {number} recordings whose samples they also train on."
+        )
+    if unknown := [one for one in folds if one["unknown_speakers"]]:
+        said.append(
+            f"Official folds ({_names(unknown)}) test utterances of unknown speakers: nothing says whether they train "
+            "on the same ones."
+        )
+    return tuple(said)
+
+
+MOST_NAMES = 10  # of a list that a warning names
+
+
+def _names(folds):
+    names = [one["fold"] for one in folds]
+    return ", ".join(names[:MOST_NAMES]) + " and others" * (len(names) > MOST_NAMES)
+
+
+def split_notes(results):
+    """How many examples the parts of a corpus's own folds have, in one note; none for other folds."""
+    folds = (results.get("data") or {}).get("splits") or []
+    each = [f"{one['fold']} {one['train']}, {one['valid']} and {one['test']}" for one in folds]
+    some = "; ".join(each[:MOST_NAMES]) + "; and others" * (len(each) > MOST_NAMES)
+    return (f"Examples that train, validate and test: {some}.",) if folds else ()
 
 
 def joined(value):

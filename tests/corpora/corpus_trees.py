@@ -7,6 +7,7 @@ and the table that is true of the tree.
 import os
 from pathlib import Path
 
+import numpy as np
 import soundfile
 from ami_tree import COUNTS as AMI_COUNTS
 from ami_tree import ami_tree
@@ -194,6 +195,55 @@ def crema_d_tree(folder: Path) -> Path:
     return folder
 
 
+def emovo_tree(folder: Path) -> Path:
+    """All 588 recordings as links to one file of 48 kHz and two channels."""
+    original = write_wav(folder / "original", np.stack([noise(0.1, rate=48000)] * 2, 1), rate=48000)
+    for actor in ("f1", "f2", "f3", "m1", "m2", "m3"):
+        (folder / actor).mkdir()
+        for emotion in ("dis", "gio", "neu", "pau", "rab", "sor", "tri"):
+            for sentence in ("b1", "b2", "b3", "d1", "d2", "l1", "l2", "l3", "l4", "n1", "n2", "n3", "n4", "n5"):
+                os.link(original, folder / actor / f"{emotion}-{actor}-{sentence}.wav")
+    return folder
+
+
+def tess_tree(folder: Path) -> Path:
+    """All 2800 recordings as links to one file, one of them misnamed, one at 96 kHz."""
+    original = write_wav(folder / "original", noise(0.1, rate=24414), rate=24414)
+    words = ["back", "bite", *(f"w{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(198))]
+    for speaker in ("OAF", "YAF"):
+        for emotion in ("angry", "disgust", "fear", "happy", "neutral", "ps", "sad"):
+            inner = folder / f"{speaker}_{emotion.capitalize() if speaker == 'OAF' else emotion}"
+            inner.mkdir()
+            for word in words:
+                os.link(original, inner / f"{speaker}_{word}_{emotion}.wav")
+    (folder / "OAF_Neutral/OAF_bite_neutral.wav").rename(folder / "OAF_Neutral/OA_bite_neutral.wav")
+    write_wav(folder / "YAF_sad/YAF_back_sad.wav", noise(0.1, rate=96000), rate=96000)
+    return folder
+
+
+MELD_ROWS = {
+    "train": [
+        '1,"Well, it\x92s me",Monica,joy,positive,0,0',
+        "2,No.,Ross,anger,negative,0,1",
+        "3,Mute.,Joey,neutral,neutral,125,3",
+    ],
+    "dev": ["1,Hi.,Ross,neutral,neutral,0,0", "2,Gone.,Joey,neutral,neutral,110,7"],
+    "test": ["1,Oh!,Monica,surprise,positive,0,0"],
+}
+
+
+def meld_tree(folder: Path) -> Path:
+    """Four utterances in the layout of the original, and the two that nobody has in the tables alone."""
+    inner = {"train": "train/train_splits", "dev": "dev/dev_splits_complete", "test": "output_repeated_splits_test"}
+    for number, (part, rows) in enumerate(MELD_ROWS.items()):
+        header = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID"
+        write_text(folder / f"{part}_sent_emo.csv", "\n".join([header, *rows]) + "\n")
+        for utterance in range(2 if part == "train" else 1):
+            write_wav(folder / inner[part] / f"dia0_utt{utterance}.wav", noise(seed=2 * number + utterance))
+    write_wav(folder / "output_repeated_splits_test" / "final_videos_testdia0_utt0.wav")
+    return folder
+
+
 _SESSIONS = {f"ang/hap/exc/neu/sad in session {number}": count for number, count in enumerate((3, 1, 1, 0, 1), start=1)}
 TREES = {
     "ami": (ami_tree, {"COUNTS": AMI_COUNTS}),
@@ -207,6 +257,17 @@ TREES = {
     "nemo": (
         nemo_tree,
         {"RECORDINGS": {"rows": 3, "anger": 1, "neutral": 1, "surprised": 1}, "AUDIO": Audio(24000, 3, 0.3)},
+    ),
+    "emovo": (emovo_tree, {"AUDIO": Audio(48000, 588, 58.8)}),
+    "tess": (tess_tree, {}),
+    "meld": (
+        meld_tree,
+        {
+            "COUNTS": {
+                **{"joy in train": 1, "anger in train": 1, "neutral in train": 1},
+                **{"neutral in dev": 2, "surprise in test": 1},
+            }
+        },
     ),
     "savee": (savee_tree, {"AUDIO": Audio(44100, 480, 48.0)}),
     "crema_d": (

@@ -104,11 +104,12 @@ def test_copies_of_another_rate_and_length_pass_only_with_allow_partial(emodb, m
 
 
 def test_the_published_lengths_are_the_originals():
-    names = ("crema_d", "nemo", "ravdess", "savee")
+    names = ("crema_d", "emovo", "nemo", "ravdess", "savee")
     audio = {name: importlib.import_module(f"sejax.corpora.{name}").AUDIO for name in names} | {"emodb": AUDIO[535]}
     assert audio == {
         "crema_d": Audio(16000, 7441, 18924.0),
         "emodb": Audio(16000, 535, 1487.1),
+        "emovo": Audio(48000, 588, 1835.1),
         "nemo": Audio(24000, 4481, 11061.3),
         "ravdess": Audio(48000, 1440, 5329.0),
         "savee": Audio(44100, 480, 1842.9),

@@ -1,12 +1,15 @@
 """RAVDESS: the seven codes of a name, copies, and other modalities."""
 
+import os
 from collections import Counter
 
 import numpy as np
+import pytest
 import soundfile
 from trees import write_wav
 
 from sejax import corpora
+from sejax.errors import InputError
 
 
 def test_names_are_spelt_out(ravdess):
@@ -40,3 +43,33 @@ def test_48_khz_becomes_16_khz(ravdess):
     frames = soundfile.info(corpus.recordings[0].path).frames
     assert utterance.rate == 16000 and utterance.waveform.dtype == np.int16
     assert abs(len(utterance.waveform) - frames / 3) <= 1
+
+
+def sung_names():
+    return [
+        f"03-02-{emotion}-{intensity}-{statement}-{take}-{actor:02}"
+        for actor in range(1, 25)
+        if actor != 18
+        for emotion in ("01", "02", "03", "04", "05", "06")
+        for intensity in (("01",) if emotion == "01" else ("01", "02"))
+        for statement in ("01", "02")
+        for take in ("01", "02")
+    ]
+
+
+def test_the_songs_are_a_corpus_of_their_own(tmp_path):
+    original = write_wav(tmp_path / "original", rate=48000)
+    for name in sung_names():
+        (tmp_path / f"Actor_{name[-2:]}").mkdir(exist_ok=True)
+        os.link(original, tmp_path / f"Actor_{name[-2:]}" / f"{name}.wav")
+    write_wav(tmp_path / "Actor_01" / "03-01-01-01-01-01-01.wav", rate=48000)
+    corpus = corpora.open_corpus("ravdess_song", tmp_path)
+    assert (corpus.name, len(corpus), len({r.speaker for r in corpus.recordings})) == ("ravdess_song", 1012, 23)
+    assert corpus.classes == ("neutral", "calm", "happiness", "sadness", "anger", "fear")
+    counts = Counter(r.emotion for r in corpus.recordings)
+    assert counts.pop("neutral") == 92 and set(counts.values()) == {184}
+    assert corpus.notes == ("1 files of other modalities or of speech were passed over",)
+    (tmp_path / "Actor_02" / "03-02-01-01-01-01-02.wav").unlink()
+    gap = r"1011 of 1012 song files found under .*each actor has 44; Actor_02 has 43; unpack Audio_Song_Actors_01-24"
+    with pytest.raises(InputError, match=gap):
+        corpora.open_corpus("ravdess_song", tmp_path)

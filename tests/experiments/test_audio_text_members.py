@@ -17,7 +17,7 @@ RATE = 16000
 def make_config(**changes):
     usual = {"fusion": "att_d_1", "protocol": "speaker", "folds": 5, "only_folds": 0, "validation": 0.1}
     usual |= {"keep": "best", "patience": 0, "seed": 0, "seeds": 1, "minimum": 1, "frequent": 8000.0}
-    return ConfigDict(usual | {"learning_rates": (3e-3,)} | changes)
+    return ConfigDict(usual | {"learning_rates": (3e-3,), "split_folds": ()} | changes)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ from sejax.experiments.dcgan.assembly import make_members, rated_by, training_ro
 
 def make_config(**changes):
     usual = {"model": "basic_cnn", "folds": 5, "seed": 0, "swap": False, "seeds": 1, "balance": 1.0}
-    return SimpleNamespace(**usual | {"learning_rates": (1e-3,)} | changes)
+    usual |= {"learning_rates": (1e-3,), "protocol": "speaker", "split_folds": ()}
+    return SimpleNamespace(**usual | changes)
 
 
 def members_of(**changes):

@@ -44,6 +44,7 @@ class ExampleSet:
       folder: where the set lies.
       digests: of each utterance's samples, equal where they are; () in sets of versions that kept none.
       traits: of each utterance's recording, the numbers of `sejax.audio.level.Traits`; () likewise.
+      splits: the corpus's own division of each utterance, as `sejax.corpora.splits` writes it; () where it has none.
     """
 
     label: np.ndarray
@@ -63,6 +64,7 @@ class ExampleSet:
     folder: str
     digests: tuple[str, ...] = ()
     traits: tuple[list[float], ...] = ()
+    splits: tuple[str, ...] = ()
 
     # Of each kind: its name in the plural, the field of its large array, its name for prepare --features, and
     # the setting that says which detector looked for speech.
@@ -130,6 +132,10 @@ class ExampleSet:
         ]
         folder = Path(self.folder)
         lines += self._equal()
+        if self.splits:
+            counts = Counter(split or "no part" for split in self.splits)
+            said = [f"{split} {number}" for split, number in sorted(counts.items())]
+            lines.append(f"split       {', '.join(said[:NAMED])}{' and others' * (len(said) > NAMED)}")
         lines += [f"note        {note}" for note in read_json(folder / "settings.json", REMEDY)["notes"]]
         if (folder / LEFT_OUT).is_file():
             with open(folder / LEFT_OUT, encoding="utf-8", newline="") as file:

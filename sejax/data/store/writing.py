@@ -162,6 +162,7 @@ class UtteranceRow:
     seconds: float
     digest: str = field(default="", kw_only=True)  # "" in journals of earlier versions
     traits: list[float] = field(default_factory=list, kw_only=True)  # [] there
+    split: str = field(default="", kw_only=True)  # the corpus's own division, see sejax.corpora.splits
 
     @classmethod
     def of(cls, utterance: Utterance, **more) -> Self:
@@ -418,6 +419,8 @@ def _who_said_what(corpus: Corpus, rows: list) -> tuple[dict, np.ndarray]:
         "digests": [row.digest for row in rows] if all(row.digest for row in rows) else [],
         "traits": [row.traits for row in rows] if all(map(_has_traits, rows)) else [],
     }
+    if any(row.split for row in rows):
+        index["splits"] = [row.split for row in rows]
     return index, np.array([sessions[row.session] for row in rows], np.int32)
 
 

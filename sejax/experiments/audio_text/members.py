@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sejax.data.buckets import Pieces
-from sejax.data.folds import LEFT_OUT, TEST, TRAIN, Instead, make_folds
+from sejax.data.folds import LEFT_OUT, TEST, TRAIN, Folds, Instead
+from sejax.data.official_folds import folds_of
 from sejax.data.text import Vocabulary, drop_probability, vocabulary
 from sejax.data.waveforms.load import Waveforms
 from sejax.errors import InputError
@@ -17,17 +18,22 @@ INSTEAD = Instead(
 
 
 class Split(NamedTuple):
-    """The folds of a run: part i8[F, U] of each utterance, and the vocabulary of each fold's training utterances."""
+    """The folds of a run: part i8[F, U] of each utterance, and the vocabulary of each fold's training utterances.
+
+    folds: those they were taken from.
+    """
 
     part: np.ndarray
     vocabularies: tuple[Vocabulary, ...]
+    folds: Folds
 
 
 def split(config, speech: Waveforms, ids: list[np.ndarray], types: int) -> Split:
     """Which utterances train, validate and test in each fold, and which words each fold knows.
 
     Args:
-      config: protocol "speaker" (sessions held out where a corpus has them) or "utterance" (at random, as published).
+      config: protocol "speaker" (sessions held out where a corpus has them), "utterance" (at random, as published) or
+        "split" (the corpus's own).
       speech: its labels are those of the run. ids: word types of each utterance; types: how many there are.
 
     Raises:
@@ -38,13 +44,13 @@ def split(config, speech: Waveforms, ids: list[np.ndarray], types: int) -> Split
             "config: validation=0 leaves nothing to choose the best epoch by; use keep=last and patience=0, or "
             "validation=0.1"
         )
-    if not 0 <= config.only_folds <= config.folds:
-        raise InputError(f"config: only_folds={config.only_folds}; give 1 to folds={config.folds}, or 0 for all")
     asked = {name: config[name] for name in ("protocol", "folds", "validation", "seed")}
-    folds = make_folds(speech, **asked, instead=INSTEAD)
+    folds = folds_of(speech, names=config.split_folds, **asked, instead=INSTEAD)
+    if not 0 <= config.only_folds <= len(folds.part):
+        raise InputError(f"config: only_folds={config.only_folds}; give 1 to folds={len(folds.part)}, or 0 for all")
     part = np.where(speech.label >= 0, folds.part, LEFT_OUT).astype(np.int8)[: config.only_folds or None]
     known = tuple(vocabulary(ids, rows == TRAIN, types=types, minimum=config.minimum) for rows in part)
-    return Split(part, known)
+    return Split(part, known, folds)
 
 
 def make_members(

@@ -12,6 +12,7 @@ from sejax.audio.samples import RATE
 from sejax.data.buckets import Buckets, Pieces, epoch_batches, padding, shapes
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.labels import class_facts
+from sejax.data.official_folds import described as described_folds
 from sejax.data.text import word_times
 from sejax.data.waveforms.load import Waveforms
 from sejax.data.word_vectors import coverage
@@ -72,6 +73,7 @@ def about(
             "padding": padding(pieces, buckets, *epoch),
             "settings": speech.settings,
             "recordings": speech.counts.get("recordings", {}),
+            **described_folds(folds.folds, speech),
         },
     }
 

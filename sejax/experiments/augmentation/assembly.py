@@ -14,6 +14,7 @@ from ml_collections import ConfigDict
 from sejax.core.experiment import Assembly
 from sejax.data.folds import TEST, VALIDATION
 from sejax.data.labels import class_facts
+from sejax.data.official_folds import SPLIT, described
 from sejax.data.store.sets import check_apart, heard
 from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.data.vectors.synthetic import SyntheticVectors
@@ -44,7 +45,7 @@ from sejax.experiments.augmentation.members import (
 )
 from sejax.experiments.augmentation.report import REPORT
 from sejax.experiments.classification import confusion_metrics, whole_source
-from sejax.experiments.feature_vectors import Scaling, normalised_by, transductive
+from sejax.experiments.feature_vectors import Scaling, normalised_by, transductive, vector_folds
 from sejax.experiments.methods import compared, experiment_of, settings_of
 
 
@@ -124,7 +125,13 @@ def _split(config, sets: list[Vectors], other: Vectors | None) -> tuple[Vectors,
         )
     setting = {"normalisation": config.normalisation, "seed": config.seed}
     if config.evaluation == "within":
-        return real, test, within_splits(real, folds=config.folds, **setting)
+        setting |= {name: config[name] for name in ("folds", "protocol", "split_folds")}
+        return real, test, within_splits(real, **setting)
+    if config.protocol == SPLIT:
+        raise InputError(
+            f"config: protocol=split with test={config.test}: all of {real.corpus} trains and another corpus tests;"
+            " leave one of the two out"
+        )
     return real, test, cross_splits(real, test, development=config.development, **setting)
 
 
@@ -242,9 +249,14 @@ def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Sched
             **heard(real),
         },
     }
+    official = config.protocol == SPLIT
+    if official:
+        asked = {name: config[name] for name in ("folds", "seed", "protocol", "split_folds")}
+        found["data"] |= described(vector_folds(real, **asked), real)
     if config.training == config.trainings[0]:  # the same for every training
         by = "" if config.normalise_by == "training" else f", normalised by {config.normalise_by}"
-        what = "leave one group out" if config.evaluation == "within" else f"trained on {real.corpus}"
+        within = "the corpus's own folds" if official else "leave one group out"
+        what = within if config.evaluation == "within" else f"trained on {real.corpus}"
         found["anchor"] = anchor(splits, real, test, protocol=f"{what}, {config.normalisation}{by}")
     return found
 

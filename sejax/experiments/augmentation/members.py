@@ -5,6 +5,7 @@ of the same corpus by that too, those of another corpus by its development part.
 its own vectors, test part included. Synthetic vectors are training vectors and always normalised by themselves.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,13 +35,22 @@ class Split(NamedTuple):
     test_scaling: Scaling
 
 
-def within_splits(real: Vectors, *, normalisation: str, folds: int, seed: int) -> list[Split]:
+def within_splits(
+    real: Vectors,
+    *,
+    normalisation: str,
+    folds: int,
+    seed: int,
+    protocol: str = "speaker",
+    split_folds: Sequence[str] = (),
+) -> list[Split]:
     """The folds that the generators were trained on, tested within the corpus.
 
     Raises:
       InputError: unknown normalisation, or a corpus that cannot be split so.
     """
     asked = {"normalisation": "leak_free", "folds": folds, "whole": False, "seed": seed}
+    asked |= {"protocol": protocol, "split_folds": split_folds}
     found = target_folds(real, **asked, instead=Instead(others=("another corpus for the test, as in test=nemo",)))
     whole = fit_z_norm(real.features)
     splits = []
@@ -161,12 +171,14 @@ def check_folds(synthetic: SyntheticVectors, config) -> None:
       InputError: their run had other targets, folds, seed or features, another level or trimming, or another protocol.
     """
     # Which are named there where they are others.
-    about = {"level": "none", "trim": "none", "classes": ["four"], "normalise_by": "training"} | synthetic.about
+    about = {"level": "none", "trim": "none", "classes": ["four"], "normalise_by": "training"}
+    about |= {"protocol": "speaker", "split_folds": []} | synthetic.about
     wanted = {"target": list(config.real), "normalisation": config.normalisation}
     wanted |= {name: config[name] for name in ("features", "level", "trim", "normalise_by")}
     wanted["classes"] = list(config.classes) or ["four"]
     if config.evaluation == "within" and config.normalisation == "leak_free":
         wanted |= {"folds": config.folds, "seed": config.seed}
+        wanted |= {"protocol": config.protocol, "split_folds": list(config.split_folds)}
     differing = [f"{name}: {about[name]} there, {value} here" for name, value in wanted.items() if about[name] != value]
     if differing:
         raise InputError(

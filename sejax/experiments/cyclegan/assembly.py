@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from sejax.core.experiment import Assembly, Source
 from sejax.data.folds import TRAIN, Instead
 from sejax.data.labels import class_facts
+from sejax.data.official_folds import SPLIT, described
 from sejax.data.store.sets import check_apart, heard
 from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.engine.ensemble import stack_members
@@ -26,7 +27,14 @@ from sejax.experiments.cyclegan.networks import make_networks
 from sejax.experiments.cyclegan.report import REPORT
 from sejax.experiments.cyclegan.results import figure_columns, summarise, summarise_pretraining
 from sejax.experiments.cyclegan.stage import Schedule, gather_source, pair_source
-from sejax.experiments.feature_vectors import Fold, Scaling, normalised_by, target_folds, transductive
+from sejax.experiments.feature_vectors import (
+    Fold,
+    Scaling,
+    normalised_by,
+    target_folds,
+    transductive,
+    vector_folds,
+)
 from sejax.experiments.methods import experiment_of, settings_of
 
 PRETRAINING = "pretraining"
@@ -61,7 +69,7 @@ def assemble(config, source: Vectors, sets: list[Vectors], pretrained: Path | No
     source, *sets = (normalised_by(one, config.normalise_by) for one in (source, *sets))
     target = emotional(sets, tuple(config.classes) or ("four",))
     vectors = np.asarray(source.features, np.float32)
-    asked = {name: config[name] for name in ("normalisation", "folds", "whole", "seed")}
+    asked = {name: config[name] for name in ("normalisation", "folds", "whole", "seed", "protocol", "split_folds")}
     folds = target_folds(target, **asked, instead=Instead(others=("folds=0,whole=True",)))
     sample = min(config.sample, len(vectors))
     names, members = make_members(config, folds, vectors, target, sample=sample)
@@ -162,6 +170,10 @@ def about(config, source: Vectors, target: Vectors, folds: list[Fold]) -> dict[s
     """What the results file says about the data and the paper."""
     counts = np.bincount(target.label, minlength=len(target.classes))
     columns = figure_columns(target.names)
+    official = {}
+    if config.protocol == SPLIT:
+        asked = {name: config[name] for name in ("folds", "seed", "protocol", "split_folds")}
+        official = described(vector_folds(target, **asked), target)
     return {
         "corpus": target.corpus,
         "protocol": config.normalisation,
@@ -180,6 +192,7 @@ def about(config, source: Vectors, target: Vectors, folds: list[Fold]) -> dict[s
             "recordings": source.counts.get("recordings", {}),
             **class_facts(target),
             **heard(source, target),
+            **official,
         },
     }
 

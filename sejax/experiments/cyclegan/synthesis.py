@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 
 from sejax.core.experiment import PyTree
 from sejax.core.results import read_results
+from sejax.data.official_folds import SPLIT
 from sejax.data.vectors import synthetic
 from sejax.data.vectors.load import Vectors
 from sejax.engine.run import run_settings, trained_states
@@ -126,6 +127,8 @@ def synthesise(workdir: Path, source: Vectors, folder: Path) -> list[dict[str, A
         )
     group = results["config"].get("normalise_by", "training")
     source = normalised_by(source, group)
+    # Folds of another protocol are named; runs of earlier versions have no such field.
+    official = ("protocol", "split_folds") if results["config"].get("protocol") == SPLIT else ()
     synthetic.write(
         folder,
         _parts(workdir, results, source),
@@ -141,6 +144,7 @@ def synthesise(workdir: Path, source: Vectors, folder: Path) -> list[dict[str, A
             **{name: value for name, value in zip(("level", "trim"), there[1:], strict=True) if value != "none"},
             **({} if group == "training" else {"normalise_by": group}),
             **({"classes": list(classes)} if (classes := results["config"].get("classes")) else {}),
+            **{name: results["config"][name] for name in official},
             **{f"distances/{name}": [m["metrics"].get(f"train/{name}_synthetic") for m in members] for name in FIGURES},
         },
     )

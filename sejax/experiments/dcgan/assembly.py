@@ -13,8 +13,9 @@ from ml_collections import ConfigDict
 from sejax.core.experiment import Assembly
 from sejax.core.rng import root_key
 from sejax.data.crops import crop_data, joined_crops, oversampled
-from sejax.data.folds import TEST, TRAIN, VALIDATION, pair_folds
+from sejax.data.folds import TEST, TRAIN, VALIDATION, Folds, pair_folds
 from sejax.data.labels import choose_classes, class_facts
+from sejax.data.official_folds import SPLIT, described, official_folds
 from sejax.data.ratings import DIMENSIONS, POINTS, Ratings, fuzzy, on_scale, ratings_of, unit
 from sejax.data.store.sets import check_apart, heard
 from sejax.data.utterances.load import UtteranceSpectrograms, find_utterance_spectrograms
@@ -39,7 +40,7 @@ def make_members(
     Raises:
       InputError: folds that the corpus does not allow.
     """
-    parts = pair_folds(speech, rated_by(ratings), folds=config.folds, seed=config.seed, swap=config.swap)
+    parts = make_parts(config, speech, ratings).part
     tables = [training_rows(part, ratings, balance=config.balance) for part in parts]
     length = max(map(len, tables))
     folds = [
@@ -47,6 +48,31 @@ def make_members(
         for part, rows in zip(parts, tables, strict=True)
     ]
     return rate_members({"model": config.model}, folds, seeds=config.seeds, rates=config.learning_rates)
+
+
+HELD_OUT = 0.1  # of the speakers that train, where a corpus's own division has no development part
+
+
+def make_parts(config, speech: UtteranceSpectrograms, ratings: Ratings) -> Folds:
+    """The folds of a run: two speakers left out at a time, or the corpus's own.
+
+    Raises:
+      InputError: folds that the corpus does not allow.
+    """
+    rated = rated_by(ratings)
+    if config.protocol == SPLIT:
+        if config.swap:
+            raise InputError(
+                "config: swap=True exchanges the two speakers of a fold, and protocol=split takes the corpus's own"
+                " parts; leave one of the two out"
+            )
+        return official_folds(speech, names=config.split_folds, validation=HELD_OUT, seed=config.seed, rated=rated)
+    if config.split_folds:
+        raise InputError(
+            f"config: split_folds={'+'.join(config.split_folds)} are a corpus's own folds; give protocol=split with it"
+        )
+    part = pair_folds(speech, rated, folds=config.folds, seed=config.seed, swap=config.swap)
+    return Folds(part, config.protocol)
 
 
 def rated_by(ratings: Ratings) -> np.ndarray:
@@ -269,10 +295,11 @@ def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part)
     counts = {name: np.bincount(points[:, row], minlength=POINTS).tolist() for row, name in enumerate(DIMENSIONS)}
     sessions = len({*speech.session[rated].tolist()}) > 1
     folds = part[np.sort(np.unique(part, axis=0, return_index=True)[1])]
+    official = config.protocol == SPLIT
     return {
         "corpus": config.corpus,
         "unlabelled": [other.corpus for other in others],
-        "protocol": "session" if sessions else "speaker",
+        "protocol": SPLIT if official else "session" if sessions else "speaker",
         "ratings": "derived" if ratings.derived else "rated",
         "classes": list(RATING if config.target == "regression" else POINT_NAMES["valence"]),
         "unit": "utterance",
@@ -291,6 +318,7 @@ def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part)
             "recordings": speech.counts.get("recordings", {}),
             **class_facts(speech),
             **heard(speech),
+            **(described(make_parts(config, speech, ratings), speech) if official else {}),
         },
     }
 

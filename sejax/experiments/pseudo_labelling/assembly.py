@@ -17,8 +17,9 @@ from sejax.core.experiment import Assembly, PyTree
 from sejax.corpora.published import PUBLISHED
 from sejax.data.blocks.load import Spectrograms, find_blocks
 from sejax.data.blocks.trunk_features import trunk_features
-from sejax.data.folds import LEFT_OUT, TEST, TRAIN, Instead, make_folds, near_copies_in_training
+from sejax.data.folds import LEFT_OUT, TEST, TRAIN, Folds, Instead, near_copies_in_training
 from sejax.data.labels import choose_classes, class_facts, labelled_subset
+from sejax.data.official_folds import SPLIT, described, folds_of
 from sejax.data.store.sets import heard
 from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
@@ -142,20 +143,25 @@ def make_members(
     Folds are split once; seeds draw other labelled subsets and other initial heads. Seeds come first, so
     that more seeds leave the earlier members as they were.
     """
-    if config.only_folds > config.folds:
-        raise InputError(f"config: only_folds={config.only_folds}; give 1 to folds={config.folds}, or 0 for all")
-    asked = {name: config[name] for name in ("protocol", "folds", "validation", "seed")}
-    folds = make_folds(spectrograms, **asked, instead=INSTEAD)
+    folds = _folds(config, spectrograms)
     # Near-copies of a block share its label or lack of one, unless images are split at random as in the paper.
     unit = None if config.protocol == "image" else spectrograms.block
     names, parts, labelled = [], [], []
-    for seed, fold in product(range(config.seeds), range(config.only_folds or config.folds)):
+    for seed, fold in product(range(config.seeds), range(config.only_folds or len(folds.part))):
         names.append({"fold": fold, "seed": seed})
         part = folds.part[fold]
         parts.append(part if left_out is None else np.where(left_out, LEFT_OUT, part))
         drawn = {"fraction": config.labelled, "seed": (config.seed, seed), "unit": unit}
         labelled.append(labelled_subset(spectrograms.label, parts[-1] == TRAIN, **drawn))
     return tuple(names), {"part": np.stack(parts).astype(np.int8), "labelled": np.stack(labelled)}
+
+
+def _folds(config, spectrograms) -> Folds:
+    asked = {name: config[name] for name in ("protocol", "folds", "validation", "seed")}
+    folds = folds_of(spectrograms, names=config.split_folds, **asked, instead=INSTEAD)
+    if config.only_folds > len(folds.part):
+        raise InputError(f"config: only_folds={config.only_folds}; give 1 to folds={len(folds.part)}, or 0 for all")
+    return folds
 
 
 def trained_network(config, num_classes: int) -> Network:
@@ -242,6 +248,8 @@ def posteriors(config, num_classes: int) -> Posteriors:
 def about(config, spectrograms, members) -> dict[str, Any]:
     """What the results file says about the data and the paper."""
     known = PUBLISHED.get(config.corpus)
+    official = _folds(config, spectrograms) if config.protocol == SPLIT else None
+    folds = len(official.part) if official else config.folds
     near_copies = near_copies_in_training(members["part"], spectrograms.block, labelled=members["labelled"])
     return {
         "corpus": config.corpus,
@@ -258,8 +266,9 @@ def about(config, spectrograms, members) -> dict[str, Any]:
             **class_facts(spectrograms),
             **heard(spectrograms),
             "published_images": known.images if known else None,
-            "test_images": [int((part == TEST).sum()) for part in members["part"][: config.folds]],
+            "test_images": [int((part == TEST).sum()) for part in members["part"][:folds]],
             "near_copies_in_training": round(float(near_copies.mean()), 3),
+            **(described(official, spectrograms) if official else {}),
         },
     }
 

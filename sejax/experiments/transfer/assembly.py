@@ -1,6 +1,7 @@
 """From a config and prepared chunks to one Assembly for each network."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -17,6 +18,7 @@ from sejax.core.experiment import Assembly, PyTree
 from sejax.data.blocks.load import Spectrograms, find_blocks
 from sejax.data.blocks.trunk_features import trunk_features
 from sejax.data.labels import choose_classes, class_facts
+from sejax.data.official_folds import SPLIT, described
 from sejax.data.store.sets import heard
 from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
@@ -36,7 +38,7 @@ from sejax.experiments.images import (
 from sejax.experiments.methods import compared, dtype_of, experiment_of, settings_of
 from sejax.experiments.transfer.algorithm import Method, Network, Settings, head_network, image_network
 from sejax.experiments.transfer.report import REPORT
-from sejax.experiments.transfer.split import balanced_split
+from sejax.experiments.transfer.split import balanced_split, fifths
 
 CURVES = ("train/accuracy", "train/loss", "valid/accuracy", "valid/loss")
 
@@ -146,7 +148,8 @@ def make_members(config, chunks: Spectrograms) -> tuple[tuple[dict[str, Any], ..
 
     Members of one draw share images and the head's first weights, in every network of the run.
     """
-    split = partial(balanced_split, chunks, images=tuple(config.images), protocol=config.protocol, seed=config.seed)
+    asked = {"protocol": config.protocol, "names": config.split_folds, "seed": config.seed}
+    split = partial(balanced_split, chunks, images=tuple(config.images), **asked)
     parts = [split(draw=draw) for draw in range(config.seeds)]
     pairs = tuple(product(range(config.seeds), config.rates))
     draws, rates = zip(*pairs, strict=True)
@@ -230,6 +233,11 @@ def posteriors(config, num_classes: int) -> Posteriors:
 def about(config, chunks: Spectrograms, part) -> dict[str, Any]:
     """What the results file says about the data and the paper."""
     trains, validates, tests = ((part[0] == kind) for kind in range(3))
+    official = {}
+    if config.protocol == SPLIT:  # of all chunks of the classes, of which draws take some
+        labelled, folds = fifths(chunks, protocol=SPLIT, names=config.split_folds, seed=config.seed)
+        rows = {name: getattr(chunks, name)[labelled] for name in ("label", "utterance", "speaker")}
+        official = described(folds, replace(chunks, **rows))
     return {
         "corpus": config.corpus,
         "protocol": config.protocol,
@@ -246,6 +254,7 @@ def about(config, chunks: Spectrograms, part) -> dict[str, Any]:
             "settings": chunks.settings,
             "recordings": chunks.counts.get("recordings", {}),
             **heard(chunks),
+            **official,
         },
     }
 
