@@ -34,7 +34,7 @@ EXTRAS = {
     "synthetic": ["espeakng-loader>=0.2.4"],
     "report": ["matplotlib>=3.9", "scipy>=1.15"],
     # Predictions as tables of these formats, and of what a microphone hears (PortAudio is the system's).
-    "tables": ["pyarrow>=16", "audformat>=1.3"],
+    "tables": ["pyarrow>=16", "audformat>=1.3", "pandas>=2.2"],
     "microphone": ["sounddevice>=0.5"],
     # The network of a run as ONNX.
     "onnx": ["jax2onnx>=0.17", "onnxruntime>=1.20"],

@@ -19,7 +19,7 @@ from sejax.corpora.manifest import audio_folder
 from sejax.corpora.problems import Problems
 from sejax.corpora.splits import TEST, joined, read_split
 from sejax.corpora.tables import ALSO, COLUMNS, Entry, check_name, default_id, listed_corpus
-from sejax.errors import InputError
+from sejax.errors import InputError, needs
 
 HEADER = "db.yaml"
 # Of these columns a table with any says what the utterances are.
@@ -95,12 +95,9 @@ def open_corpus(
 
 
 def _load(source: Path):
-    try:
+    with needs("tables"):
         import audformat
-    except ImportError as error:
-        raise InputError(
-            "corpora/audformat: a database in audformat needs the package audformat; pip install sejax[tables]"
-        ) from error
+
     if not (source / HEADER).is_file():
         raise InputError(
             f"corpora/audformat: there is no file {source / HEADER}; pass the database's folder as --source, or"
@@ -228,7 +225,8 @@ def _times(index: tuple) -> tuple[str, float | None, float | None]:
 
 def _missing(value: Any) -> bool:
     """Whether a cell holds nothing: None, NaN, NaT, NA."""
-    import pandas  # which audformat brings along
+    with needs("tables"):
+        import pandas
 
     return bool(pandas.isna(value))
 
@@ -319,7 +317,7 @@ def _download(source: Path, database: bool | str) -> None:
         import audb
     except ImportError as error:
         raise InputError(
-            "corpora/audformat: --download needs the audb package; install it with `pip install sejax[download]`, or"
+            "corpora/audformat: --download needs the audb package; install it with `pip install 'sejax[download]'`, or"
             " pass a folder with a database as --source"
         ) from error
     try:

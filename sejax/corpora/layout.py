@@ -18,10 +18,10 @@ from pathlib import Path
 from sejax.corpora.audio_files import SUFFIXES
 from sejax.corpora.corpus import About, Corpus, Recording
 from sejax.corpora.folder import Audio, by_id, check_codes, inspect_all, named, unpacked
-from sejax.corpora.manifest import SEXES, check_name
 from sejax.corpora.names import on_disk
 from sejax.corpora.problems import Problems
 from sejax.corpora.published import PUBLISHED, note_samples
+from sejax.corpora.tables import SEXES, check_name
 from sejax.errors import InputError
 
 GROUPS = ("speaker", "label", "utterance", "session", "sex")

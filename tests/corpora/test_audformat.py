@@ -190,7 +190,7 @@ def test_a_folder_without_a_database_and_an_absent_package_are_told(tmp_path, mo
     with pytest.raises(InputError, match=r"no file .*db\.yaml.*--source.*--download=NAME"):
         corpora.open_corpus("audformat", tmp_path, table=("emotion",))
     monkeypatch.setitem(sys.modules, "audformat", None)
-    with pytest.raises(InputError, match=r"needs the package audformat; pip install sejax\[tables\]"):
+    with pytest.raises(InputError, match=r"audformat.*; pip install 'sejax\[tables\]'"):
         corpora.open_corpus("audformat", tmp_path, table=("emotion",))
 
 

@@ -14,6 +14,7 @@ import toy_speech
 import toy_vectors
 
 from sejax.data.folds import TEST, TRAIN, VALIDATION
+from sejax.data.labels import choose_classes
 from sejax.data.ratings import ratings_of
 from sejax.data.text import word_types
 from sejax.data.utterances.prepare import prepare_utterances
@@ -24,7 +25,6 @@ from sejax.experiments.audio_text.members import split
 from sejax.experiments.augmentation.members import check_folds
 from sejax.experiments.feature_vectors import WHOLE, target_folds
 from sejax.experiments.training import train_run
-from sejax.experiments.transfer.split import class_mapping, only
 from sejax.report.html import FILE as PAGE
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -93,8 +93,7 @@ def test_transfer_draws_from_the_corpuss_own_parts_in_turn():
 
     argument = "corpus=tones,classes=anger+boredom+neutral,models=squeezenet1_1,weights=random,protocol=split,seeds=3"
     config = config_of("transfer", f"{argument},images=36+6+6")
-    mapping = class_mapping("tones", config.classes, tones.spectrograms().classes)
-    chunks = only(divided(tones.spectrograms()), mapping)
+    chunks = choose_classes(divided(tones.spectrograms()), config.classes)
     parts = make_members(config, chunks)[1]["part"]
     wanted = expected(chunks.speaker)
     for draw, part in enumerate(parts):
@@ -102,7 +101,7 @@ def test_transfer_draws_from_the_corpuss_own_parts_in_turn():
         drawn = part >= 0
         np.testing.assert_array_equal(part[drawn], wanted[draw % 2][drawn])
     assert (parts[0] != parts[2]).any()
-    assert [one["fold"] for one in about(config, chunks, mapping, parts)["data"]["splits"]] == ["a", "b"]
+    assert [one["fold"] for one in about(config, chunks, parts)["data"]["splits"]] == ["a", "b"]
 
 
 def test_generators_and_classifiers_of_vectors_follow_the_corpus():
