@@ -3,11 +3,15 @@
     python launch/report.py --workdir=RUN
     python launch/report.py --workdir=RUN1 --workdir=RUN2 ... --output=comparison.html --figure=comparison.svg
     python launch/report.py runs/*
+    python launch/report.py --workdir=RUN --data_dir=data
 
 One workdir: report.html is made from its results.json, and the headline table is printed, with that of
 launch/robustness.py where the run has one. Several: the comparison is printed as Markdown and written as HTML, a table
 for each experiment among them; where a run holds several networks or learning rates, each has a row. Unfinished runs
 among many are named on stderr and left out. Without --output each set of runs has a page of its own, named after them.
+
+With --data_dir, runs whose results lack what simple systems reach on their folds (openSMILE with a linear SVM, say, since
+its vectors were prepared later) get it first. That alone needs JAX.
 """
 
 import hashlib
@@ -33,6 +37,9 @@ WORKDIR = flags.DEFINE_multi_string("workdir", [], "a run's folder, with its res
 OUTPUT = flags.DEFINE_string("output", None, "the comparison's HTML (default: named after the runs, where they lie)")
 FIGURE = flags.DEFINE_string("figure", None, "also draw the comparison into this .svg or .png")
 PICTURES = (".html", ".svg", ".png")  # among `runs/*` from the second time on
+DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "prepared sets: what simple systems reach on a run's folds is computed with them where it is missing"
+)
 GROUP_BY = flags.DEFINE_list("group_by", [], "a table for each value of these fields, such as protocol,trainable")
 
 
@@ -42,6 +49,11 @@ def main(arguments):
     workdirs = [folder for folder in workdirs if folder.suffix not in PICTURES or folder.is_dir()]
     if not workdirs:
         raise InputError("no run given; pass --workdir=RUN")
+    if DATA_DIR.value:
+        from sejax.experiments.anchors import add_anchors
+
+        for folder in filter(is_finished, workdirs):
+            add_anchors(folder if folder.is_dir() else folder.parent, Path(DATA_DIR.value))
     if len(workdirs) == 1:
         report(workdirs[0])
     else:

@@ -30,7 +30,7 @@ def level_columns(traits) -> np.ndarray:
 
 
 class Fold(NamedTuple):
-    """Levels f64[N, 5] and labels i32[N] of the examples that train, and those of the ones that test."""
+    """Columns f64[N, F] (levels, say) and labels i32[N] of what trains, and those of what is tested."""
 
     fits: tuple[np.ndarray, np.ndarray]
     tests: tuple[np.ndarray, np.ndarray]
@@ -45,22 +45,38 @@ def level_scores(folds: Iterable[Fold]) -> dict[str, Any]:
     """
     try:
         from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
     except ImportError:
         return {}
-    scores = []
-    for (levels, label), (tested, truth) in folds:
-        if len(np.unique(label)) < 2 or not len(truth):
-            return {}
-        classifier = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
-        predicted = classifier.fit(levels, label).predict(tested)
-        confusion = np.zeros([max(label.max(), truth.max()) + 1] * 2)
-        np.add.at(confusion, (truth, predicted), 1)
-        scores.append(float(metrics.uar(confusion)))
+    scores = recalls(folds, LogisticRegression(class_weight="balanced", max_iter=1000))
     if not scores:
         return {}
     return {"uar": spread(scores), "per_fold": scores, "columns": list(COLUMNS), "classifier": CLASSIFIER}
+
+
+def recalls(folds: Iterable[Fold], classifier) -> list[float]:
+    """Unweighted average recall on each fold; [] where there is none, or a part that trains has one class.
+
+    Args:
+      folds: their columns are standardised by mean and deviation of the part that trains.
+      classifier: of scikit-learn, fitted anew for each fold.
+    """
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    scores = []
+    for (columns, label), (tested, truth) in folds:
+        if len(np.unique(label)) < 2 or not len(truth):
+            return []
+        predicted = make_pipeline(StandardScaler(), classifier).fit(columns, label).predict(tested)
+        confusion = np.zeros([max(label.max(), truth.max()) + 1] * 2)
+        np.add.at(confusion, (truth, predicted), 1)
+        scores.append(float(metrics.uar(confusion)))
+    return scores
+
+
+def distinct(part: np.ndarray) -> np.ndarray:
+    """The different rows of parts i8[M, N], in the order in which they first occur."""
+    return part[np.sort(np.unique(part, axis=0, return_index=True)[1])]
 
 
 def level_folds(
@@ -82,7 +98,7 @@ def level_folds(
         return
     label = (speech.utterance_label if label is None else label)[speech.utterance]
     levels = level_columns(speech.traits)[speech.utterance]
-    for fold in part[np.sort(np.unique(part, axis=0, return_index=True)[1])]:
+    for fold in distinct(part):
         trains, tests = ((fold == kind) & (label >= 0) for kind in (TRAIN, TEST))
         fits = (levels[trains], label[trains])
         if trained_on is not None:

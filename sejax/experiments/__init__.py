@@ -72,6 +72,7 @@ class HeldOut(NamedTuple):
       label: i32[U], the right class of each utterance, -1 where there is none; of each rated dimension by its name, or
         of the classes by "".
       trained_on: the set that all members were trained on the whole of, where it is another.
+      labelled: bool[M, N], which of the examples that train a member show it their label; None: all of them.
     """
 
     speech: ExampleSet
@@ -80,6 +81,7 @@ class HeldOut(NamedTuple):
     utterance: np.ndarray
     label: Mapping[str, np.ndarray]
     trained_on: ExampleSet | None = None
+    labelled: np.ndarray | None = None
 
 
 def _one_thing(config) -> dict[str, ConfigDict]:

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from sejax.core.experiment import Assembly
 from sejax.core.files import plain
 from sejax.core.results import FILE, read_results, summaries, write_results
-from sejax.data.level_statistics import level_folds, level_scores
 from sejax.engine.ensemble import place
 from sejax.engine.fields import check_config
 from sejax.engine.run import groups, run, run_settings
@@ -28,6 +27,7 @@ from sejax.engine.workdir import (
 )
 from sejax.errors import InputError
 from sejax.experiments import study
+from sejax.experiments.anchors import anchors
 from sejax.report.html import FILE as PAGE
 from sejax.report.html import write_examples, write_report
 
@@ -70,7 +70,7 @@ def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[st
     variants = study(config.experiment).variants(config)  # refuses many a config, before there is a folder
     with only_run(workdir):
         found, examples = _train_variants(config, variants, workdir, data_dir)
-        found["data"] = found.get("data", {}) | _levels_alone(config, variants, data_dir)
+        found["data"] = found.get("data", {}) | anchors(config, data_dir)
         results = found | {
             "experiment": config.experiment,
             "config": config.to_dict(),
@@ -83,19 +83,6 @@ def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[st
         write_results(workdir, results)
         _write_page(workdir, results)
     return results
-
-
-def _levels_alone(config, variants, data_dir: Path) -> dict[str, Any]:
-    """{"levels_alone": what the levels of recordings alone reach on the folds}; of ratings, in each dimension."""
-    held_out = study(config.experiment).held_out
-    if held_out is None or not variants:
-        return {}
-    held = held_out(next(iter(variants.values())), data_dir)  # the folds of a run are those of each variant
-    found = {
-        name: level_scores(level_folds(held.speech, held.part, label=label, trained_on=held.trained_on))
-        for name, label in held.label.items()
-    }
-    return {"levels_alone": found.get("", found)}
 
 
 def _write_page(workdir: Path, results: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sejax.core.files import read_npz, write_npz, write_text
 from sejax.core.results import field_value, is_finite
-from sejax.report import Report, page, tables, terms
+from sejax.report import Report, anchors, page, tables, terms
 from sejax.report.confusion import confusion_matrix
 from sejax.report.curves import learning_curves, training_curves
 from sejax.report.page import Section, in_row, paragraph, picture
@@ -22,7 +22,7 @@ from sejax.report.run import (
     pooled_confusion,
 )
 from sejax.report.score_figures import accuracy_over_rate, iteration_scores, rated, variant_scores
-from sejax.report.score_tables import ROW_FIELDS, headline, levels_alone, member_table
+from sejax.report.score_tables import ROW_FIELDS, headline, member_table
 from sejax.report.sound import gallery
 
 FILE = "report.html"
@@ -67,6 +67,7 @@ def report_page(results, report: Report, images=None, robustness=None):
     drawings |= {first: ""}
     sections = [
         *(report.sections(results, drawings) if report.sections else sections_of(results, drawings, report)),
+        Section("Anchors", tables.html(anchors.table(results)) if any(anchors.anchors_of(results)) else ""),
         Section("Robustness", section_of(robustness, results, report, drawings["robustness"])),
         Section("Examples", drawings["examples"]),
         Section("What was run", _what_was_run(results, report)),
@@ -97,7 +98,7 @@ def _title(results):
 def sections_of(results, drawings, report: Report):
     """The sections of any run, those of `DRAWINGS` and its tables."""
     return [
-        Section("Results", tables.html(headline(results, report, alone=False)) + drawings["scores"]),
+        Section("Results", tables.html(headline(results, report, anchored=False)) + drawings["scores"]),
         Section("Confusion matrices", drawings["confusion"]),
         Section("Training curves", drawings["curves"]),
         Section("Members", tables.html(member_table(results))),
@@ -105,13 +106,13 @@ def sections_of(results, drawings, report: Report):
 
 
 def _lead(results, report, figure):
-    """The result in a sentence, our figures beside the paper's; what went wrong; protocol and anchors; one figure."""
+    """Result beside the paper's figures, protocol, anchors, a paragraph each; what went wrong; one figure."""
     text = report.lead(results) if report.lead else _result_in_words(results, report)
     wrong = _failures(results, report) + [paragraph(text, "warning") for text in report.warnings(results)]
     told = "".join(wrong[:MOST_WARNINGS])
     told += page.folded(f"{len(wrong) - MOST_WARNINGS} more warnings", "".join(wrong[MOST_WARNINGS:]))
-    beside = [*terms.protocol_notes([results], report), *terms.guessing(results), *levels_alone(results)]
-    return paragraph(text) + told + paragraph(" ".join(beside), "muted") * bool(beside) + figure
+    beside = [" ".join(terms.protocol_notes([results], report)), anchors.in_words(results)]
+    return paragraph(text) + "".join(paragraph(line, "muted") for line in beside if line) + told + figure
 
 
 def _result_in_words(results, report):
@@ -169,7 +170,7 @@ def _what_was_run(results, report):
     data, seconds = results.get("data") or {}, results.get("seconds")
     body = page.preformatted(results.get("command") or _equivalent_config(results))
     data = data | ({"voice_activity": terms.heard(data["voice_activity"])} if "voice_activity" in data else {})
-    elsewhere = (*report.elsewhere, "levels_alone")
+    elsewhere = (*report.elsewhere, "levels_alone", "anchor")
     facts = {name: _fact(value) for name, value in data.items() if name not in (*elsewhere, "recordings")}
     facts |= {
         terms.RECORDINGS.get(name, name): " to ".join(f"{end:.3g}" for end in ends if is_finite(end))

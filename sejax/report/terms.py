@@ -59,13 +59,6 @@ def fact(name):
     return FACTS.get(name, name.replace("_", " "))
 
 
-def guessing(results):
-    """What guessing reaches, a note where a score is compared with it."""
-    classes = len(results.get("classes") or ())
-    scored = any(name.endswith("/uar") for member in results["members"] for name in member.get("metrics") or ())
-    return [f"Guessing among {classes} classes reaches a UAR of {1 / classes:.3f}."] if classes > 1 and scored else []
-
-
 def criterion(results):
     """The validation figure that chose a member's epoch, in words: `unweighted accuracy (UAR)`, `accuracy`."""
     name = setting(results, "criterion", "accuracy")

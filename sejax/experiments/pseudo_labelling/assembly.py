@@ -87,7 +87,8 @@ def held_out(config, data_dir: Path) -> HeldOut:
     spectrograms = _find(config, data_dir)
     names, members = make_members(config, spectrograms)
     label = {"": spectrograms.utterance_label}
-    return HeldOut(spectrograms, names, members["part"], spectrograms.utterance, label)
+    shown = members["labelled"]
+    return HeldOut(spectrograms, names, members["part"], spectrograms.utterance, label, labelled=shown)
 
 
 def assemble(config, spectrograms, variables: PyTree) -> Assembly:
