@@ -10,8 +10,8 @@ launch/robustness.py where the run has one. Several: the comparison is printed a
 for each experiment among them; where a run holds several networks or learning rates, each has a row. Unfinished runs
 among many are named on stderr and left out. Without --output each set of runs has a page of its own, named after them.
 
-With --data_dir, runs whose results lack what simple systems reach on their folds (openSMILE with a linear SVM, say, since
-its vectors were prepared later) get it first. That alone needs JAX.
+With --data_dir, runs whose results lack what simple systems reach on their folds (openSMILE with a linear SVM, say,
+since its vectors were prepared later) get it first. That alone needs JAX.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ OUTPUT = flags.DEFINE_string("output", None, "the comparison's HTML (default: na
 FIGURE = flags.DEFINE_string("figure", None, "also draw the comparison into this .svg or .png")
 PICTURES = (".html", ".svg", ".png")  # among `runs/*` from the second time on
 DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "prepared sets: what simple systems reach on a run's folds is computed with them where it is missing"
+    "data_dir", None, "prepared sets: what simple systems reach on a run's folds is added with them where it is missing"
 )
 GROUP_BY = flags.DEFINE_list("group_by", [], "a table for each value of these fields, such as protocol,trainable")
 

@@ -1,5 +1,6 @@
 """What simple systems reach on the folds of a run: levels of recordings alone, and openSMILE with a linear SVM."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,16 @@ from sejax.experiments import HeldOut, study
 from sejax.experiments.members import check_set, trained_variants
 
 
-def anchors(config, data_dir: Path) -> dict[str, Any]:
-    """What `anchors_on` says of a run's folds; {} for an experiment that classifies nothing.
+def anchors(config, variants: Mapping[str, Any], data_dir: Path) -> dict[str, Any]:
+    """What `anchors_on` says of the folds of a run of these variants; {} where the experiment classifies nothing.
 
     Raises:
       InputError: no such prepared set as the config asks for.
     """
-    experiment = study(config.experiment)
-    variants = experiment.variants(config)
-    if experiment.held_out is None or not variants:
+    held_out = study(config.experiment).held_out
+    if held_out is None or not variants:
         return {}
-    return anchors_on(experiment.held_out(next(iter(variants.values())), data_dir), data_dir)
+    return anchors_on(held_out(next(iter(variants.values())), data_dir), data_dir)
 
 
 def anchors_on(held: HeldOut, data_dir: Path) -> dict[str, Any]:

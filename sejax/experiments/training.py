@@ -70,7 +70,7 @@ def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[st
     variants = study(config.experiment).variants(config)  # refuses many a config, before there is a folder
     with only_run(workdir):
         found, examples = _train_variants(config, variants, workdir, data_dir)
-        found["data"] = found.get("data", {}) | anchors(config, data_dir)
+        found["data"] = found.get("data", {}) | anchors(config, variants, data_dir)
         results = found | {
             "experiment": config.experiment,
             "config": config.to_dict(),

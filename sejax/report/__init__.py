@@ -57,7 +57,8 @@ class Report:
       run_fields: config fields that runs are told apart and grouped by.
 
     Of the page:
-      title, lead: ``results -> text``: the page's title, the result in a sentence.
+      title, lead: ``results -> text``: the page's title; the result in a sentence, behind a line break what
+        else there is to say, which stands below the first figure.
       headline: ``results -> Table`` that a run prints at its end.
       warnings: ``results -> texts`` about what went wrong in parts of members that did not fail as a whole.
       drawings: name -> ``(results, Report) -> figure as HTML``, "" where there is nothing to draw.

@@ -41,7 +41,7 @@ def _reservations(found, scores) -> str:
     if found.get("without_vectors"):
         text += f"; {found['without_vectors']} of {found['of']} utterances have no vector and are left out"
     if scores.get("trained_too", 0) >= FEW:
-        text += f"; {scores['trained_too']:.0%} of the tested utterances train too, as the protocol lets them"
+        text += f"; {100 * scores['trained_too']:.0f} % of the tested utterances train too, as the protocol lets them"
     return text
 
 

@@ -98,10 +98,12 @@ def _title(results):
 def sections_of(results, drawings, report: Report):
     """The sections of any run, those of `DRAWINGS` and its tables."""
     return [
-        Section("Results", tables.html(headline(results, report, anchored=False)) + drawings["scores"]),
+        Section(
+            "Results", tables.html(headline(results, report, anchored=False)) + drawings["scores"] + drawings["rates"]
+        ),
         Section("Confusion matrices", drawings["confusion"]),
         Section("Training curves", drawings["curves"]),
-        Section("Members", tables.html(member_table(results))),
+        Section("Members", tables.details(member_table(results))),
     ]
 
 
@@ -111,18 +113,25 @@ def _lead(results, report, figure):
     wrong = _failures(results, report) + [paragraph(text, "warning") for text in report.warnings(results)]
     told = "".join(wrong[:MOST_WARNINGS])
     told += page.folded(f"{len(wrong) - MOST_WARNINGS} more warnings", "".join(wrong[MOST_WARNINGS:]))
-    beside = [" ".join(terms.protocol_notes([results], report)), anchors.in_words(results)]
-    return paragraph(text) + "".join(paragraph(line, "muted") for line in beside if line) + told + figure
+    first, _, more = text.partition("\n")
+    beside = [*_protocol_in_words(results, report), anchors.in_words(results)]
+    lines = paragraph(first) + "".join(paragraph(line, "muted") for line in beside if line)
+    return lines + told + figure + (paragraph(more, "muted") if more else "")
+
+
+def _protocol_in_words(results, report):
+    notes = terms.protocol_notes([results], report)
+    protocol = terms.setting(results, "protocol")
+    return notes or ([f"Protocol {protocol}."] if protocol else [])
 
 
 def _result_in_words(results, report):
     varied = named(results)
     parts = (_variants_in_words if varied else _scores_in_words)(results, report)
-    protocol = terms.setting(results, "protocol", "not recorded")
-    over = f"{terms.members_text(results['members'])}, protocol {protocol}"
+    over = terms.members_text(results["members"])
     mean = "mean ± standard deviation over" + " the folds and seeds of each:" * varied
-    text = f"{'; '.join(parts)}; {mean} {over}." if parts else f"{over}."
-    return text[0].upper() + text[1:]
+    text = f"{parts[0]}; {mean} {over}." if parts else f"{over}."
+    return "\n".join([text[0].upper() + text[1:], *(f"{part}." for part in parts[1:])])
 
 
 def _scores_in_words(results, report):
@@ -135,7 +144,7 @@ def _scores_in_words(results, report):
         parts.append(f"Macro-F1 {tables.mean_std(summary['test/macro_f1'])} per {units['test']}{beside}")
     if "test_utterance/uar" in summary:
         parts.append(f"UAR {tables.mean_std(summary['test_utterance/uar'])} per utterance")
-    return parts
+    return ["; ".join(parts)] if parts else []
 
 
 def _variants_in_words(results, report):
@@ -150,7 +159,8 @@ def _variants_in_words(results, report):
             name = variant.group if mark else variant.label
             scores.append(f"{name} {tables.mean_std(variant.summary[metric])}{beside}")
         if scores and (mark or not parts):
-            parts.append(f"{terms.title(metric, terms.levels(results))}{which}: {', '.join(scores)}")
+            name = terms.title(metric, terms.levels(results))
+            parts.append(f"{name[0].upper()}{name[1:]}{which}: {', '.join(scores)}")
     return parts
 
 
@@ -222,10 +232,13 @@ def _scores(results, report):
         name = terms.title(metric, units)
         beside = " beside the paper's" if any(metric in variant.paper for variant in variants) else ""
         drawings.append(picture(svg, f"{name[0].upper()}{name[1:]}{beside}"))
-    if rated(results, report):
-        svg = accuracy_over_rate(results, report, format="inline")
-        drawings.append(picture(svg, "Accuracy over the learning rate"))
     return "".join(drawings)
+
+
+def _rates(results, report):
+    if not rated(results, report):
+        return ""
+    return picture(accuracy_over_rate(results, report, format="inline"), "Accuracy over the learning rate")
 
 
 def _confusion(results, report):
@@ -283,4 +296,4 @@ def _gallery(results, images):
     return picture(svg, f"One {terms.levels(results)['test']} of {of}, as a spectrogram")
 
 
-DRAWINGS = {"scores": _scores, "confusion": _confusion, "curves": _curves}
+DRAWINGS = {"scores": _scores, "rates": _rates, "confusion": _confusion, "curves": _curves}

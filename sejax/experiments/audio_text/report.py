@@ -287,8 +287,8 @@ def _lead(results):
     beside = f" (chance {number(base)})" if base else ""
     gains = [_gain_in_words(*pair) for pair in pairs(results) if pair[0] == fused]
     reached = f"UAR on the test part{beside}: {'; '.join(scores)}." if scores else ""
-    parts = [f"{run_title(results)}.", informative(results), reached, *gains, _accuracy_in_words(results, fused)]
-    return " ".join(filter(None, parts))
+    parts = [f"{run_title(results)}.", informative(results), *gains, _accuracy_in_words(results, fused)]
+    return "\n".join(filter(None, [reached, " ".join(filter(None, parts))]))
 
 
 def _gain_in_words(fused, base):
@@ -450,7 +450,7 @@ def _sections(results, drawings):
         Section("Training curves", drawings["curves"]),
         Section("Validation", _shown(validation_table(results))),
         Section("Folds", _shown(fold_table(results))),
-        Section("Members", _shown(member_table(results))),
+        Section("Members", tables.details(member_table(results))),
     ]
 
 
