@@ -10,7 +10,8 @@ from sejax.core.results import REPEATS, name_of
 from sejax.data.folds import TEST
 from sejax.engine.workdir import folder_of, read_finished
 from sejax.errors import InputError
-from sejax.experiments import HeldOut, Study, study
+from sejax.experiments import HeldOut, Study, report_of, study
+from sejax.report.terms import validated_by
 
 
 def predicting(experiment: str) -> Study:
@@ -36,13 +37,18 @@ def trained_variants(
 def best_variant(results: Mapping[str, Any], only: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """``only``, narrowed to one variant where a run has several that fit: the one that validates best.
 
-    Where none was validated it is the first of the run: what the test part says may choose nothing.
+    Best is by the figure that the run itself validates by. Where none was validated it is the first of the run: what
+    the test part says may choose nothing.
     """
     fitting = [variant for variant in results.get("variants", ()) if _fits(variant["name"], only, partly=True)]
     if len(fitting) < 2:
         return only
-    scored = [variant for variant in fitting if "valid/accuracy" in variant["summary"]]
-    best = max(scored or fitting[:1], key=lambda variant: variant["summary"].get("valid/accuracy", {}).get("mean", 0))
+    best = fitting[0]
+    for metric in validated_by(results, report_of(results)):
+        scored = [variant for variant in fitting if metric in variant["summary"]]
+        if scored:
+            best = max(scored, key=lambda variant: variant["summary"][metric]["mean"])
+            break
     return {name: (str(value),) for name, value in best["name"].items()} | only
 
 

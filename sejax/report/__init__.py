@@ -54,6 +54,7 @@ class Report:
       apart: ``Variant -> key``; where it changes, rows of a figure stand apart.
       members: metrics of the table of members, {key of results.json: column}. kept: the column of the kept epoch.
       status: what became of a member that did not fail.
+      criterion: the validation figure by which a run chooses where its config names none: "accuracy" or "uar".
       run_fields: config fields that runs are told apart and grouped by.
 
     Of the page:
@@ -83,6 +84,7 @@ class Report:
     members: Mapping[str, str] = field(default_factory=dict)
     kept: str = "kept"
     status: Callable[[Mapping], str] = lambda member: "finished"
+    criterion: str = "accuracy"
     run_fields: tuple[str, ...] = ("corpus", "protocol", "trainable")
 
     title: Callable[[Results], str] | None = None

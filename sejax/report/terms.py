@@ -65,6 +65,15 @@ def criterion(results):
     return {"uar": "unweighted accuracy (UAR)"}.get(name, METRICS.get(name, name))
 
 
+def validated_by(results, report: Report):
+    """The validation figures that may choose among what a run compared, as in `valid/uar`: its own criterion first.
+
+    The others are for runs that lack it.
+    """
+    own = setting(results, "criterion", report.criterion)
+    return tuple(dict.fromkeys((f"valid/{own}", "valid/accuracy", "valid/uar")))
+
+
 def protocol_notes(runs, report: Report):
     """A note for each protocol that runs of an experiment followed, in the runs' order."""
     known = {**PROTOCOLS, **report.protocols}

@@ -213,7 +213,8 @@ def test_where_nothing_was_validated_the_first_variant_predicts_and_not_the_one_
         return {"name": {"training": name}, "summary": {metric: {"mean": value} for metric, value in metrics.items()}}
 
     tested = [variant("real", **{"test/accuracy": 0.1}), variant("syn", **{"test/accuracy": 0.9})]
-    assert best_variant({"variants": tested}, {}) == {"training": ("real",)}
-    assert best_variant({"variants": tested}, {"training": ("syn",)}) == {"training": ("syn",)}
+    run = {"experiment": "augmentation", "config": {}}
+    assert best_variant(run | {"variants": tested}, {}) == {"training": ("real",)}
+    assert best_variant(run | {"variants": tested}, {"training": ("syn",)}) == {"training": ("syn",)}
     validated = [variant("real", **{"valid/accuracy": 0.5}), variant("syn", **{"valid/accuracy": 0.6})]
-    assert best_variant({"variants": validated}, {"fold": ("0",)}) == {"training": ("syn",), "fold": ("0",)}
+    assert best_variant(run | {"variants": validated}, {"fold": ("0",)}) == {"training": ("syn",), "fold": ("0",)}
