@@ -6,6 +6,7 @@ Vectors are those of recordings as they are, `emobase2010`: UAR 0.790 on emoDB, 
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -159,6 +160,7 @@ def _kept(file: Path) -> dict[str, Any]:
 def _computed(folds: list[Fold], file: Path) -> dict[str, Any]:
     from sklearn.svm import SVC
 
+    print(f"{CLASSIFIER} on {FEATURES}: {len(folds)} folds", file=sys.stderr)  # minutes where a corpus is large
     found = recalls(folds, SVC(kernel="linear", C=PENALTY, class_weight="balanced"))
     if not found:
         return {}
