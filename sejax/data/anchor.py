@@ -7,7 +7,7 @@ Vectors are those of recordings as they are, `emobase2010`: UAR 0.790 on emoDB, 
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from sejax.core.files import read_json, write_json
 from sejax.core.results import spread
-from sejax.data.folds import TEST, TRAIN
+from sejax.data.folds import LEFT_OUT, TEST, TRAIN
 from sejax.data.level_statistics import Fold, distinct, recalls
 from sejax.data.store.sets import ExampleSet
 from sejax.data.vectors.load import find_vectors
@@ -69,36 +69,25 @@ def anchor(
         trained = tested if trained_on is None else matched(data_dir, trained_on)
     except InputError as error:
         return {"missing": str(error)}
-    used = [(speech.utterance[(part != -1).any(0)], tested.known)]
-    if trained_on is not None:
-        used.append((np.flatnonzero(trained_on.utterance_label >= 0), trained.known))
-    used = [known[np.unique(rows)] for rows, known in used]
-    about = {
-        "features": FEATURES,
-        "opensmile": tested.opensmile,
-        "classifier": CLASSIFIER,
-        "without_vectors": sum(int((~known).sum()) for known in used),
-        "of": sum(map(len, used)),
-    }
     scores = {}
     for name, right in label.items():
-        masks = list(_masks(speech, part, right, tested.known))
-        if trained_on is None:
-            pairs = [(fits, right, tests, right) for fits, tests in masks]
-        else:
-            fits = trained.known & (trained_on.utterance_label >= 0)
-            pairs = [(fits, trained_on.utterance_label, tests, right) for _, tests in masks]
-        folds = [
-            Fold((trained.values[fits], own[fits]), (tested.values[tests], truth[tests]))
-            for fits, own, tests, truth in pairs
-        ]
-        file = Path(data_dir, speech.corpus, FOLDER, f"{_digest(folds, sklearn.__version__)}.json")
-        found = _kept(file) or _computed(folds, file)
+        masks, own = list(_masks(speech, part, right, tested.known)), right
+        if trained_on is not None:
+            own = trained_on.utterance_label
+            masks = [(trained.known & (own >= 0), tests) for _, tests in masks]
+        digest = _digest(sklearn.__version__, trained.values, own, tested.values, right, np.array(masks))
+        file = Path(data_dir, speech.corpus, FOLDER, f"{digest}.json")
+        folds = (Fold((trained.values[fits], own[fits]), (tested.values[tests], right[tests])) for fits, tests in masks)
+        found = _kept(file) or _computed(folds, len(masks), file)
         if not found:
             return {"missing": "a part that trains has one class alone, or one that tests has no vector"}
         overlap = [(fits & tests).sum() / max(tests.sum(), 1) for fits, tests in masks] if trained_on is None else [0]
         scores[name] = found | {"trained_too": round(float(np.mean(overlap)), 4)}
-    return about | {"scores": scores}
+    used = [tested.known[np.unique(speech.utterance[(part != LEFT_OUT).any(0)])]]
+    used += [] if trained_on is None else [trained.known[trained_on.utterance_label >= 0]]
+    counts = {"without_vectors": sum(int((~known).sum()) for known in used), "of": sum(map(len, used))}
+    about = {"features": FEATURES, "opensmile": tested.opensmile, "classifier": CLASSIFIER}
+    return about | counts | {"scores": scores}
 
 
 def matched(data_dir: str | Path, speech: ExampleSet) -> Matched:
@@ -138,14 +127,12 @@ def _masks(speech, part, label, known) -> Iterator[tuple[np.ndarray, np.ndarray]
         yield masks[0], masks[1]
 
 
-def _digest(folds: list[Fold], version: str) -> str:
+def _digest(version: str, *arrays: np.ndarray) -> str:
     """16 hex digits that change with any vector, label or row of a fold, with the classifier and its library."""
     digest = hashlib.sha256(json.dumps([CLASSIFIER, PENALTY, version]).encode())
-    for fold in folds:
-        for vectors, label in fold:
-            digest.update(str(vectors.shape).encode())
-            digest.update(np.ascontiguousarray(vectors, "<f4").tobytes())
-            digest.update(np.ascontiguousarray(label, "<i4").tobytes())
+    for array in arrays:
+        digest.update(str((array.shape, array.dtype.str)).encode())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:16]
 
 
@@ -157,10 +144,10 @@ def _kept(file: Path) -> dict[str, Any]:
         return {}
 
 
-def _computed(folds: list[Fold], file: Path) -> dict[str, Any]:
+def _computed(folds: Iterable[Fold], count: int, file: Path) -> dict[str, Any]:
     from sklearn.svm import SVC
 
-    print(f"{CLASSIFIER} on {FEATURES}: {len(folds)} folds", file=sys.stderr)  # minutes where a corpus is large
+    print(f"{CLASSIFIER} on {FEATURES}: {count} folds", file=sys.stderr)  # minutes where a corpus is large
     found = recalls(folds, SVC(kernel="linear", C=PENALTY, class_weight="balanced"))
     if not found:
         return {}
