@@ -3,6 +3,7 @@
     sejax report --workdir=RUN
     sejax report --workdir=RUN1 --workdir=RUN2 ... --output=comparison.html --figure=comparison.svg
     sejax report runs/*
+    sejax report --workdir=RUN --data_dir=data
     sejax report RUN1 RUN2 ... --baseline=RUN1 --latex=table.tex --csv=scores.csv
 
 One workdir: report.html is made from its results.json, and the headline table is printed, with that of
@@ -10,6 +11,9 @@ sejax robustness where the run has one. Several: the comparison is printed as Ma
 for each experiment among them; where a run holds several networks or learning rates, each has a row. Below it stand the
 tables of a paper that compares corpora (pseudo_labelling), empty where a corpus was not run. Unfinished runs
 among many are named on stderr and left out. Without --output each set of runs has a page of its own, named after them.
+
+With --data_dir, runs whose results lack what simple systems reach on their folds (openSMILE with a linear SVM, say,
+since its vectors were prepared later) get it first. That alone needs JAX.
 
 Below the tables stand paired differences over folds, with intervals and a test (docs/comparing.md): of all pairs where
 they are few, else of each against the first, or against --baseline. The variants of one run are paired where one of
@@ -40,6 +44,9 @@ OUTPUT = flags.DEFINE_string("output", None, "the comparison's HTML (default: na
 FIGURE = flags.DEFINE_string("figure", None, "also draw the comparison into this .svg or .png")
 TAKES = "workdirs"
 WRITTEN = (".html", ".svg", ".png", ".tex", ".csv")  # among `runs/*` from the second time on
+DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "prepared sets: what simple systems reach on a run's folds is added with them where it is missing"
+)
 BASELINE = flags.DEFINE_string("baseline", None, "a run among those given, or a variant: what others are compared with")
 LATEX = flags.DEFINE_string("latex", None, "also write scores and paired differences into this .tex file, for booktabs")
 CSV = flags.DEFINE_string("csv", None, "also write members' scores into this .csv, differences into NAME-paired.csv")
@@ -53,6 +60,11 @@ def main(arguments):
     if not workdirs:
         raise InputError("no run given; pass --workdir=RUN")
     check_names(LATEX.value, CSV.value)
+    if DATA_DIR.value:
+        from sejax.experiments.anchors import add_anchors
+
+        for folder in filter(is_finished, workdirs):
+            add_anchors(folder if folder.is_dir() else folder.parent, Path(DATA_DIR.value))
     if len(workdirs) == 1:
         report(workdirs[0])
     else:

@@ -64,8 +64,11 @@ Conclude = Callable[[State, Metrics, PyTree], tuple[State, dict[str, jax.Array]]
 """``conclude(state, metrics, data) -> (state, record)`` at an iteration's end.
 
 ``metrics`` come from the evaluation of the whole data. ``record`` is a dict of arrays of fixed
-shapes (confusions, counts) which the engine keeps for every iteration.
+shapes (confusions, counts) which the engine keeps for every iteration. One whose name begins with `HISTOGRAM` is
+f32[B], counts in equal bins of [0, 1], and is there to be looked at alone.
 """
+
+HISTOGRAM = "histogram/"
 
 Restart = Callable[[State, PyTree], State]
 """``restart(state, data) -> state``: get ready for the next iteration; clears ``stopped``."""

@@ -31,7 +31,7 @@ def level_columns(traits) -> np.ndarray:
 
 
 class Fold(NamedTuple):
-    """Levels f64[N, 5] and labels i32[N] of the examples that train, and those of the ones that test."""
+    """Columns f64[N, F] (levels, say) and labels i32[N] of what trains, and those of what is tested."""
 
     fits: tuple[np.ndarray, np.ndarray]
     tests: tuple[np.ndarray, np.ndarray]
@@ -47,28 +47,58 @@ def level_scores(folds: Iterable[Fold]) -> dict[str, Any]:
     """
     try:
         from sklearn.linear_model import LogisticRegression, Ridge
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
     except ImportError:
         return {}
-    scores, figure, method = [], "uar", CLASSIFIER
-    for (levels, label), (tested, truth) in folds:
-        if len(np.unique(label)) < 2 or not len(truth):
-            return {}
-        if label.dtype.kind == "f":
-            figure, method = "ccc", REGRESSION
-            predicted = make_pipeline(StandardScaler(), Ridge()).fit(levels, label).predict(tested)
-            middle = label.mean()
-            scores.append(float(metrics.Concordance.from_pairs(predicted - middle, truth - middle).compute()))
-            continue
-        classifier = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
-        predicted = classifier.fit(levels, label).predict(tested)
-        confusion = np.zeros([max(label.max(), truth.max()) + 1] * 2)
-        np.add.at(confusion, (truth, predicted), 1)
-        scores.append(float(metrics.uar(confusion)))
+    folds = list(folds)
+    if any(label.dtype.kind == "f" for (_, label), _ in folds):
+        scores, figure, method = concordances(folds, Ridge()), "ccc", REGRESSION
+    else:
+        scores, figure = recalls(folds, LogisticRegression(class_weight="balanced", max_iter=1000)), "uar"
+        method = CLASSIFIER
     if not scores:
         return {}
     return {figure: spread(scores), "per_fold": scores, "columns": list(COLUMNS), "classifier": method}
+
+
+def recalls(folds: Iterable[Fold], classifier) -> list[float]:
+    """Unweighted average recall on each fold; [] where there is none, or a part that trains has one class.
+
+    Args:
+      folds: their columns are standardised by mean and deviation of the part that trains.
+      classifier: of scikit-learn, fitted anew for each fold.
+    """
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    scores = []
+    for (columns, label), (tested, truth) in folds:
+        if len(np.unique(label)) < 2 or not len(truth):
+            return []
+        predicted = make_pipeline(StandardScaler(), classifier).fit(columns, label).predict(tested)
+        confusion = np.zeros([max(label.max(), truth.max()) + 1] * 2)
+        np.add.at(confusion, (truth, predicted), 1)
+        scores.append(float(metrics.uar(confusion)))
+    return scores
+
+
+def concordances(folds: Iterable[Fold], regression) -> list[float]:
+    """Concordance correlation on each fold, as `recalls` has it; of labels that are numbers."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    scores = []
+    for (columns, label), (tested, truth) in folds:
+        if len(np.unique(label)) < 2 or not len(truth):
+            return []
+        middle = label.mean()
+        predicted = make_pipeline(StandardScaler(), regression).fit(columns, label).predict(tested)
+        scores.append(float(metrics.Concordance.from_pairs(predicted - middle, truth - middle).compute()))
+    return scores
+
+
+def distinct(part: np.ndarray) -> np.ndarray:
+    """The different rows of parts i8[M, N], in the order in which they first occur."""
+    return part[np.sort(np.unique(part, axis=0, return_index=True)[1])]
 
 
 def level_folds(
@@ -93,7 +123,7 @@ def level_folds(
         return
     label = (speech.utterance_label if label is None else label)[speech.utterance]
     levels = _levels(speech, normalised_by)[speech.utterance]
-    for fold in part[np.sort(np.unique(part, axis=0, return_index=True)[1])]:
+    for fold in distinct(part):
         trains, tests = ((fold == kind) & (label >= 0) for kind in (TRAIN, TEST))
         fits = (levels[trains], label[trains])
         if trained_on is not None:

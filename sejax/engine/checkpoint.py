@@ -19,13 +19,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sejax.core.experiment import PyTree
+from sejax.core.experiment import HISTOGRAM, PyTree
 from sejax.core.files import check_digests, damaged, missing, write_digests
 from sejax.core.rng import KEY_IMPLEMENTATION
 from sejax.errors import InputError, typed
 
 DIGESTS = "digests.json"
 LEFT = "left out"  # of a finished run: what its training alone has read
+_LOOKED_AT = f"records/{HISTOGRAM}"  # of a carry: what checkpoints of earlier versions lack, and nothing is computed of
 CHANGED_LATER = ("_CHECKPOINT_METADATA", "commit_success.txt")  # by orbax; times, of no influence on what is restored
 REMEDY = (
     "delete the checkpoint's folder, and results.json or finished.json where the run is finished: the same command of "
@@ -133,7 +134,8 @@ class Checkpoints:
         step = self._existing(step)
         rows, about = self._latest_whole() if fall_back else self._read(step)
         wanted = jax.eval_shape(_flat, template)
-        unfit = list(_misfits(rows, {name: x for name, x in wanted.items() if name not in about.get(LEFT, ())}))
+        left = {*about.get(LEFT, ()), *(name for name in wanted if name.startswith(_LOOKED_AT) and name not in rows)}
+        unfit = list(_misfits(rows, {name: x for name, x in wanted.items() if name not in left}))
         if unfit:
             more = f" and {len(unfit) - 3} more" if len(unfit) > 3 else ""
             raise InputError(

@@ -20,6 +20,7 @@ from sejax.engine.checkpoint import LEFT, Checkpoints, folder_of_members
 from sejax.engine.command import Bar, Interrupted, progress_bar, signals_handled
 from sejax.engine.compiling import Compiling
 from sejax.engine.ensemble import over_members, place, take_members
+from sejax.engine.events import EventFiles, is_shown
 from sejax.engine.fields import Field
 from sejax.engine.segment import Carry, Segment, active_members, finished, make_segment, unread_by_evaluation
 from sejax.errors import InputError
@@ -87,7 +88,7 @@ def run(
     """
     entries, segments, board = [], {}, None
     if settings.tensorboard:
-        board = _event_files(Path(workdir) / "events")
+        board = EventFiles(Path(workdir) / "events")
     try:
         for start, stop in groups(len(assembly.names), settings.members_at_once):
             how = {"seed": seed, "segments": segments, "trains": True}
@@ -106,22 +107,6 @@ def run(
         if board is not None:
             board.close()
     return entries
-
-
-def _event_files(folder: Path):
-    """A writer of TensorBoard's event files, without the seconds and the memory of torch.
-
-    tensorboardX 2.6 imports torch wherever it is installed, and writes the same scalars without.
-    """
-    hidden = "torch" not in sys.modules
-    if hidden:
-        sys.modules["torch"] = None  # importing it raises ImportError, as where there is none
-    try:
-        from tensorboardX import SummaryWriter
-    finally:
-        if hidden:
-            del sys.modules["torch"]
-    return SummaryWriter(str(folder), flush_secs=10)
 
 
 def groups(members: int, at_once: int) -> list[tuple[int, int]]:
@@ -213,9 +198,9 @@ def _epochs_done(carry: Carry, assembly: Assembly) -> int:
 def _log(assembly: Assembly, group: Group, carry: Carry, logged: int, bar: Bar, board) -> int:
     """Shows the epochs since ``logged``, and writes their finite figures to TensorBoard's ``board``, if there is one.
 
-    Returns the number of epochs now done.
+    So it does with the records of iterations that ended. Returns the number of epochs now done.
     """
-    done = _epochs_done(carry, assembly)
+    done, names = _epochs_done(carry, assembly), assembly.names[group.start : group.stop]
     history = {name: np.asarray(rows) for name, rows in carry.history.items()}
     for flat in range(logged, done):
         iteration, epoch = divmod(flat, assembly.epochs)
@@ -224,10 +209,14 @@ def _log(assembly: Assembly, group: Group, carry: Carry, logged: int, bar: Bar, 
             continue  # every member had stopped before this epoch
         shown = [name for name in ("train/loss", "valid/accuracy") if name in rows]
         bar.set_postfix_str(", ".join(f"{name} {np.nanmean(rows[name]):.3f}" for name in shown), refresh=False)
-        for name, values in rows.items() if board is not None else ():
-            for value, member in zip(values, assembly.names[group.start : group.stop], strict=True):
-                if not np.isnan(value):
-                    board.add_scalar(f"{name}/" + "_".join(f"{k}{v}" for k, v in member.items()), float(value), flat)
+        if board is not None:
+            board.epoch(rows, names, flat)
+    for iteration in range(logged // assembly.epochs, int(carry.iteration)) if board is not None else ():
+        live = np.flatnonzero(np.asarray(carry.failed_at) < 0)
+        shown = {name: rows for name, rows in carry.records.items() if is_shown(name)}
+        records = {name: np.asarray(rows[:, iteration])[live] for name, rows in shown.items()}
+        classes, step = assembly.about.get("classes") or (), (iteration + 1) * assembly.epochs - 1
+        board.iteration(records, [names[row] for row in live], step, classes=classes)
     training = int(active_members(carry).sum())
     bar.set_description_str(
         f"iteration {min(int(carry.iteration) + 1, assembly.iterations)}/{assembly.iterations},"

@@ -85,6 +85,7 @@ class HeldOut(NamedTuple):
         of the classes by "".
       trained_on: the set that all members were trained on the whole of, where it is another.
       normalised_by: by all recordings of what features were normalised: "training" (of none), "corpus" or "speaker".
+      labelled: bool[M, N], which of the examples that train a member show it their label; None: all of them.
     """
 
     speech: ExampleSet
@@ -94,6 +95,7 @@ class HeldOut(NamedTuple):
     label: Mapping[str, np.ndarray]
     trained_on: ExampleSet | None = None
     normalised_by: str = "training"
+    labelled: np.ndarray | None = None
 
 
 def _one_thing(config) -> dict[str, ConfigDict]:

@@ -15,6 +15,7 @@ from sejax.core.metrics import Confusion, Mean, Metrics, Scatter
 from sejax.data.folds import VALIDATION
 
 PARTS = ("test", "test_utterance")
+BINS = 20
 
 
 def whole_batches(count: int, batch_size: int) -> int:
@@ -46,6 +47,12 @@ def test_confusions(posterior: jax.Array, test: jax.Array, data) -> dict[str, ja
         weights=utterances.count > 0,
     )
     return {"confusion/test": blocks.counts, "confusion/test_utterance": by_utterance.counts}
+
+
+def confidences(posterior: jax.Array, counted: jax.Array) -> jax.Array:
+    """How many of the ``counted`` (bool[I]) have their largest posterior (of f32[I, C]) in each twentieth of [0, 1]."""
+    place = jnp.minimum((posterior.max(-1) * BINS).astype(jnp.int32), BINS - 1)
+    return jnp.zeros(BINS, jnp.float32).at[place].add(counted.astype(jnp.float32))
 
 
 def scores(logits: jax.Array, losses: jax.Array, label: jax.Array, weights: jax.Array) -> Metrics:

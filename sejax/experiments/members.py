@@ -4,10 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sejax.core.results import REPEATS, name_of
+from sejax.data.folds import TEST
 from sejax.engine.workdir import folder_of, read_finished
 from sejax.errors import InputError, typed
-from sejax.experiments import Study, study
+from sejax.experiments import HeldOut, Study, report_of, study
+from sejax.report.terms import validated_by
 
 
 def predicting(experiment: str) -> Study:
@@ -33,14 +37,34 @@ def trained_variants(
 def best_variant(results: Mapping[str, Any], only: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """``only``, narrowed to one variant where a run has several that fit: the one that validates best.
 
-    Where none was validated it is the first of the run: what the test part says may choose nothing.
+    Best is by the figure that the run itself validates by. Where none was validated it is the first of the run: what
+    the test part says may choose nothing.
     """
     fitting = [variant for variant in results.get("variants", ()) if _fits(variant["name"], only, partly=True)]
     if len(fitting) < 2:
         return only
-    scored = [variant for variant in fitting if "valid/accuracy" in variant["summary"]]
-    best = max(scored or fitting[:1], key=lambda variant: variant["summary"].get("valid/accuracy", {}).get("mean", 0))
+    best = fitting[0]
+    for metric in validated_by(results, report_of(results)):
+        scored = [variant for variant in fitting if metric in variant["summary"]]
+        if scored:
+            best = max(scored, key=lambda variant: variant["summary"][metric]["mean"])
+            break
     return {name: (str(value),) for name, value in best["name"].items()} | only
+
+
+def check_set(workdir: Path, held: HeldOut, members: Sequence[Mapping[str, Any]]) -> None:
+    """Raises InputError where a prepared set gives other folds than those that the members were trained on."""
+    for member, name, part in zip(members, held.names, held.part, strict=True):
+        tested = held.utterance[part == TEST]
+        counts = (len(tested), len(np.unique(tested)))  # experiments count examples, or utterances
+        scored = np.sum((member.get("confusion") or {}).get("test", counts[0]))
+        other = member["failed"] is None and all(abs(scored - count) > 0.5 for count in counts)
+        if other or any(member.get(field) != value for field, value in name.items()):
+            raise InputError(
+                f"{workdir}: its test parts are none of those of {held.speech.folder or held.speech.corpus} "
+                f"({counts[0]} examples of {counts[1]} utterances there, {scored:g} scored in the run); give the "
+                "--data_dir that the run was trained with"
+            )
 
 
 def members_named(pairs: Sequence[str], *, flag: str) -> dict[str, tuple[str, ...]]:

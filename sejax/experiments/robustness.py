@@ -31,7 +31,15 @@ from sejax.data.store.sets import ExampleSet, digest_of_samples
 from sejax.engine.workdir import read_claim
 from sejax.errors import InputError, NotInstalled
 from sejax.experiments import HeldOut
-from sejax.experiments.members import best_variant, full_name, is_wanted, no_member, predicting, trained_variants
+from sejax.experiments.members import (
+    best_variant,
+    check_set,
+    full_name,
+    is_wanted,
+    no_member,
+    predicting,
+    trained_variants,
+)
 from sejax.experiments.prediction import Predictor
 from sejax.report.robustness import FILE, REMEDY, digest_of_run
 
@@ -191,7 +199,7 @@ def chosen(
                 f"{workdir}: its members judge all recordings of a {held.normalised_by} together, not one at a time; "
                 "give a run with normalise_by=training"
             )
-        _check_set(workdir, held, members)
+        check_set(workdir, held, members)
         dimensions = ("",) if "" in held.label else experiment.posteriors(variant, len(results["classes"])).rated
         for member, part in zip(members, held.part, strict=True):
             tested = np.unique(held.utterance[part == TEST])
@@ -218,21 +226,6 @@ def _judge(held: HeldOut, name: dict[str, Any], part: np.ndarray, rows: np.ndarr
 
 def _digests(speech: ExampleSet) -> dict[str, str]:
     return dict(zip(speech.utterance_ids, speech.digests, strict=True)) if speech.digests else {}
-
-
-def _check_set(workdir: Path, held: HeldOut, members: Sequence[Mapping[str, Any]]) -> None:
-    """Raises InputError where a prepared set gives other folds than those that the members were trained on."""
-    for member, name, part in zip(members, held.names, held.part, strict=True):
-        tested = held.utterance[part == TEST]
-        counts = (len(tested), len(np.unique(tested)))  # experiments count examples, or utterances
-        scored = np.sum((member.get("confusion") or {}).get("test", counts[0]))
-        other = member["failed"] is None and all(abs(scored - count) > 0.5 for count in counts)
-        if other or any(member.get(field) != value for field, value in name.items()):
-            raise InputError(
-                f"{workdir}: its test parts are none of those of {held.speech.folder or held.speech.corpus} "
-                f"({counts[0]} examples of {counts[1]} utterances there, {scored:g} scored in the run); give the "
-                "--data_dir that the run was trained with"
-            )
 
 
 class Recording(NamedTuple):

@@ -11,7 +11,6 @@ from sejax.core.experiment import Assembly
 from sejax.core.files import plain
 from sejax.core.results import FILE, read_results, summaries, write_results
 from sejax.data.held_out import held_out_parts
-from sejax.data.level_statistics import level_folds, level_scores
 from sejax.engine.ensemble import place
 from sejax.engine.fields import check_config
 from sejax.engine.run import groups, run, run_settings
@@ -29,6 +28,7 @@ from sejax.engine.workdir import (
 )
 from sejax.errors import InputError, typed
 from sejax.experiments import report_of, study
+from sejax.experiments.anchors import anchors_on
 from sejax.report.html import FILE as PAGE
 from sejax.report.html import write_examples, write_report
 
@@ -71,8 +71,8 @@ def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[st
     variants = study(config.experiment).variants(config)  # refuses many a config, before there is a folder
     with only_run(workdir):
         found, examples = _train_variants(config, variants, workdir, data_dir)
-        alone, tested = _held_out(config, variants, data_dir)
-        found["data"] = found.get("data", {}) | alone
+        beside, tested = _held_out(config, variants, data_dir)
+        found["data"] = found.get("data", {}) | beside
         results = found | tested | {
             "experiment": config.experiment,
             "config": config.to_dict(),
@@ -88,7 +88,7 @@ def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[st
 
 
 def _held_out(config, variants, data_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """{"levels_alone": what the levels of recordings alone reach}, of ratings in each dimension; {"tested": the folds}.
+    """What simple systems reach on the folds of a run, see `anchors_on`, and {"tested": the folds}.
 
     Two times {} where an experiment does not say what its members test.
     """
@@ -96,13 +96,8 @@ def _held_out(config, variants, data_dir: Path) -> tuple[dict[str, Any], dict[st
     if held_out is None or not variants:
         return {}, {}
     held = held_out(next(iter(variants.values())), data_dir)  # the folds of a run are those of each variant
-    how = {"trained_on": held.trained_on, "normalised_by": held.normalised_by}
-    alone = {
-        name: level_scores(level_folds(held.speech, held.part, label=label, **how))
-        for name, label in held.label.items()
-    }
-    *tested, _ = held  # how features are normalised is nothing of what a fold tests
-    return {"levels_alone": alone.get("", alone)}, {"tested": held_out_parts(*tested)}
+    tested = held_out_parts(held.speech, held.names, held.part, held.utterance, held.label, held.trained_on)
+    return anchors_on(held, data_dir), {"tested": tested}
 
 
 def _write_page(workdir: Path, results: dict[str, Any]) -> None:

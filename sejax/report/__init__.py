@@ -56,10 +56,12 @@ class Report:
       apart: ``Variant -> key``; where it changes, rows of a figure stand apart.
       members: metrics of the table of members, {key of results.json: column}. kept: the column of the kept epoch.
       status: what became of a member that did not fail.
+      criterion: the validation figure by which a run chooses where its config names none: "accuracy" or "uar".
       run_fields: config fields that runs are told apart and grouped by.
 
     Of the page:
-      title, lead: ``results -> text``: the page's title, the result in a sentence.
+      title, lead: ``results -> text``: the page's title; the result in a sentence, behind a line break what
+        else there is to say, which stands below the first figure.
       headline: ``results -> Table`` that a run prints at its end.
       warnings: ``results -> texts`` about what went wrong in parts of members that did not fail as a whole.
       drawings: name -> ``(results, Report) -> figure as HTML``, "" where there is nothing to draw.
@@ -86,6 +88,7 @@ class Report:
     members: Mapping[str, str] = field(default_factory=dict)
     kept: str = "kept"
     status: Callable[[Mapping], str] = lambda member: "finished"
+    criterion: str = "accuracy"
     run_fields: tuple[str, ...] = ("corpus", "protocol", "trainable")
 
     title: Callable[[Results], str] | None = None

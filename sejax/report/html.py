@@ -5,7 +5,7 @@ from pathlib import Path
 from sejax.core.files import read_npz, write_npz, write_text
 from sejax.core.results import field_value, is_finite
 from sejax.errors import typed
-from sejax.report import Report, page, tables, terms
+from sejax.report import Report, anchors, page, tables, terms
 from sejax.report.confusion import confusion_matrix
 from sejax.report.curves import learning_curves, training_curves
 from sejax.report.folds import interval_notes
@@ -24,7 +24,7 @@ from sejax.report.run import (
     pooled_confusion,
 )
 from sejax.report.score_figures import accuracy_over_rate, iteration_scores, rated, variant_scores
-from sejax.report.score_tables import ROW_FIELDS, headline, levels_alone, member_table
+from sejax.report.score_tables import ROW_FIELDS, headline, member_table
 from sejax.report.sound import gallery
 
 FILE = "report.html"
@@ -69,6 +69,7 @@ def report_page(results, report: Report, images=None, robustness=None):
     drawings |= {first: ""}
     sections = [
         *(report.sections(results, drawings) if report.sections else sections_of(results, drawings, report)),
+        Section("Anchors", tables.html(anchors.table(results)) if any(anchors.anchors_of(results)) else ""),
         Section("Robustness", section_of(robustness, results, report, drawings["robustness"])),
         Section("Examples", drawings["examples"]),
         Section("What was run", _what_was_run(results, report)),
@@ -99,34 +100,42 @@ def _title(results):
 def sections_of(results, drawings, report: Report):
     """The sections of any run, those of `DRAWINGS` and its tables."""
     return [
-        Section("Results", tables.html(headline(results, report, alone=False)) + drawings["scores"]),
+        Section(
+            "Results", tables.html(headline(results, report, anchored=False)) + drawings["scores"] + drawings["rates"]
+        ),
         Section("Confusion matrices", drawings["confusion"]),
         Section("Training curves", drawings["curves"]),
-        Section("Members", tables.html(member_table(results))),
+        Section("Members", tables.details(member_table(results))),
     ]
 
 
 def _lead(results, report, figure):
-    """The result in a sentence, our figures beside the paper's; what went wrong; protocol and anchors; one figure."""
+    """Result beside the paper's figures, protocol, anchors, a paragraph each; what went wrong; one figure."""
     text = report.lead(results) if report.lead else _result_in_words(results, report)
     warnings = (*report.warnings(results), *terms.split_warnings(results))
     wrong = _failures(results, report) + [paragraph(text, "warning") for text in warnings]
     told = "".join(wrong[:MOST_WARNINGS])
     told += page.folded(f"{len(wrong) - MOST_WARNINGS} more warnings", "".join(wrong[MOST_WARNINGS:]))
-    beside = [*interval_notes(results, report), *terms.protocol_notes([results], report), *terms.split_notes(results)]
-    beside += terms.guessing(results)
-    beside += levels_alone(results)
-    return paragraph(text) + told + paragraph(" ".join(beside), "muted") * bool(beside) + figure
+    first, _, more = text.partition("\n")
+    first = " ".join([first, *interval_notes(results, report)])
+    beside = [*_protocol_in_words(results, report), *terms.split_notes(results), anchors.in_words(results)]
+    lines = paragraph(first) + "".join(paragraph(line, "muted") for line in beside if line)
+    return lines + told + figure + (paragraph(more, "muted") if more else "")
+
+
+def _protocol_in_words(results, report):
+    notes = terms.protocol_notes([results], report)
+    protocol = terms.setting(results, "protocol")
+    return notes or ([f"Protocol {protocol}."] if protocol else [])
 
 
 def _result_in_words(results, report):
     varied = named(results)
     parts = (_variants_in_words if varied else _scores_in_words)(results, report)
-    protocol = terms.setting(results, "protocol", "not recorded")
-    over = f"{terms.members_text(results['members'])}, protocol {protocol}"
+    over = terms.members_text(results["members"])
     mean = "mean ± standard deviation over" + " the folds and seeds of each:" * varied
-    text = f"{'; '.join(parts)}; {mean} {over}." if parts else f"{over}."
-    return text[0].upper() + text[1:]
+    text = f"{parts[0]}; {mean} {over}." if parts else f"{over}."
+    return "\n".join([text[0].upper() + text[1:], *(f"{part}." for part in parts[1:])])
 
 
 def _scores_in_words(results, report):
@@ -139,7 +148,7 @@ def _scores_in_words(results, report):
         parts.append(f"Macro-F1 {tables.mean_std(summary['test/macro_f1'])} per {units['test']}{beside}")
     if "test_utterance/uar" in summary:
         parts.append(f"UAR {tables.mean_std(summary['test_utterance/uar'])} per utterance")
-    return parts
+    return ["; ".join(parts)] if parts else []
 
 
 def _variants_in_words(results, report):
@@ -154,7 +163,8 @@ def _variants_in_words(results, report):
             name = variant.group if mark else variant.label
             scores.append(f"{name} {tables.mean_std(variant.summary[metric])}{beside}")
         if scores and (mark or not parts):
-            parts.append(f"{terms.title(metric, terms.levels(results))}{which}: {', '.join(scores)}")
+            name = terms.title(metric, terms.levels(results))
+            parts.append(f"{name[0].upper()}{name[1:]}{which}: {', '.join(scores)}")
     return parts
 
 
@@ -174,7 +184,7 @@ def _what_was_run(results, report):
     data, seconds = results.get("data") or {}, results.get("seconds")
     body = page.preformatted(results.get("command") or _equivalent_config(results))
     data = data | ({"voice_activity": terms.heard(data["voice_activity"])} if "voice_activity" in data else {})
-    elsewhere = (*report.elsewhere, "levels_alone", "splits")
+    elsewhere = (*report.elsewhere, "levels_alone", "anchor", "splits")
     facts = {name: _fact(value) for name, value in data.items() if name not in (*elsewhere, "recordings")}
     facts |= {
         terms.RECORDINGS.get(name, name): " to ".join(f"{end:.3g}" for end in ends if is_finite(end))
@@ -226,10 +236,13 @@ def _scores(results, report):
         name = terms.title(metric, units)
         beside = " beside the paper's" if any(metric in variant.paper for variant in variants) else ""
         drawings.append(picture(svg, f"{name[0].upper()}{name[1:]}{beside}"))
-    if rated(results, report):
-        svg = accuracy_over_rate(results, report, format="inline")
-        drawings.append(picture(svg, "Accuracy over the learning rate"))
     return "".join(drawings)
+
+
+def _rates(results, report):
+    if not rated(results, report):
+        return ""
+    return picture(accuracy_over_rate(results, report, format="inline"), "Accuracy over the learning rate")
 
 
 def _confusion(results, report):
@@ -287,4 +300,4 @@ def _gallery(results, images):
     return picture(svg, f"One {terms.levels(results)['test']} of {of}, as a spectrogram")
 
 
-DRAWINGS = {"scores": _scores, "confusion": _confusion, "curves": _curves}
+DRAWINGS = {"scores": _scores, "rates": _rates, "confusion": _confusion, "curves": _curves}

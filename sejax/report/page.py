@@ -4,6 +4,7 @@ It has no scripts and refers to nothing outside itself.
 """
 
 import html as markup
+import re
 from dataclasses import dataclass
 
 _STYLE = """
@@ -27,6 +28,7 @@ body {
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 1rem 0 .25rem; }
 h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; padding-top: .75rem; border-top: 1px solid var(--rule); }
 p { max-width: 46rem; margin: .5rem 0; }
+header p { max-width: 68rem; }
 a { color: var(--blue); }
 nav { margin: .75rem 0; font-size: .9rem; }
 nav a { display: inline-block; margin: 0 .9rem .2rem 0; }
@@ -38,6 +40,7 @@ figcaption { font-weight: 600; margin-bottom: .4rem; max-width: 46rem; }
 .row > figure { flex: 0 1 auto; min-width: 0; max-width: 100%; margin: .25rem 0; }
 .scroll { overflow-x: auto; }
 .scroll svg { display: block; max-width: 100%; height: auto; }
+.scroll > input { position: absolute; opacity: 0; pointer-events: none; }
 .scroll svg text { font-family: system-ui, -apple-system, "Segoe UI", sans-serif !important; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums;
   overflow-wrap: normal; }
@@ -45,6 +48,7 @@ th, td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px soli
 td { vertical-align: top; white-space: nowrap; }
 td.long { white-space: normal; min-width: 12rem; }
 table.wide { font-size: .77rem; }
+table.wide td.text { white-space: normal; }
 table.wide :is(th, td) { padding-right: .35rem; padding-left: 0; }
 th { color: var(--muted); font-weight: 600; vertical-align: bottom; }
 td.number, th.number { text-align: right; padding-left: .5rem; }
@@ -59,8 +63,11 @@ summary { cursor: pointer; color: var(--blue); }
   dl { grid-template-columns: minmax(0, 1fr); }
   dd { margin: 0 0 .4rem; }
   h1 { margin-top: .25rem; }
-  /* Whole and small: a figure of vectors is as sharp however it is enlarged. */
+  /* Whole and small; where that makes its words small, too, a touch shows a figure at its own size. */
   .scroll svg { min-width: 0 !important; }
+  .scroll > input:checked ~ svg { max-width: none; }
+  .enlarged::after { content: "touch to enlarge"; color: var(--muted); font-size: .75rem; }
+  .enlarged:has(:checked)::after { content: "touch to see the whole"; }
   /* A row of a table that is too wide is a card: what tells it apart, then a name beside each value. */
   table.cards, table.cards :is(tbody, tr, td) { display: block; }
   table.cards thead { display: none; }
@@ -68,10 +75,12 @@ summary { cursor: pointer; color: var(--blue); }
   table.cards td { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .05rem 0;
     white-space: normal; text-align: right; overflow-wrap: anywhere; min-width: 0; }
   table.cards td::before { content: attr(data-name); color: var(--muted); text-align: left; }
-  td, th { white-space: normal; }
+  td, th { white-space: normal; overflow-wrap: anywhere; }
+  td.long { min-width: 0; }
 }
 @media print { body { max-width: none; } .scroll { overflow: visible; } }
 """
+_LEGIBLE = 460  # pixels of a figure that a phone shows with words of a size that can be read
 
 
 @dataclass(frozen=True)
@@ -121,9 +130,13 @@ def preformatted(text):
 
 
 def picture(svg, caption=""):
-    """An inline SVG that scrolls sideways where the screen is narrower than its smallest legible width."""
+    """An inline SVG, whole on any screen; on a phone a touch shows one that is much wider at its own size, and back."""
     title = f"<figcaption>{markup.escape(caption)}</figcaption>" if caption else ""
     named = svg.replace("<svg ", f'<svg aria-label="{markup.escape(caption)}" ', 1)
+    width = re.search(r'style="width: (\d+)px', svg)
+    if width and int(width[1]) > _LEGIBLE:
+        touched = '<input type="checkbox" aria-label="show the figure at its own size">'
+        return f'<figure>{title}<label class="enlarged"><div class="scroll">{touched}{named}</div></label></figure>'
     return f'<figure>{title}<div class="scroll">{named}</div></figure>'
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import groupby
 
 from sejax.core.results import REPEATS, field_value, is_finite, name_of, spread
-from sejax.report import Report
+from sejax.report import Report, anchors
 from sejax.report.folds import interval_notes
 from sejax.report.run import (
     KEY,
@@ -204,30 +204,18 @@ def scored_members(results, report: Report, *, caption):
 # Any run.
 
 
-def levels_alone(results):
-    """What a classifier reaches that sees the levels of recordings alone, a note for each thing that it tells."""
-    found = (results.get("data") or {}).get("levels_alone") or {}
-    each = {"": found} if "columns" in found else found
-    return tuple(
-        f"Levels alone ({', '.join(scores['columns'])}; {scores['classifier']}, same folds), {name or 'utterances'}: "
-        + (f"UAR {mean_std(scores['uar'])}." if "uar" in scores else f"CCC {mean_std(scores['ccc'])}.")
-        for name, scores in each.items()
-        if scores
-    )
-
-
-def headline(results, report: Report, *, alone=True):
+def headline(results, report: Report, *, anchored=True):
     """The table that a run prints at its end.
 
     Its report's own, or that of its variants, or every summarised metric by level and iteration beside the paper's;
-    and, unless `alone` is False, the interval of its leading score over folds, what levels of recordings alone reach
-    and what is wrong with official folds.
+    and, unless `anchored` is False, the interval of its leading score over folds, what simple systems reach on the same
+    folds and what is wrong with official ones.
     """
     made = report.headline or (partial(variant_table, report=report) if named(results) else None)
     table = made(results) if made else _summary_table(results, report)
-    if not alone:
+    if not anchored:
         return table
-    notes = (*interval_notes(results, report), *levels_alone(results), *split_warnings(results))
+    notes = (*interval_notes(results, report), *anchors.notes(results), *split_warnings(results))
     return replace(table, notes=(*table.notes, *notes))
 
 
@@ -319,12 +307,12 @@ def variant_table(results, report: Report):
 def comparison(runs, report: Report, *, group_by=()):
     """Tables of many runs of an experiment, one for each value of the fields `group_by`; ValueError for an unknown one.
 
-    Its report's own, or those of the runs' variants, or those of whole runs.
+    Its report's own, or those of the runs' variants, or those of whole runs; at the end what simple systems reach on
+    their folds, where runs say so.
     """
-    if report.comparison:
-        return report.comparison(runs, group_by=group_by)
-    compare = variant_comparison if any(map(named, runs)) else run_comparison
-    return compare(runs, report, group_by=group_by)
+    compare = partial(variant_comparison if any(map(named, runs)) else run_comparison, report=report)
+    tables = list((report.comparison or compare)(runs, group_by=group_by))
+    return [*tables, *filter(None, [anchors.of_runs(runs)])]
 
 
 def variant_comparison(runs, report: Report, *, group_by=()):

@@ -13,6 +13,10 @@ from sejax.report.tables import Strong, Table, mean_std
 from sejax.report.terms import MISSING, title
 
 FILE = "sweep.html"
+RANKED = (
+    "Ranked by the validation part alone, with the weights that training keeps: the best epoch's where early stopping "
+    "restores them, the last epoch's otherwise. The test part has no say in it."
+)
 PANELS_IN_A_ROW = 3
 SPREAD = 0.16  # how far apart the trials of one choice are drawn, in choices
 
@@ -28,13 +32,13 @@ def sweep_page(sweep):
     """The page's text; without matplotlib it has its tables and says how to get the figure."""
     sections = [
         page.Section("The best trial", _best(sweep)),
-        page.Section("Scores", _picture(sweep)),
         page.Section("Trials", tables.html(trial_table(sweep))),
         page.Section("Failures", tables.html(failures) if (failures := failure_table(sweep)) else ""),
         page.Section("What was swept", _what_was_swept(sweep)),
-        page.Section("Config", page.definitions(sweep["config"])),
+        page.Section("Config", page.folded("every setting", page.definitions(sweep["config"]))),
     ]
-    return page.document(f"Sweep of {sweep['experiment']}", page.paragraph(lead(sweep)), sections)
+    first = page.paragraph(lead(sweep)) + page.paragraph(RANKED, "muted") + _picture(sweep)
+    return page.document(f"Sweep of {sweep['experiment']}", first, sections)
 
 
 def metric_title(sweep):
@@ -67,13 +71,9 @@ def trial_table(sweep):
         status = "failed" if trial["failed"] else trial["run"].rpartition("/")[2]
         rows.append((MISSING if trial["failed"] else str(rank), *values, score, str(trial["n"]), str(number), status))
     columns = ("rank", *sweep["space"], metric_title(sweep), "members", "trial", "run")
-    notes = (
-        "Ranked by the validation part alone, with the weights that training keeps: the best epoch's where early "
-        "stopping restores them, the last epoch's otherwise. The test part has no say in it.",
-    )
     name = metric_title(sweep)
     caption = f"{name[0].upper()}{name[1:]}, mean ± sample deviation over members"
-    return Table(caption, columns, tuple(rows), notes)
+    return Table(caption, columns, tuple(rows), (RANKED,))
 
 
 def failure_table(sweep):

@@ -8,6 +8,7 @@ from sejax.core.results import is_finite
 from sejax.report.terms import MISSING
 
 FEW = 3  # columns that a phone shows beside each other
+MANY = 12  # rows that a page shows before it folds them away, where they are details
 
 
 class Strong(str):
@@ -93,6 +94,14 @@ def markdown(table):
     for note in table.notes:
         lines += ["", note]
     return "\n".join(lines) + "\n"
+
+
+def details(table):
+    """The table as HTML, folded away below its caption where it has many rows."""
+    if len(table.rows) <= MANY:
+        return html(table)
+    title = markup.escape(f"{table.caption}: {len(table.rows)} rows")
+    return f"<details><summary>{title}</summary>\n{html(table)}</details>"
 
 
 def html(table):

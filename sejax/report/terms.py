@@ -61,17 +61,19 @@ def fact(name):
     return FACTS.get(name, name.replace("_", " "))
 
 
-def guessing(results):
-    """What guessing reaches, a note where a score is compared with it."""
-    classes = len(results.get("classes") or ())
-    scored = any(name.endswith("/uar") for member in results["members"] for name in member.get("metrics") or ())
-    return [f"Guessing among {classes} classes reaches a UAR of {1 / classes:.3f}."] if classes > 1 and scored else []
-
-
 def criterion(results):
     """The validation figure that chose a member's epoch, in words: `unweighted accuracy (UAR)`, `accuracy`."""
     name = setting(results, "criterion", "accuracy")
     return {"uar": "unweighted accuracy (UAR)"}.get(name, METRICS.get(name, name))
+
+
+def validated_by(results, report: Report):
+    """The validation figures that may choose among what a run compared, as in `valid/uar`: its own criterion first.
+
+    The others are for runs that lack it.
+    """
+    own = setting(results, "criterion", report.criterion)
+    return tuple(dict.fromkeys((f"valid/{own}", "valid/accuracy", "valid/uar")))
 
 
 def protocol_notes(runs, report: Report):

@@ -215,7 +215,7 @@ def test_tensorboard_gets_one_curve_per_member_and_metric(uninterrupted):
 
 def test_torch_stays_out_of_a_run_that_writes_event_files(tmp_path):
     (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
-    script = "import sys; from sejax.engine import run; run._event_files('events'); print('torch' in sys.modules)"
+    script = "import sys; from sejax.engine import events; events.EventFiles('events'); print('torch' in sys.modules)"
     path, command = os.pathsep.join([str(tmp_path), *sys.path]), [sys.executable, "-c", script]
     done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True)
     assert (done.stdout, done.returncode) == ("False\n", 0), done.stderr

@@ -142,3 +142,20 @@ def test_run_names_hold_only_what_differs(fabricate):
     runs = [fabricate(), fabricate(voice_activity="none"), fabricate(voice_activity="none", scale="mel")]
     assert run_names(sorted(runs, key=row_order)) == ["log, voiced", "log, with pauses", "mel, with pauses"]
     assert run_names([fabricate(), fabricate()]) == ["run 1", "run 2"]
+
+
+def test_simple_systems_have_a_table_of_their_own_with_a_row_for_each_set_of_folds(fabricate):
+    def anchored(name, uar, **setting):
+        entry = {"mean": uar, "std": 0.08, "n": 5, "failed": 0}
+        about = {"features": "emobase2010", "opensmile": "2.6.0", "classifier": "linear SVM"}
+        data = {"anchor": about | {"scores": {"": {"uar": entry, "per_fold": [uar] * 5}}}}
+        return {"run": name, **fabricate(**setting), "data": data}
+
+    runs = [anchored("a", 0.7), anchored("b", 0.7), anchored("c", 0.9, protocol="block"), fabricate(labelled=0.2)]
+    *others, found = comparison(runs)
+    assert len(others) == 1
+    assert found.columns == ("runs", "corpus", "protocol", "guessing", "levels alone", "openSMILE + linear SVM")
+    assert found.rows == (
+        ("a, b", "emodb", "image", "0.143", "–", "0.700 ± 0.080"),
+        ("c", "emodb", "block", "0.143", "–", "0.900 ± 0.080"),
+    )

@@ -77,3 +77,11 @@ def test_a_sweep_without_a_score_says_so(found):
     nothing = copy.deepcopy(found) | {"trials": found["trials"][3:], "ranking": [3], "best": None}
     text = sweep_page(nothing)
     assert "No trial has a score" in text and "<svg" not in text
+
+
+def test_the_first_screen_has_the_result_and_the_figure_and_every_setting_is_folded_away(found):
+    pytest.importorskip("matplotlib")
+    header, _, rest = sweep_page(found).partition("</header>")
+    assert header.index("highest validation accuracy") < header.index("validation part alone") < header.index("<svg ")
+    config = rest[rest.index('<section id="config">') :]
+    assert "<svg " not in rest and config.index("<details>") < config.index("<dl>")

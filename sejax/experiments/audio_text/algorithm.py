@@ -17,7 +17,7 @@ from flax import struct
 
 from sejax.audio.augmentation import waveforms_at_random_gain, waveforms_in_noise
 from sejax.core import metrics as metrics_lib
-from sejax.core.experiment import Batch, Plan, PyTree, Source, State
+from sejax.core.experiment import HISTOGRAM, Batch, Plan, PyTree, Source, State
 from sejax.core.metrics import Mean, Scatter
 from sejax.core.rng import root_key, seed_of, stream
 from sejax.core.schedules import EarlyStopping
@@ -26,7 +26,7 @@ from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.text import subsampled
 from sejax.experiments.audio_text.explanation import explain
 from sejax.experiments.audio_text.networks import Network
-from sejax.experiments.classification import evaluated, scores, test_confusions
+from sejax.experiments.classification import confidences, evaluated, scores, test_confusions
 from sejax.experiments.methods import first_fields, stop_early, where_trained
 
 
@@ -273,6 +273,7 @@ class Method:
         shapes = {"num_utterances": len(data["utterance_label"]), "mask": state.part == TEST}
         tested = metrics_lib.utterance_posteriors(posterior, utterance, **shapes)
         record |= {"posterior": tested.posteriors, "tested": tested.count > 0, "loss": metrics["loss"].compute()}
+        record[f"{HISTOGRAM}posterior/test"] = confidences(tested.posteriors, tested.count > 0)
         if self.network.attends:
             attention = metrics["attention"].compute()
             record["attention"] = metrics_lib.utterance_posteriors(attention, utterance, **shapes).posteriors

@@ -30,12 +30,11 @@ from sejax.report.run import above, by_member, differences, grouped, histories, 
 from sejax.report.score_figures import difference_panels, score_panels
 from sejax.report.score_tables import BEST_NOTE, OVER, Column
 from sejax.report.tables import Table, mean_std, number, signed
-from sejax.report.terms import MISSING, criterion, joined, protocol_notes, setting
+from sejax.report.terms import MISSING, criterion, joined, protocol_notes, setting, validated_by
 from sejax.report.utterance import explained
 
 ALONE = ("audio", "text")
 PAPERS = "att_d_1"  # the fusion of the paper's Tables 6 and 7
-LEADING = ("valid/accuracy", "valid/uar")  # what may choose among fusions
 SHARE_NOTE = (
     "Attention: mean share of audio / of text over the test utterances (and dimensions, where each has a share of its "
     "own); deviation: that of audio's share over the test utterances. Chance: always the most frequent class for "
@@ -81,7 +80,7 @@ def leading(results, *, modalities=False):
     `modalities` lets audio alone and text alone be it. What the test part says chooses nothing.
     """
     candidates = [fusion for fusion in fusions(results) if modalities or not alone(fusion)]
-    for metric in LEADING:
+    for metric in validated_by(results, REPORT):
         scored = [fusion for fusion in candidates if score(fusion, metric)]
         if scored:
             return max(scored, key=lambda fusion: score(fusion, metric)["mean"])
@@ -281,14 +280,15 @@ def _lead(results):
     for fusion in (find(results, "audio"), find(results, "text"), fused):
         if fusion is not None and score(fusion, "test/uar"):
             words = verdict(results, fusion)
-            chosen = " (validated best)" if fusion is fused and any(score(fusion, at) for at in LEADING) else ""
+            validated = fusion is fused and any(score(fusion, at) for at in validated_by(results, REPORT))
+            chosen = " (validated best)" if validated else ""
             scores.append(f"{fusion.label}{chosen} {mean_std(score(fusion, 'test/uar'))}" + f", {words}" * bool(words))
     base = chance(results, "uar")
     beside = f" (chance {number(base)})" if base else ""
     gains = [_gain_in_words(*pair) for pair in pairs(results) if pair[0] == fused]
     reached = f"UAR on the test part{beside}: {'; '.join(scores)}." if scores else ""
-    parts = [f"{run_title(results)}.", informative(results), reached, *gains, _accuracy_in_words(results, fused)]
-    return " ".join(filter(None, parts))
+    parts = [f"{run_title(results)}.", informative(results), *gains, _accuracy_in_words(results, fused)]
+    return "\n".join(filter(None, [reached, " ".join(filter(None, parts))]))
 
 
 def _gain_in_words(fused, base):
@@ -450,7 +450,7 @@ def _sections(results, drawings):
         Section("Training curves", drawings["curves"]),
         Section("Validation", _shown(validation_table(results))),
         Section("Folds", _shown(fold_table(results))),
-        Section("Members", _shown(member_table(results))),
+        Section("Members", tables.details(member_table(results))),
     ]
 
 

@@ -410,6 +410,7 @@ REPORT = Report(
     published=_published,
     note=paper.NOTE,
     run_fields=("corpus", "test_corpus", "evaluation", "normalisation"),
+    criterion="uar",
     title=lambda results: f"augmentation: {run_title(results)}",
     lead=_lead,
     headline=uar_table,

@@ -455,7 +455,7 @@ def _sections(results, drawings):
         Section("Distributions", drawings["distributions"]),
         Section("Projection", drawings["projection"]),
         Section("Losses", (paragraph(LINES, "muted") if curves else "") + curves),
-        Section("Members", tables.html(member_table(results))),
+        Section("Members", tables.details(member_table(results))),
     ]
 
 

@@ -14,13 +14,13 @@ import optax
 from flax import struct
 
 from sejax.core import metrics as metrics_lib
-from sejax.core.experiment import PyTree, State
+from sejax.core.experiment import HISTOGRAM, PyTree, State
 from sejax.core.metrics import Mean, Scatter
 from sejax.core.rng import member_key, root_key, seed_of, stream
 from sejax.core.schedules import EarlyStopping
 from sejax.data.folds import TEST, VALIDATION
 from sejax.data.ratings import DIMENSIONS, MIDDLE, POINTS
-from sejax.experiments.classification import rows_of
+from sejax.experiments.classification import confidences, rows_of
 from sejax.experiments.dcgan.gallery import first_gallery, hung
 from sejax.experiments.dcgan.networks import TRAINED_BY, Networks
 from sejax.experiments.dcgan.results import accepted, confusion, named, rating_scores, value_loss, value_scores
@@ -343,6 +343,9 @@ class Method:
             "gallery": state.gallery,
             "draw": state.draw,
         }
+        for row, name in enumerate(self.networks.rated):
+            counted = (state.part == TEST) & data["rated"][:, DIMENSIONS.index(name)]
+            record[f"{HISTOGRAM}posterior/test_{name}"] = confidences(posterior[:, row], counted)
         return state, record
 
 

@@ -271,7 +271,7 @@ def _lead(results):
     text = f"Unweighted accuracy of valence in 5 classes, in %: {'; '.join(scores)}."
     gains = "; ".join(filter(None, gains))
     what = "adversarial training alone" if unlabelled_text(results) == "none" else "with unlabelled speech"
-    return f"{run_title(results)}. {text}" + (f" What DCGANs add, {what}: {gains}." if gains else "")
+    return f"{text}\n{run_title(results)}." + (f" What DCGANs add, {what}: {gains}." if gains else "")
 
 
 def _gain_in_words(first, second):
@@ -411,7 +411,7 @@ def _sections(results, drawings):
         Section("Training curves", drawings["curves"]),
         Section("Generated spectrograms", drawings["gallery"]),
         Section("Folds", shown(fold_table(results))),
-        Section("Members", tables.html(member_table(results))),
+        Section("Members", tables.details(member_table(results))),
     ]
 
 

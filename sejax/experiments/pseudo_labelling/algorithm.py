@@ -21,13 +21,13 @@ from flax import struct
 
 from sejax.audio.augmentation import unchanged
 from sejax.core import metrics as metrics_lib
-from sejax.core.experiment import State
+from sejax.core.experiment import HISTOGRAM, State
 from sejax.core.metrics import Mean
 from sejax.core.rng import permutation_order, stream
 from sejax.core.schedules import EarlyStopping, Plateau
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.labels import balanced_weights
-from sejax.experiments.classification import evaluated, rows_of, scores, test_confusions
+from sejax.experiments.classification import confidences, evaluated, rows_of, scores, test_confusions
 from sejax.experiments.methods import first_fields, stop_early
 from sejax.experiments.pseudo_labelling.networks import Network
 
@@ -212,6 +212,8 @@ class Method:
         unlabelled = (state.part == TRAIN) & ~state.labelled
         confident = unlabelled & (confidence >= self.settings.threshold)
         record = test_confusions(posterior, state.part == TEST, data)
+        for name, rows in (("test", state.part == TEST), ("unlabelled", unlabelled)):
+            record[f"{HISTOGRAM}posterior/{name}"] = confidences(posterior, rows)
         record |= {
             "labelled": state.labelled.sum(),
             "unlabelled": unlabelled.sum(),

@@ -88,7 +88,8 @@ def held_out(config, data_dir: Path) -> HeldOut:
     spectrograms, left_out = with_classes(config, _find(config, data_dir))
     names, members = make_members(config, spectrograms, left_out=left_out)
     label = {"": spectrograms.utterance_label}
-    return HeldOut(spectrograms, names, members["part"], spectrograms.utterance, label)
+    shown = members["labelled"]
+    return HeldOut(spectrograms, names, members["part"], spectrograms.utterance, label, labelled=shown)
 
 
 def with_classes(config, spectrograms: Spectrograms) -> tuple[Spectrograms, np.ndarray]:

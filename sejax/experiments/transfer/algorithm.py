@@ -16,10 +16,10 @@ from flax import struct
 
 from sejax.audio.augmentation import unchanged
 from sejax.audio.image import ImageSettings, render
-from sejax.core.experiment import PyTree, State
+from sejax.core.experiment import HISTOGRAM, PyTree, State
 from sejax.core.rng import permutation_order, root_key, stream
 from sejax.data.folds import TEST, TRAIN, VALIDATION
-from sejax.experiments.classification import evaluated, rows_of, scores, test_confusions
+from sejax.experiments.classification import confidences, evaluated, rows_of, scores, test_confusions
 from sejax.experiments.methods import first_fields, where_trained
 from sejax.models import freezing
 from sejax.models.backbone import MaxPoolHead
@@ -218,6 +218,7 @@ class Method:
         posterior = metrics["posterior"].compute()  # [I, C]
         record = test_confusions(posterior, state.part == TEST, data)
         record["confusion/valid"] = metrics["confusion"].counts
+        record[f"{HISTOGRAM}posterior/test"] = confidences(posterior, state.part == TEST)
         return state, record
 
 
