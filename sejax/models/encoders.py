@@ -111,8 +111,17 @@ ARCHITECTURES = {
     "data2vec_audio_base": Architecture(**_DATA2VEC),
 }
 
-# Parameters of the published trunks, the vector that stands for masked frames among them.
-PARAMETERS = {}
+# Parameters of the published trunks as transformers counts them, the vector that stands for masked frames among them.
+PARAMETERS = {
+    "wav2vec2_base": 94_371_712,
+    "wav2vec2_large": 315_428_992,
+    "wav2vec2_large_robust": 315_438_720,
+    "hubert_base": 94_371_712,
+    "hubert_large": 315_438_720,
+    "wavlm_base": 94_381_936,
+    "wavlm_large": 315_453_120,
+    "data2vec_audio_base": 93_164_288,
+}
 
 
 class Encoded(NamedTuple):

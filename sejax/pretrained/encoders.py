@@ -329,6 +329,8 @@ def _weights_file(path):
         raise InputError("pretrained: no input; give the folder, or the file, that transformers saved")
     path = Path(path)
     if not path.is_dir():
+        if not path.is_file():
+            raise InputError(f"{path}: no such file or folder; give what transformers saved")
         return path
     found = [path / name for name in WEIGHTS if (path / name).is_file()]
     if found:
@@ -340,6 +342,8 @@ def _weights_file(path):
 
 def _json(path):
     """(the object in a JSON file, the file's sha256)."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; transformers saves it beside the weights, put it there")
     digest = sources.file_sha256(path)
     try:
         value = json.loads(path.read_bytes())
