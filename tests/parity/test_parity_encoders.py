@@ -173,7 +173,10 @@ def test_a_bin_with_the_older_names_of_weight_normalisation_gives_the_same_array
 
 @pytest.mark.parametrize(
     ("kind", "left_out"),
-    [("Wav2Vec2ForPreTraining", {"quantizer": 3, "project_hid": 2, "project_q": 2}), ("Wav2Vec2ForCTC", {"lm_head": 2})],
+    [
+        ("Wav2Vec2ForPreTraining", {"quantizer": 3, "project_hid": 2, "project_q": 2}),
+        ("Wav2Vec2ForCTC", {"lm_head": 2}),
+    ],
 )
 def test_what_only_pretraining_and_transcription_have_is_left_out_and_said(kind, left_out, tmp_path):
     import transformers
