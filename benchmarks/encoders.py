@@ -164,7 +164,7 @@ def speed(case, rounds, frozen, asked):
 
 
 def memory(case, frozen):
-    """Prints the largest memory of a process that does the training step, less what it has before, for either side."""
+    """Prints the largest memory of a process that does training steps, for either side."""
     for side in ("ours", "theirs"):
         command = [sys.executable, __file__, f"--case={case}", f"--side={side}", *["--frozen"] * frozen]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -172,7 +172,7 @@ def memory(case, frozen):
 
 
 def one_side(case, side, frozen):
-    """Prints how much memory two training steps of one side take at most, beyond the process with its libraries."""
+    """Prints how much memory a process takes at most by two training steps of one side, and before the first."""
     if side == "theirs":
         calls = their_calls(theirs(case), frozen)
     else:
@@ -181,7 +181,7 @@ def one_side(case, side, frozen):
     calls[1]()
     calls[1]()
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"{(after - before) / 2**20:.2f} GiB beyond {before / 2**20:.2f} GiB")
+    print(f"{after / 2**20:.2f} GiB, {before / 2**20:.2f} GiB of them before the first step")
 
 
 def padding(case):

@@ -312,7 +312,7 @@ class Encoder(nn.Module):
       architecture: see `Architecture`.
       regularisation: what training draws at random, see `Regularisation`.
       frozen: patterns of layers that stay (sejax.models.freezing). Where they are all that lies before something, no
-        gradient is computed for them either: ("convolutions",) spares a fine-tuning two fifths of its work.
+        gradient is computed for them either: ("convolutions",) spares a fine-tuning half of its time.
       dtype: the type to compute in (None: that of inputs and parameters).
     """
 

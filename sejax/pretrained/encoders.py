@@ -343,7 +343,7 @@ def _weights_file(path):
 def _json(path):
     """(the object in a JSON file, the file's sha256)."""
     if not path.is_file():
-        raise InputError(f"{path}: no such file; transformers saves it beside the weights, put it there")
+        raise InputError(f"{path}: no such file; give weights with the one that transformers saves beside them")
     digest = sources.file_sha256(path)
     try:
         value = json.loads(path.read_bytes())

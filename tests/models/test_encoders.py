@@ -78,6 +78,16 @@ def test_rows_too_short_for_a_frame_are_zero_and_their_gradients_finite(kind):
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradients))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_number_of_recordings_may_be_a_symbol(kind):
+    module, variables = made(KINDS[kind])
+    (batch,) = jax.export.symbolic_shape("b")
+    waveforms, lengths = (
+        jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in (((batch, 420), jnp.float32), ((batch,), jnp.int32))
+    )
+    assert jax.eval_shape(module.apply, variables, waveforms, lengths).last.shape == (batch, 20, 16)
+
+
 def test_samples_as_integers_are_those_in_one_of_full_scale():
     module, variables = made()
     integers = (waveform() * 2**15).astype(np.int16)
@@ -192,7 +202,8 @@ def test_what_is_frozen_from_the_input_on_has_no_gradient_and_all_else_has_the_s
     ours, whole = gradients(held)["params"], gradients(plain)["params"]
     for name, tree in ours.items():
         for a, b in zip(jax.tree.leaves(tree), jax.tree.leaves(whole[name]), strict=True):
-            assert np.abs(a - (0 if name in still else b)).max() <= 1e-5 * np.abs(b).max(), name
+            tolerance = 1e-5 * np.abs(b).max() + 1e-6  # the bias of keys has nothing but rounding
+            assert np.abs(a - (0 if name in still else b)).max() <= tolerance, name
 
 
 def test_a_frozen_pattern_that_matches_nothing_is_refused():

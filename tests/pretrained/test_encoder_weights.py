@@ -1,6 +1,9 @@
 """Encoders as transformers names them, made without it: what is read, left out, refused. Parity is tests/parity's."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -11,6 +14,7 @@ from sejax.errors import InputError
 from sejax.models import encoders
 from sejax.pretrained import encoders as files
 
+ROOT = Path(__file__).resolve().parents[2]
 CONFIG = {
     "model_type": "wav2vec2",
     "conv_dim": [4, 6],
@@ -131,6 +135,23 @@ def test_a_missing_vector_for_masked_frames_is_zero_and_said(folder, tmp_path):
     assert not pretrained.load_encoder(tmp_path / "w.safetensors")[1]["params"]["mask_embedding"].any()
 
 
+def test_the_command_says_what_it_took_and_what_it_left(folder, tmp_path):
+    arrays = state_dict(extra=HEAD | {"lm_head.weight": (5, 8), "lm_head.bias": (5,)})
+    del arrays["masked_spec_embed"]
+    path, output = folder(arrays, CONFIG | {"id2label": LABELS}), tmp_path / "w.safetensors"
+    command = [sys.executable, "launch/convert_weights.py", "--source=transformers", f"--input={path}"]
+    done = subprocess.run([*command, f"--output={output}"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for said in (
+        "wav2vec2, 2 layers of 8",
+        "head    arousal, dominance, valence",
+        "left    lm_head, 2 arrays: transcription (CTC) alone needs them",
+        "fresh   params/encoder/mask_embedding is not in the input; it is 0",
+        f"input   sha256 {pretrained.describe(output)['sha256']}",
+    ):
+        assert said in done.stdout
+
+
 def test_missing_unknown_and_wrongly_shaped_arrays_are_listed(folder, tmp_path):
     arrays = state_dict()
     del arrays["encoder.layer_norm.bias"]
@@ -177,7 +198,7 @@ def test_what_is_not_there_is_named(folder, tmp_path):
     refused(tmp_path / "nowhere", tmp_path, "nowhere: no such file or folder")
     refused("", tmp_path, "no input")
     (path / "preprocessor_config.json").unlink()
-    refused(path, tmp_path, "preprocessor_config.json: no such file; transformers saves it beside the weights")
+    refused(path, tmp_path, "preprocessor_config.json: no such file; give weights with the one that")
     (path / "config.json").write_text("{")
     refused(path, tmp_path, "config.json: is no JSON")
     (path / "model.safetensors").rename(path / "model.safetensors.index.json")
