@@ -334,46 +334,17 @@ class Encoder(nn.Module):
         at, rates, record = self.architecture, self.regularisation, {}
         key = self._checked_key(waveform, train, key)
         held = _Held(self.frozen)
-        length = jnp.asarray(length, jnp.int32)
+        length = jnp.minimum(jnp.asarray(length, jnp.int32), waveform.shape[1])
         frames = frame_counts(length, at)
 
-        x = samples_of(waveform, length, normalise=at.normalise)
-        x = held(Convolutions(at, self.dtype, name="convolutions")(x, length, record), "convolutions")
-        if at.projection_norm:
-            x = held(layer_norm(at.epsilon, "projection_norm", self.dtype)(x), "projection_norm")
-        x = held(nn.Dense(at.width, dtype=self.dtype, name="projection")(x), "projection")
-        x = record["projection"] = dropped(key, "projection", rates.projection, x)
-
-        embedding = self.param("mask_embedding", nn.initializers.uniform(1.0), (at.width,))
-        if masked is None and key is not None and rates.mask_share > 0:
-            masked = span_mask(
-                stream(key, "masks", 0),
-                frames,
-                x.shape[1],
-                share=rates.mask_share,
-                length=rates.mask_length,
-                least=rates.least_masks,
-            )
-        if masked is not None:
-            x = held(jnp.where(masked[..., None], embedding.astype(x.dtype), x), "mask_embedding")
-
-        x = real(x, frames)
-        told = x
-        for i in range(at.positions.depth):
-            told = real(_PositionConvolution(at.positions, self.dtype, name=f"positions_{i}")(told), frames)
-            told = held(told, f"positions_{i}")
-        record["positions"] = told
-        x, norm = x + told, layer_norm(at.epsilon, "norm", self.dtype)
+        x = record["projection"] = self._projected(waveform, length, key, held, record)
+        x = self._masked(x, frames, key, masked, held)
+        x = record["positions"] = self._positioned(x, frames, held)
+        norm = layer_norm(at.epsilon, "norm", self.dtype)
         x = x if at.pre_norm else held(norm(x), "norm")
         x = dropped(key, "embedding", rates.hidden, x)
 
-        bias = None
-        if at.relative:
-            table = nn.initializers.normal(0.02)
-            table = self.param("relative_positions", table, (at.relative.buckets, at.heads))
-            bias = table[distance_buckets(x.shape[1], at.relative)].transpose(2, 0, 1)  # [heads, F, F]
-            bias = held(bias, "relative_positions")[None]
-
+        bias = self._bias(x.shape[1], held) if at.relative else None
         hidden = [real(x, frames)]
         for i in range(at.layers):
             layer_key = None if key is None else stream(key, "layer", i)
@@ -387,6 +358,41 @@ class Encoder(nn.Module):
             hidden[-1] = real(held(norm(x), "norm"), frames)
         encoded = Encoded(hidden[-1], tuple(hidden), frames)
         return (encoded, record) if activations else encoded
+
+    def _projected(self, waveform, length, key, held, record):
+        """Frames of the waveforms in the transformer's width: [B, F, width]."""
+        at = self.architecture
+        x = samples_of(waveform, length, normalise=at.normalise)
+        x = held(Convolutions(at, self.dtype, name="convolutions")(x, length, record), "convolutions")
+        if at.projection_norm:
+            x = held(layer_norm(at.epsilon, "projection_norm", self.dtype)(x), "projection_norm")
+        x = held(nn.Dense(at.width, dtype=self.dtype, name="projection")(x), "projection")
+        return dropped(key, "projection", self.regularisation.projection, x)
+
+    def _masked(self, x, frames, key, masked, held):
+        """x with mask_embedding at the frames that are `masked`, or drawn by the key; 0 beyond each row's frames."""
+        rates = self.regularisation
+        embedding = self.param("mask_embedding", nn.initializers.uniform(1.0), x.shape[-1:])
+        if masked is None and key is not None and rates.mask_share > 0:
+            spans = {"share": rates.mask_share, "length": rates.mask_length, "least": rates.least_masks}
+            masked = span_mask(stream(key, "masks", 0), frames, x.shape[1], **spans)
+        if masked is not None:
+            x = held(jnp.where(masked[..., None], embedding.astype(x.dtype), x), "mask_embedding")
+        return real(x, frames)
+
+    def _positioned(self, x, frames, held):
+        """x and what the convolutions tell of positions; beyond a row's frames each of them sees zeros."""
+        told, positions = x, self.architecture.positions
+        for i in range(positions.depth):
+            told = real(_PositionConvolution(positions, self.dtype, name=f"positions_{i}")(told), frames)
+            told = held(told, f"positions_{i}")
+        return x + told
+
+    def _bias(self, frames, held):
+        """The bias of attention by distance, [1, heads, F, F]."""
+        relative, heads = self.architecture.relative, self.architecture.heads
+        table = self.param("relative_positions", nn.initializers.normal(0.02), (relative.buckets, heads))
+        return held(table[distance_buckets(frames, relative)].transpose(2, 0, 1), "relative_positions")[None]
 
     def _layer(self, i):
         at, rates = self.architecture, self.regularisation

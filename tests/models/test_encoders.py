@@ -88,6 +88,13 @@ def test_the_number_of_recordings_may_be_a_symbol(kind):
     assert jax.eval_shape(module.apply, variables, waveforms, lengths).last.shape == (batch, 20, 16)
 
 
+def test_a_length_beyond_the_waveform_is_the_waveforms():
+    module, variables = made()
+    whole, beyond = (run(module, variables, waveform(), np.full(3, length, np.int32)) for length in (420, 999))
+    assert beyond.frames.tolist() == [20, 20, 20]
+    np.testing.assert_array_equal(whole.last, beyond.last)
+
+
 def test_samples_as_integers_are_those_in_one_of_full_scale():
     module, variables = made()
     integers = (waveform() * 2**15).astype(np.int16)
