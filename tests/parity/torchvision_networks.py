@@ -1,17 +1,10 @@
 """torchvision's own networks with random weights, and what they compute under the names that sejax uses."""
 
 import re
-import sys
-import types
 
 import torch
 from torch import nn
-
-try:
-    import torchvision
-except RuntimeError:  # its compiled operators do not fit a torch without CUDA; the networks need none of them
-    sys.modules["torchvision._meta_registrations"] = types.ModuleType("torchvision._meta_registrations")
-    import torchvision
+from whole_torchvision import torchvision
 
 NAMES = ("alexnet", "squeezenet1_0", "squeezenet1_1", "resnet50", "wide_resnet50_2", "inception_v3")
 

@@ -254,12 +254,12 @@ def test_what_simple_systems_reach_has_a_line_at_the_top_and_a_table_of_its_own(
 
 
 def test_anchors_of_rated_dimensions_stand_apart_and_missing_vectors_name_the_command(no_matplotlib, results):
-    missing = "no prepared emobase2010 vectors of emodb under data; make them with python launch/prepare.py"
+    missing = "no prepared emobase2010 vectors of emodb under data; make them with sejax prepare"
     found = {"levels_alone": dict.fromkeys(("valence", "dominance"), LEVELS), "anchor": {"missing": missing}}
     header = report(results | {"data": found}).partition("</header>")[0]
     each = "; ".join(f"{name}: levels alone 0.347 ± 0.084" for name in ("valence", "dominance"))
     assert f"guessing 0.143; {each}. openSMILE + linear SVM is missing: {missing}; then" in header
-    assert "launch/report.py --workdir=RUN --data_dir=DATA" in header
+    assert "sejax report --workdir=RUN --data_dir=DATA" in header
     text = tables.plain_text(headline(results | {"data": found}))
     assert text.count("Levels alone, ") == 2 and text.count("openSMILE + linear SVM is missing") == 1
 

@@ -1,0 +1,94 @@
+"""Convolutions along time of signals with many channels, as matrix products.
+
+XLA:CPU convolves groups of channels, and strided signals, far slower than it multiplies matrices, and slower still at
+their gradients. Signals are [B, T, C], kernels [K, C, D].
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from sejax.errors import InputError
+
+
+def convolve_valid(x, kernel, *, stride):
+    """Cross-correlates x [B, T, C] with kernel [K, C, D], without padding: [B, (T - K) // stride + 1, D].
+
+    As torch.nn.functional.conv1d: output t sees positions t * stride to t * stride + K - 1. Raises InputError where
+    T < K.
+    """
+    if x.shape[1] < kernel.shape[0]:
+        raise InputError(f"convolution: {x.shape[1]} positions are fewer than the kernel's {kernel.shape[0]}")
+    # What the kernel meets is up to twice as large as x: made again for the gradient, it is not kept until then.
+    return jax.checkpoint(_convolve_valid, static_argnums=2)(x, kernel, stride)
+
+
+def _convolve_valid(x, kernel, stride):
+    (batch, length, channels), (width, _, filters) = x.shape, kernel.shape
+    outputs, blocks = (length - width) // stride + 1, -(-width // stride)
+    samples = (outputs + blocks - 1) * stride
+    x = jnp.pad(x, ((0, 0), (0, max(0, samples - length)), (0, 0)))[:, :samples]
+    x = x.reshape(batch, -1, stride * channels)
+    met = [x[:, i : i + outputs, : (width - i * stride) * channels] for i in range(blocks)]
+    y = jnp.concatenate(met, axis=-1).reshape(batch * outputs, width * channels) @ kernel.reshape(-1, filters)
+    return y.reshape(batch, outputs, filters)
+
+
+def convolve_same(x, kernel, *, groups):
+    """Cross-correlates x [B, T, C] with kernel [K, C / groups, D] in groups of channels: [B, T, D].
+
+    Output t sees K // 2 positions before t and K - 1 - K // 2 behind it, zeros beyond the ends: torch's conv1d with
+    padding K // 2, less the last output where K is even. On a CPU by way of frequencies, a third of the operations
+    for K = 128 and T = 400.
+    """
+    direct = lambda x, kernel: _directly(x, kernel, groups)  # noqa: E731
+    return lax.platform_dependent(x, kernel, cpu=lambda x, kernel: by_frequencies(x, kernel, groups), default=direct)
+
+
+def _directly(x, kernel, groups):
+    width = kernel.shape[0]
+    pads = [(width // 2, width - 1 - width // 2)]
+    return lax.conv_general_dilated(
+        x, kernel, (1,), pads, dimension_numbers=("NWC", "WIO", "NWC"), feature_group_count=groups
+    )
+
+
+def by_frequencies(x, kernel, groups):
+    """`convolve_same` through discrete Fourier transforms of overlapping blocks, which are matrix products too."""
+    (batch, length, channels), (width, inputs, filters) = x.shape, kernel.shape
+    period = 1 << (2 * width - 1).bit_length()  # of a block; the first period - width + 1 outputs of it are right
+    step = period - width + 1
+    blocks = -(-length // step)
+    behind = (blocks - 1) * step + period - width // 2 - length
+    padded = jnp.pad(x, ((0, 0), (width // 2, behind), (0, 0)))
+    cut = jnp.stack([padded[:, i * step : i * step + period] for i in range(blocks)], axis=1)
+    cut = cut.transpose(2, 0, 1, 3).reshape(period, batch * blocks * channels)  # positions first
+    cos, sin = _waves(period)  # [frequencies, period]
+    frequencies = len(cos)
+
+    def spectrum(waves, values, *shape):
+        return (jnp.asarray(waves, values.dtype) @ values).reshape(frequencies, *shape)
+
+    # exp(-i angle) of the signal, exp(+i angle) of the kernel: a correlation, not a convolution.
+    taps = kernel.reshape(width, -1)
+    x_real, x_imaginary = (spectrum(waves, cut, batch * blocks, groups, inputs) for waves in (cos, -sin))
+    k_real, k_imaginary = (spectrum(w[:, :width], taps, inputs, groups, filters // groups) for w in (cos, sin))
+
+    def each(x, k):  # [frequencies, groups, B * blocks, filters / groups]
+        return lax.dot_general(x, k, (((3,), (1,)), ((0, 2), (0, 2))))
+
+    real = each(x_real, k_real) - each(x_imaginary, k_imaginary)
+    imaginary = each(x_real, k_imaginary) + each(x_imaginary, k_real)
+    once = np.full((frequencies, 1), 2.0)  # all but the ends stand for their conjugates too
+    once[0] = once[-1] = 1.0
+    back = np.concatenate([cos * once, -sin * once])[:, :step].T / period  # [step, 2 frequencies]
+    both = jnp.concatenate([real, imaginary]).reshape(2 * frequencies, -1)
+    y = (jnp.asarray(back, x.dtype) @ both).reshape(step, groups, batch, blocks, filters // groups)
+    return y.transpose(2, 3, 0, 1, 4).reshape(batch, blocks * step, filters)[:, :length]
+
+
+def _waves(period):
+    """cos and sin at frequencies 0 to period / 2 (period even): [period / 2 + 1, period] each."""
+    angle = 2 * np.pi * (np.outer(np.arange(period // 2 + 1), np.arange(period)) % period) / period
+    return np.cos(angle), np.sin(angle)
