@@ -38,6 +38,8 @@ def test_commands_and_their_flags_exist():
     assert len(found) > 70 and {command for _, command, _ in found} == set(COMMANDS)
     for where, command, flags in found:
         defined = (ROOT / "sejax" / "commands" / f"{command}.py").read_text(encoding="utf-8")
+        if "define_flags()" in defined:
+            defined += (ROOT / "sejax" / "engine" / "hosts.py").read_text(encoding="utf-8")
         for flag, _ in flags:
             assert f'"{flag}"' in defined or flag in ("config", "help"), f"{where}: {command} --{flag}"
 

@@ -12,6 +12,7 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from sejax.core.results import read_results
+from sejax.engine.hosts import define_flags
 from sejax.engine.run import evaluate, run_settings, use_compilation_cache
 from sejax.engine.workdir import folder_of, read_claim, stage_folder
 from sejax.experiments import study
@@ -20,6 +21,7 @@ from sejax.report.score_tables import recomputed_table
 
 WORKDIR = flags.DEFINE_string("workdir", None, "a finished run's folder", required=True)
 DATA_DIR = flags.DEFINE_string("data_dir", "data", "folder that holds the prepared sets")
+define_flags()
 TOLERANCE = 1e-6
 
 

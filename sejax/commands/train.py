@@ -17,6 +17,7 @@ from ml_collections import config_flags
 
 from sejax.core.results import FILE
 from sejax.engine.command import Interrupted
+from sejax.engine.hosts import define_flags
 from sejax.engine.run import use_compilation_cache
 from sejax.experiments import report_of
 from sejax.experiments.training import finished_run, train_run
@@ -26,6 +27,7 @@ from sejax.report.score_tables import headline
 CONFIG = config_flags.DEFINE_config_file("config", None, "a config's name or file, and its argument after a colon")
 WORKDIR = flags.DEFINE_string("workdir", None, "folder for checkpoints, results.json, report.html", required=True)
 DATA_DIR = flags.DEFINE_string("data_dir", "data", "folder that holds the prepared sets")
+define_flags()
 flags.mark_flag_as_required("config")
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from sejax.core.experiment import HISTOGRAM, PyTree
 from sejax.core.files import check_digests, damaged, missing, write_digests
 from sejax.core.rng import KEY_IMPLEMENTATION
+from sejax.engine.hosts import alone, is_first
 from sejax.errors import InputError, typed
 
 DIGESTS = "digests.json"
@@ -68,7 +69,8 @@ class Checkpoints:
             async_options=ocp.AsyncOptions(post_finalization_callback=self._write_digests),
         )
         self._saving: int | None = None
-        self.manager = ocp.CheckpointManager(self.folder, options=options, item_names=("carry", "about"))
+        handlers = {"carry": ocp.StandardCheckpointHandler(), "about": ocp.JsonCheckpointHandler()}
+        self.manager = ocp.CheckpointManager(self.folder, options=options, item_handlers=handlers)
 
     def save(self, step: int, carry: PyTree, about: dict[str, Any]) -> None:
         """Starts writing; returns as soon as the arrays are copied. An existing step is left as it is."""
@@ -76,8 +78,10 @@ class Checkpoints:
 
         if step in self.manager.all_steps():
             return
-        # Copied to the host here: the next segment is given these buffers to write into.
-        rows = {name: np.array(x) for name, x in _flat(carry).items()}
+        # Copied, since the next segment is given these buffers to write into: to the host, or, where processes hold
+        # parts of them, on their devices, of which each process writes its own.
+        copied = np.array if alone() else jnp.copy
+        rows = {name: copied(x) for name, x in _flat(carry).items()}
         about = about | {"digests": DIGESTS}
         items = ocp.args.Composite(carry=ocp.args.StandardSave(rows), about=ocp.args.JsonSave(about))
         self.wait()
@@ -111,6 +115,8 @@ class Checkpoints:
 
     def _write_digests(self) -> None:
         """Called in the background when all files of a checkpoint are there, before its folder gets its name."""
+        if not is_first():
+            return
         (folder,) = self.folder.glob(f"{self._saving}.orbax-checkpoint-tmp*")
         write_digests(folder / DIGESTS, but=CHANGED_LATER)
 
@@ -134,6 +140,8 @@ class Checkpoints:
         step = self._existing(step)
         rows, about = self._latest_whole() if fall_back else self._read(step)
         wanted = jax.eval_shape(_flat, template)
+        if "members" in about:
+            rows = {name: _filled_up(rows[name], about["members"], wanted.get(name)) for name in rows}
         left = {*about.get(LEFT, ()), *(name for name in wanted if name.startswith(_LOOKED_AT) and name not in rows)}
         unfit = list(_misfits(rows, {name: x for name, x in wanted.items() if name not in left}))
         if unfit:
@@ -182,8 +190,11 @@ class Checkpoints:
         self.wait()  # this very process may be writing it
         checked = check_digests(self.folder / str(step) / DIGESTS, REMEDY)
         try:
+            # Asked for as numpy: the devices on which they lay may not be here.
+            kept = self.manager.item_metadata(step)["carry"]
+            shapes = {name: np.broadcast_to(np.zeros((), x.dtype), x.shape) for name, x in kept.items()}
             items = self.manager.restore(
-                step, args=ocp.args.Composite(carry=ocp.args.StandardRestore(), about=ocp.args.JsonRestore())
+                step, args=ocp.args.Composite(carry=ocp.args.StandardRestore(shapes), about=ocp.args.JsonRestore())
             )
             rows = {name: np.asarray(array) for name, array in items["carry"].items()}
             about = dict(items["about"])
@@ -226,6 +237,14 @@ def _flat(tree: PyTree) -> dict[str, jax.Array]:
         for path, leaf in leaves
     }
     return {name: array for name, array in rows.items() if array.size}
+
+
+def _filled_up(array: np.ndarray, members: tuple[int, int], wanted: jax.ShapeDtypeStruct | None) -> np.ndarray:
+    """A stacked array with as many copies of its last member as the devices here ask for, see `place`."""
+    if wanted is None or not array.ndim or not wanted.ndim or len(array) == wanted.shape[0]:
+        return array
+    count = members[1] - members[0]
+    return array[np.minimum(np.arange(wanted.shape[0]), count - 1)] if count <= wanted.shape[0] else array
 
 
 def _misfits(rows: dict[str, np.ndarray], wanted: dict[str, jax.ShapeDtypeStruct]) -> Iterator[str]:

@@ -266,7 +266,12 @@ def run_command(
             os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
         if len(argv) > 1 and not takes:
             raise InputError(f"{printable(argv[1])!r} belongs to no flag; flags are written --name=value")
-        main(argv)
+        if "coordinator_address" not in flags.FLAGS:
+            return main(argv)
+        from sejax.engine.hosts import taking_part  # here, since most commands need no JAX
+
+        with taking_part():
+            main(argv)
 
     status: Any = 2
     sys.unraisablehook = _unraisable

@@ -14,10 +14,12 @@ from functools import partial
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from sejax.core.experiment import Experiment, PyTree
+from sejax.engine.hosts import alone, put
 from sejax.errors import InputError
 
 HOW = ("vmap", "map")
@@ -93,15 +95,18 @@ class Placement(NamedTuple):
     """How a run is spread over devices.
 
     Attributes:
-      members: puts a pytree of stacked arrays [M, ...] (scalars are copied to every device).
+      members: puts a pytree of stacked arrays [M, ...] (scalars are copied to every device); those of fewer rows than
+        the member axis needs are filled up with copies of the last member, which nobody asks for.
       shared: puts arrays that every device needs whole.
       constrain: applied to a training batch [B, ...] inside the compiled step.
-      description: e.g. ``{"devices": 8, "member": 4, "data": 2}``, for the results file.
+      rows: M with the copies.
+      description: e.g. ``{"devices": 8, "member": 4, "data": 2}``, for the results file; "copies" where there are some.
     """
 
     members: Callable[[PyTree], PyTree]
     shared: Callable[[PyTree], PyTree]
     constrain: Callable[[PyTree], PyTree]
+    rows: int
     description: dict[str, int]
 
 
@@ -110,28 +115,62 @@ def make_mesh(devices: Sequence[jax.Device], *, member: int, data: int) -> Mesh:
     return jax.make_mesh((member, data), ("member", "data"), axis_types=(AxisType.Auto,) * 2, devices=devices)
 
 
+_SLOWER = 1.25  # than the fastest way to spread, and still taken where more members and smaller parts of batches travel
+
+
+def axes_of(members: int, batch_size: int, devices: int) -> tuple[int, int]:
+    """How many devices the member axis gets and how many the data axis: (member, data).
+
+    Members need nothing of each other, parts of a batch add their gradients up at every step. So the member axis is as
+    long as can be, even where it does not divide the members and copies fill it up, unless another way leaves each
+    device `_SLOWER` times less to do.
+    """
+
+    def work(member):  # of a device, in updates of one member
+        return -(-members // member) / math.gcd(batch_size, devices // member)
+
+    ways = [member for member in range(1, min(members, devices) + 1) if devices % member == 0]
+    fastest = min(map(work, ways))
+    member = max(member for member in ways if work(member) <= _SLOWER * fastest)
+    return member, math.gcd(batch_size, devices // member)
+
+
 def place(members: int, batch_size: int, devices: Sequence[jax.Device] | None = None) -> Placement:
-    """Spreads ``members`` over the devices, and batches over those that are left.
+    """Spreads ``members`` over the devices, and batches over those that are left; see `axes_of`.
+
+    Members are spread over processes before they are over the devices of one, since devices are numbered so.
 
     Args:
-      members: M; as many devices as divide it go to the member axis.
+      members: M.
       batch_size: B; the data axis is used only where it divides the batch.
-      devices: all local devices by default.
+      devices: all devices of all processes by default.
+
+    Raises:
+      InputError: a process would have nothing to do.
     """
-    devices = list(jax.local_devices() if devices is None else devices)
-    member = math.gcd(members, len(devices))
-    data = math.gcd(batch_size, len(devices) // member)
-    if member * data == 1:
-        return Placement(jax.device_put, jax.device_put, lambda batch: batch, {"devices": 1, "member": 1, "data": 1})
-    mesh = make_mesh(devices[: member * data], member=member, data=data)
+    devices = list(jax.devices() if devices is None else devices)
+    member, data = axes_of(members, batch_size, len(devices))
+    if not alone() and len({device.process_index for device in devices[: member * data]}) < jax.process_count():
+        raise InputError(
+            f"{members} members and batches of {batch_size} give work to {member * data} of {len(devices)} devices, "
+            f"and to some of {jax.process_count()} processes none: start fewer, or choose a batch_size that they divide"
+        )
+    if len(devices) == 1 or member * data == 1:
+        one = {"devices": 1, "member": 1, "data": 1}
+        return Placement(jax.device_put, jax.device_put, lambda batch: batch, members, one)
+    mesh, rows = make_mesh(devices[: member * data], member=member, data=data), -(-members // member) * member
     sharding = partial(NamedSharding, mesh)
 
-    def put(x):
-        return jax.device_put(x, sharding(P("member") if x.ndim and x.shape[0] == members else P()))
+    def put_members(x):
+        if x.ndim and len(x) == members < rows:
+            x = x[jnp.minimum(jnp.arange(rows), members - 1)]
+        return put(x, sharding(P("member") if x.ndim and len(x) == rows else P()))
 
     return Placement(
-        members=lambda tree: jax.tree.map(put, tree),
-        shared=lambda tree: jax.device_put(tree, sharding(P())),
+        members=lambda tree: jax.tree.map(put_members, tree),
+        shared=lambda tree: jax.tree.map(lambda x: put(x, sharding(P())), tree),
         constrain=lambda batch: jax.lax.with_sharding_constraint(batch, sharding(P("data"))),
-        description={"devices": member * data, "member": member, "data": data},
+        rows=rows,
+        description={"devices": member * data, "member": member, "data": data}
+        | ({"copies": rows - members} if rows > members else {}),
     )

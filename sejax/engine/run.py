@@ -3,6 +3,7 @@
 Then a config's run section, what "auto" means in it, and the persistent compilation cache.
 """
 
+import signal as signals
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from flax.traverse_util import unflatten_dict
 
 from sejax.core.experiment import Assembly, PyTree
 from sejax.core.rng import member_key, root_key
+from sejax.engine import hosts
 from sejax.engine.checkpoint import LEFT, Checkpoints, folder_of_members
 from sejax.engine.command import Bar, Interrupted, progress_bar, signals_handled
 from sejax.engine.compiling import Compiling
@@ -87,7 +89,7 @@ def run(
       Interrupted: after a SIGTERM or SIGINT, once the state is saved.
     """
     entries, segments, board = [], {}, None
-    if settings.tensorboard:
+    if settings.tensorboard and hosts.is_first():
         board = EventFiles(Path(workdir) / "events")
     try:
         for start, stop in groups(len(assembly.names), settings.members_at_once):
@@ -102,7 +104,7 @@ def run(
                     group.checkpoints.finish(carry, {"members": [start, stop]}, without=unread)
             finally:
                 group.checkpoints.close()
-            entries += [member_entry(assembly, carry, i, start + i) for i in range(stop - start)]
+            entries += member_entries(assembly, carry, start, stop)
     finally:
         if board is not None:
             board.close()
@@ -136,7 +138,7 @@ def open_group(
     data = placed.shared(assembly.data)
     members = placed.members(take_members(assembly.members, start, stop))
     streams = np.arange(stop) if assembly.streams is None else np.asarray(assembly.streams)
-    keys = jax.vmap(lambda i: member_key(root_key(seed), i))(streams[start:stop].astype(np.int32))
+    keys = placed.members(jax.vmap(lambda i: member_key(root_key(seed), i))(streams[start:stop].astype(np.int32)))
     segments = {} if segments is None else segments
     if stop - start not in segments:
         segments[stop - start] = make_segment(
@@ -170,12 +172,16 @@ def _train(assembly: Assembly, settings: RunSettings, group: Group, board) -> Ca
                 logged = _log(assembly, group, carry, logged, bar, board)
                 # The loop may be left only after this: what a segment did is in a checkpoint before anything can end
                 # it. Its number grows with every segment: all members' updates, and iterations closed.
-                number = int(jax.device_get(carry.state.step).sum()) + int(carry.iteration)
+                steps = hosts.whole(carry.state.step)[: group.stop - group.start]
+                number = int(steps.sum()) + int(carry.iteration)
                 group.checkpoints.save(number, carry, {"members": [group.start, group.stop]})
-            if received:
-                raise Interrupted(received[-1])
+                # A signal that one process has received stops all of them here.
+                signal = hosts.any_of(signals.Signals[received[-1]] if received else 0)
+            if signal:
+                raise Interrupted(signals.Signals(signal).name)
             # Segments grow until they take about save_seconds; how a run is cut changes no result.
-            budget = int(np.clip(budget * settings.save_seconds / max(seconds, 1e-3), 1, 8 * budget))
+            slowest = hosts.any_of(round(1000 * seconds)) / 1000
+            budget = int(np.clip(budget * settings.save_seconds / max(slowest, 1e-3), 1, 8 * budget))
     return carry
 
 
@@ -201,7 +207,7 @@ def _log(assembly: Assembly, group: Group, carry: Carry, logged: int, bar: Bar, 
     So it does with the records of iterations that ended. Returns the number of epochs now done.
     """
     done, names = _epochs_done(carry, assembly), assembly.names[group.start : group.stop]
-    history = {name: np.asarray(rows) for name, rows in carry.history.items()}
+    history = {name: rows[: len(names)] for name, rows in hosts.whole(carry.history).items()}
     for flat in range(logged, done):
         iteration, epoch = divmod(flat, assembly.epochs)
         rows = {name: values[:, iteration, epoch] for name, values in history.items()}
@@ -211,13 +217,16 @@ def _log(assembly: Assembly, group: Group, carry: Carry, logged: int, bar: Bar, 
         bar.set_postfix_str(", ".join(f"{name} {np.nanmean(rows[name]):.3f}" for name in shown), refresh=False)
         if board is not None:
             board.epoch(rows, names, flat)
-    for iteration in range(logged // assembly.epochs, int(carry.iteration)) if board is not None else ():
-        live = np.flatnonzero(np.asarray(carry.failed_at) < 0)
+    ended = range(logged // assembly.epochs, int(carry.iteration))
+    if ended and (board is not None or not hosts.alone()):  # all processes fetch what the first writes
         shown = {name: rows for name, rows in carry.records.items() if is_shown(name)}
-        records = {name: np.asarray(rows[:, iteration])[live] for name, rows in shown.items()}
-        classes, step = assembly.about.get("classes") or (), (iteration + 1) * assembly.epochs - 1
-        board.iteration(records, [names[row] for row in live], step, classes=classes)
-    training = int(active_members(carry).sum())
+        shown, failed_at = hosts.whole((shown, carry.failed_at))
+        live = np.flatnonzero(failed_at[: len(names)] < 0)
+        for iteration in ended if board is not None else ():
+            records = {name: rows[live, iteration] for name, rows in shown.items()}
+            classes, step = assembly.about.get("classes") or (), (iteration + 1) * assembly.epochs - 1
+            board.iteration(records, [names[row] for row in live], step, classes=classes)
+    training = int(hosts.whole(active_members(carry))[: len(names)].sum())
     bar.set_description_str(
         f"iteration {min(int(carry.iteration) + 1, assembly.iterations)}/{assembly.iterations},"
         f" {training} of {group.stop - group.start} members training",
@@ -227,23 +236,31 @@ def _log(assembly: Assembly, group: Group, carry: Carry, logged: int, bar: Bar, 
     return done
 
 
-def member_entry(assembly: Assembly, carry: Carry, row: int, index: int) -> dict[str, Any]:
-    """Entry of one member in ``results.json``: its name, failure, and what the experiment makes of its arrays."""
-    figures, kept = jax.device_get((carry.history, carry.records))
-    history = []
-    for iteration, epoch in np.ndindex(assembly.iterations, assembly.epochs):
-        values = {name: float(rows[row, iteration, epoch]) for name, rows in figures.items()}
-        if not np.isnan(list(values.values())).all():
-            history.append({"iteration": iteration + 1, "epoch": epoch + 1} | values)
-    records = [{name: np.asarray(rows[row, i]) for name, rows in kept.items()} for i in range(assembly.iterations)]
-    failed_at, failed = int(carry.failed_at[row]), None
-    if failed_at >= 0:
-        failed = {
-            "step": failed_at,
-            "reason": f"a loss or output was not finite at update {failed_at}; the other members went on. "
-            "Lower learning_rate or look at the inputs of this fold.",
-        }
-    return assembly.names[index] | {"failed": failed} | assembly.summarise(history, records)
+def member_entries(assembly: Assembly, carry: Carry, start: int, stop: int) -> list[dict[str, Any]]:
+    """Entries of members ``start:stop`` in ``results.json``: names, failures, what the experiment makes of arrays."""
+    figures, kept, failures = hosts.whole((carry.history, carry.records, carry.failed_at))
+    entries = []
+    for row, name in enumerate(assembly.names[start:stop]):
+        history = []
+        for iteration, epoch in np.ndindex(assembly.iterations, assembly.epochs):
+            values = {figure: float(rows[row, iteration, epoch]) for figure, rows in figures.items()}
+            if not np.isnan(list(values.values())).all():
+                history.append({"iteration": iteration + 1, "epoch": epoch + 1} | values)
+        iterations = range(assembly.iterations)
+        records = [{field: np.asarray(rows[row, i]) for field, rows in kept.items()} for i in iterations]
+        entries.append(name | {"failed": _failure(int(failures[row]))} | assembly.summarise(history, records))
+    return entries
+
+
+def _failure(step: int) -> dict[str, Any] | None:
+    """What ``results.json`` says of a member that failed at an update; None for -1."""
+    if step < 0:
+        return None
+    return {
+        "step": step,
+        "reason": f"a loss or output was not finite at update {step}; the other members went on. "
+        "Lower learning_rate or look at the inputs of this fold.",
+    }
 
 
 def evaluate(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: int = 0) -> list[dict[str, Any]]:
@@ -260,6 +277,7 @@ def evaluate(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: 
         if group.checkpoints.latest() is None:
             raise InputError(f"{workdir} has no checkpoint of members {start} to {stop - 1}; train them first")
         _, records = conclude(group.carry.state, group.segment.evaluate(group.data, group.carry), group.data)
+        records = hosts.whole(records)
         for row in range(stop - start):
             record = {name: np.asarray(values[row]) for name, values in records.items()}
             figures = assembly.summarise([], [record])["metrics"]

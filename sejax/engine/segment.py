@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.extend.core
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 
 from sejax.core import metrics as metrics_lib
 from sejax.core.experiment import Assembly, PyTree, State, freeze
 from sejax.engine.ensemble import ensemble, over_members
+from sejax.engine.hosts import whole
 from sejax.errors import InputError
 
 
@@ -280,7 +282,7 @@ def _scanned(parts: Parts) -> Segment:
     compiled = jax.jit(advance, donate_argnums=1)
     return Segment(
         start=jax.jit(parts.start),
-        advance=lambda data, carry, updates: compiled(data, carry, jnp.int32(updates)),
+        advance=lambda data, carry, updates: compiled(data, carry, np.int32(updates)),
         evaluate=jax.jit(lambda data, carry: evaluate("whole", data, carry.state)),
     )
 
@@ -298,13 +300,13 @@ def _looped(parts: Parts) -> Segment:
     evaluate_given = jax.jit(parts.evaluate_given, donate_argnums=1)
 
     def planned(part, state, positions):
-        return iter(jax.device_get([plans[part](state, jnp.int32(i)) for i in positions]))
+        return iter(whole([plans[part](state, np.int32(i)) for i in positions]))
 
     def evaluate(part, data, state):
         totals, source = zeros(part, data, state), parts.sources[part]
         if source.stream is None:
             for i in range(source.batches):
-                totals = evaluate_batch(part, data, state, totals, jnp.int32(i))
+                totals = evaluate_batch(part, data, state, totals, np.int32(i))
             return totals
         for batch in source.stream(planned(part, state, range(source.batches))):
             totals = evaluate_given(state, totals, batch)

@@ -87,6 +87,16 @@ def claim(workdir: Path, config: Mapping[str, Any], here: Mapping[str, Any]) -> 
     return True
 
 
+def moved(workdir: Path, here: Mapping[str, Any]) -> str:
+    """How the run in a workdir was spread over devices before, where that was not as here; "" where it was.
+
+    It goes on nevertheless: a job that a scheduler starts again may get other devices. Only sums that are cut in other
+    places differ, in their last bits.
+    """
+    before = read_claim(workdir)["environment"].get("placement")
+    return "; ".join(differences(before, plain(here["placement"]))) if before else ""
+
+
 def release(workdir: Path) -> None:
     """Takes back a claim under which nothing was computed; the folder stays."""
     (Path(workdir) / CONFIG).unlink(missing_ok=True)
@@ -130,7 +140,7 @@ def _of_today(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bits(environment: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: environment.get(name) for name in ("platform", "device", "backend", "placement")}
+    kept = {name: environment.get(name) for name in ("platform", "device", "backend")}
     return kept | {"jax": environment.get("versions", {}).get("jax")}
 
 

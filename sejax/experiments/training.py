@@ -11,6 +11,7 @@ from sejax.core.experiment import Assembly
 from sejax.core.files import plain
 from sejax.core.results import FILE, read_results, summaries, write_results
 from sejax.data.held_out import held_out_parts
+from sejax.engine import hosts
 from sejax.engine.ensemble import place
 from sejax.engine.fields import check_config
 from sejax.engine.run import groups, run, run_settings
@@ -21,6 +22,7 @@ from sejax.engine.workdir import (
     environment,
     folder_of,
     merged,
+    moved,
     only_run,
     read_finished,
     stage_folder,
@@ -45,7 +47,7 @@ def finished_run(config, workdir: Path) -> dict[str, Any] | None:
         return None
     results = read_results(workdir)
     claim(workdir, config.to_dict(), results["environment"])
-    if not (Path(workdir) / PAGE).exists():
+    if hosts.is_first() and not (Path(workdir) / PAGE).exists():
         _write_page(workdir, results)
     return results
 
@@ -69,7 +71,7 @@ def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[st
     check_config(config)
     began = time.monotonic()
     variants = study(config.experiment).variants(config)  # refuses many a config, before there is a folder
-    with only_run(workdir):
+    with hosts.held_by_first(only_run(workdir)):
         found, examples = _train_variants(config, variants, workdir, data_dir)
         beside, tested = _held_out(config, variants, data_dir)
         found["data"] = found.get("data", {}) | beside
@@ -81,9 +83,10 @@ def train_run(config, workdir: Path, data_dir: Path, *, command: str) -> dict[st
         }
         results |= summaries(results["members"], paper=partial(report_of(results).published, results))
         # results.json says that the run is finished: what needs more than it comes before, and what does not after it.
-        write_examples(workdir, examples)
-        write_results(workdir, results)
-        _write_page(workdir, results)
+        hosts.by_first(lambda: write_examples(workdir, examples))
+        hosts.by_first(lambda: write_results(workdir, results))
+        if hosts.is_first():
+            _write_page(workdir, results)
     return results
 
 
@@ -132,16 +135,21 @@ def _train_variants(config, variants, workdir: Path, data_dir: Path) -> tuple[di
         about = assembly.about | ({"stages": stages} if stages else {})
         return about | {"members": members, "environment": here}, assembly.examples()
     here, finished = environment(run_settings(config).backend, {}), []
-    with claimed(workdir, config.to_dict(), here):
+    with hosts.held_by_first(claimed(workdir, config.to_dict(), here)):
         for name, variant in variants.items():
             folder = folder_of(workdir, name)
             if read_finished(folder) is None:
                 trained = _train(variant, folder, data_dir)
-                write_finished(folder, trained.members, trained.assembly.about)
+                _finish(folder, trained)
                 examples = trained.assembly.examples()
             finished.append(read_finished(folder))
     members = [member for members, _ in finished for member in members]
     return merged([about for _, about in finished]) | {"members": members, "environment": here}, examples
+
+
+def _finish(folder: Path, trained: Trained) -> None:
+    """Says that a variant or stage is finished."""
+    hosts.by_first(lambda: write_finished(folder, trained.members, trained.assembly.about))
 
 
 def _train(config, folder: Path, data_dir: Path) -> Trained:
@@ -152,7 +160,7 @@ def _train(config, folder: Path, data_dir: Path) -> Trained:
         if read_finished(folders[name]) is None:
             print(f"stage {name}", file=sys.stderr)
             trained = _train(stage, folders[name], data_dir)
-            write_finished(folders[name], trained.members, trained.assembly.about)
+            _finish(folders[name], trained)
         stages[name] = {"members": read_finished(folders[name])[0]}
     settings = run_settings(config)
     assembly = experiment.assembly(config, data_dir, folders)
@@ -163,9 +171,10 @@ def _train(config, folder: Path, data_dir: Path) -> Trained:
         classes = len(assembly.about.get("classes") or ())
         return experiment.posteriors(config, classes).subtrees if experiment.posteriors else ()
 
-    with claimed(folder, config.to_dict(), here) as known:
+    with hosts.held_by_first(claimed(folder, config.to_dict(), here)) as known:
         if known:
-            print(f"going on in {folder}", file=sys.stderr)
+            how = moved(folder, here)
+            print(f"going on in {folder}" + (f", on other devices ({how})" if how else ""), file=sys.stderr)
         members = run(assembly, settings, folder, seed=config.seed, asked_for=asked_for)
     return Trained(assembly, members, stages, here)
 

@@ -78,16 +78,28 @@ def test_one_device_holds_everything_and_leaves_batches_alone():
 
 
 @pytest.mark.parametrize(
-    ("members", "batch_size", "devices", "member", "data"),
-    [(5, 32, 5, 5, 1), (5, 32, 4, 1, 4), (6, 32, 4, 2, 2), (4, 32, 8, 4, 2), (3, 5, 2, 1, 1), (6, 9, 9, 3, 3)],
+    ("members", "batch_size", "devices", "member", "data", "copies"),
+    [
+        (5, 32, 5, 5, 1, 0),
+        (6, 32, 4, 2, 2, 0),
+        (4, 32, 8, 4, 2, 0),
+        (6, 9, 9, 3, 3, 0),
+        (15, 32, 8, 8, 1, 1),  # one copy costs less than adding up gradients
+        (5, 32, 4, 2, 2, 1),
+        (3, 32, 2, 1, 2, 0),  # one copy of three costs more
+        (3, 5, 2, 2, 1, 1),
+        (1, 7, 2, 1, 1, 0),
+    ],
 )
-def test_members_take_what_divides_them_and_batches_what_is_left(
-    monkeypatch, members, batch_size, devices, member, data
+def test_members_take_the_devices_that_pay_and_batches_what_is_left(
+    monkeypatch, members, batch_size, devices, member, data, copies
 ):
     meshes = []
     monkeypatch.setattr("sejax.engine.ensemble.make_mesh", lambda used, **axes: meshes.append((len(used), axes)))
     placed = place(members, batch_size, list(range(devices)))
-    assert placed.description == {"devices": member * data, "member": member, "data": data}
+    axes = {"devices": member * data, "member": member, "data": data}
+    assert placed.description == axes | ({"copies": copies} if copies else {})
+    assert placed.rows == members + copies
     assert meshes == ([(member * data, {"member": member, "data": data})] if member * data > 1 else [])
 
 

@@ -6,7 +6,17 @@ import json
 import numpy as np
 import pytest
 
-from sejax.engine.workdir import claim, claimed, differences, environment, only_run, read_claim, release, write_finished
+from sejax.engine.workdir import (
+    claim,
+    claimed,
+    differences,
+    environment,
+    moved,
+    only_run,
+    read_claim,
+    release,
+    write_finished,
+)
 from sejax.errors import InputError
 
 CONFIG = {
@@ -90,7 +100,6 @@ def test_what_changes_no_result_may_differ(tmp_path, free):
     [
         ({"backend": "loop"}, "backend: 'scan' -> 'loop'"),
         ({"platform": "gpu"}, "platform: 'cpu' -> 'gpu'"),
-        ({"placement": {"devices": 2, "member": 1, "data": 2}}, "placement.data: 1 -> 2"),
         ({"versions": HERE["versions"] | {"jax": "0.0.1"}}, "jax: .* -> '0.0.1'"),
     ],
 )
@@ -98,6 +107,14 @@ def test_a_change_of_what_the_last_bits_depend_on_is_refused(tmp_path, other, me
     claim(tmp_path, CONFIG, HERE)
     with pytest.raises(InputError, match=message):
         claim(tmp_path, CONFIG, HERE | other)
+
+
+def test_a_run_goes_on_on_other_devices_and_says_so(tmp_path):
+    other = HERE | {"placement": {"devices": 2, "member": 1, "data": 2}}
+    claim(tmp_path, CONFIG, HERE)
+    assert claim(tmp_path, CONFIG, other) is True
+    assert moved(tmp_path, other) == "data: 1 -> 2; devices: 1 -> 2"
+    assert moved(tmp_path, HERE) == ""
 
 
 def test_versions_without_influence_on_the_bits_may_change(tmp_path):

@@ -1,0 +1,93 @@
+"""What one training update moves between devices, read from the compiled program.
+
+    python benchmarks/collectives.py --config=configs/cyclegan.py:source=unlabelled,target=emodb --data_dir=data \\
+        --devices=1 --devices=2 --devices=4 --devices=8
+
+Devices are emulated on this machine's CPU, a process for each number of them; nothing is trained. For each kind of
+collective: how often it stands in the program of one update, and how many bytes each device gives to it.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import jax
+import numpy as np
+from absl import flags
+from ml_collections import config_flags
+
+from sejax.core.rng import member_key, root_key
+from sejax.engine.command import run_command
+from sejax.engine.ensemble import place, take_members
+from sejax.engine.run import groups, run_settings
+from sejax.engine.segment import Parts
+from sejax.errors import InputError
+from sejax.experiments import study
+from sejax.experiments.configs import config_file
+
+CONFIG = config_flags.DEFINE_config_file("config", None, "a config's file, and its argument after a colon")
+DATA_DIR = flags.DEFINE_string("data_dir", "data", "folder that holds the prepared sets")
+DEVICES = flags.DEFINE_multi_integer("devices", [1, 2, 4, 8], "numbers of emulated devices", lower_bound=1)
+flags.mark_flag_as_required("config")
+
+_HERE = "SEJAX_COLLECTIVES"  # set in the process that has the devices
+_KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
+_OPERATION = re.compile(rf"= (.*?) ({'|'.join(_KINDS)})(?:-start)?\(")
+_SHAPE = re.compile(r"(pred|[a-z]+\d+)\[([\d,]*)\]")
+
+
+def collectives(program: str) -> dict[str, list[int]]:
+    """{kind: [how many, bytes of their results]} in a compiled program's text."""
+    count, size = Counter(), Counter()
+    for line in program.splitlines():
+        if found := _OPERATION.search(line):
+            count[found[2]] += 1
+            size[found[2]] += sum(_bytes(kind, shape) for kind, shape in _SHAPE.findall(found[1]))
+    return {kind: [count[kind], size[kind]] for kind in count}
+
+
+def _bytes(kind: str, shape: str) -> int:
+    width = 1 if kind == "pred" else int(re.sub(r"\D", "", kind)) // 8
+    return width * int(np.prod([int(x) for x in shape.split(",") if x], dtype=np.int64))
+
+
+def measured(config, data_dir: Path) -> dict:
+    """How an update of the first group of members is spread over the devices here, and what it moves."""
+    assembly = study(config.experiment).assembly(config, data_dir, {})
+    settings = run_settings(config)
+    start, stop = groups(len(assembly.names), settings.members_at_once)[0]
+    placed = place(stop - start, assembly.batch_size)
+    data, members = placed.shared(assembly.data), placed.members(take_members(assembly.members, start, stop))
+    keys = placed.members(jax.vmap(lambda i: member_key(root_key(0), i))(np.arange(start, stop, dtype=np.int32)))
+    parts = Parts(assembly, settings.ensemble, placed.constrain)
+    carry = placed.members(jax.jit(parts.start)(keys, members, data))
+    program = jax.jit(parts.gathered_update, donate_argnums=1).lower(data, carry).compile()
+    return {"placement": placed.description, "collectives": collectives(program.as_text())}
+
+
+def main(argv):
+    """One table: a row for each number of devices."""
+    del argv
+    if os.environ.get(_HERE):
+        print(json.dumps(measured(CONFIG.value, Path(DATA_DIR.value))))
+        return
+    print("| devices | member axis | data axis | copies | collectives of one update: number, bytes |")
+    print("|---:|---:|---:|---:|---|")
+    for devices in DEVICES.value:
+        emulated = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
+        environment = os.environ | {"XLA_FLAGS": emulated, "JAX_PLATFORMS": "cpu", _HERE: "1"}
+        done = subprocess.run([sys.executable, *sys.argv], env=environment, capture_output=True, text=True)
+        if done.returncode:
+            raise InputError(f"{devices} devices: {done.stderr.strip()[-500:]}")
+        found = json.loads(done.stdout.splitlines()[-1])
+        said = ", ".join(f"{kind} {n}, {size:,}" for kind, (n, size) in sorted(found["collectives"].items())) or "none"
+        axes = found["placement"]
+        print(f"| {devices} | {axes['member']} | {axes['data']} | {axes.get('copies', 0)} | {said} |", flush=True)
+
+
+if __name__ == "__main__":
+    run_command(main, config_file=config_file)

@@ -1,0 +1,98 @@
+"""Trains toys as one of two processes: run by test_hosts.py, which compares what comes out with one process's.
+
+python two_processes.py INDEX PORT FOLDER
+"""
+
+import json
+import signal
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+from toy import toy_assembly
+
+from sejax.engine import hosts
+from sejax.engine.checkpoint import Checkpoints
+from sejax.engine.command import Interrupted
+from sejax.engine.run import RunSettings, evaluate, run
+from sejax.errors import InputError
+
+WAYS = {
+    "members": ({"rates": (0.05, 0.1), "limits": (3, 2)}, {"backend": "scan"}),
+    "copies": ({"rates": (0.05, 0.1, 0.2, 0.3, 0.15), "limits": (3, 2, 3, 3, 1)}, {"backend": "scan"}),
+    "batches": ({"rates": (0.2,), "limits": (3,)}, {"backend": "scan"}),
+    "streamed": ({"rates": (0.05, 0.1), "limits": (3, 2), "stream_batches": "numpy"}, {"backend": "loop"}),
+}
+
+
+def streamed(plans):
+    """Batches gathered on the host."""
+    data = jax.device_get(toy_assembly().data)
+    for plan in plans:
+        yield {"x": data["x"][plan.index], "y": data["y"][plan.index], "valid": plan.valid}
+
+
+def assembly_of(name):
+    """The toy of a way and the settings it runs with, one update a segment."""
+    how, settings = WAYS[name]
+    how = how | ({"stream_batches": streamed} if "stream_batches" in how else {})
+    return toy_assembly(**how), RunSettings(tensorboard=False, save_seconds=0.0, **settings)
+
+
+def interrupted(assembly, settings, folder, index):
+    """Whether the run ends with the signal that the second process alone receives at its third checkpoint."""
+    saves, save = [], Checkpoints.save
+
+    def saving(self, step, *rest):
+        save(self, step, *rest)
+        saves.append(step)
+        if index == 1 and len(saves) == 3:
+            signal.raise_signal(signal.SIGTERM)
+
+    Checkpoints.save = saving
+    try:
+        run(assembly, settings, folder)
+    except Interrupted as stop:
+        return str(stop).startswith("SIGTERM") and len(saves) == 3
+    finally:
+        Checkpoints.save = save
+    return False
+
+
+def refused(index):
+    """What both processes hear of an error in the first, and that a number is the largest of theirs."""
+    try:
+        hosts.by_first(lambda: json.loads("{") if index else _refuse())
+    except InputError as error:
+        return [str(error), hosts.any_of(index + 5), hosts.by_first(lambda: {"from": index})]
+
+
+def _refuse():
+    raise InputError("no")
+
+
+def main(index, port, folder):
+    """Every way, interrupted and gone on with, evaluated; what both heard."""
+    hosts.join(f"127.0.0.1:{port}", 2, index, seconds=120)
+    found = {"processes": jax.process_count(), "refused": refused(index)}
+    for name in WAYS:
+        assembly, settings = assembly_of(name)
+        stopped = interrupted(assembly, settings, folder / name, index)
+        half = folder / f"{name}-half"
+        if hosts.is_first():
+            import shutil
+
+            shutil.copytree(folder / name, half)
+        hosts.by_first(lambda: None)
+        found[name] = {
+            "stopped": stopped,
+            "entries": run(assembly, settings, folder / name),
+            "evaluated": evaluate(assembly, settings, folder / name),
+        }
+    text = json.dumps(found, default=lambda x: np.asarray(x).tolist())
+    (folder / f"found{index}.json").write_text(text)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
