@@ -214,7 +214,7 @@ def test_a_file_of_images_weights_is_no_encoder_nor_the_other_way_round(folder, 
     from sejax.pretrained.weights import write
 
     write(tmp_path / "i.safetensors", {"params/fc/bias": np.zeros(2, np.float32)}, {"model": "alexnet"})
-    with pytest.raises(InputError, match="holds no speech encoder; launch/convert_weights.py --source=transformers"):
+    with pytest.raises(InputError, match="holds no speech encoder; sejax convert --source=transformers"):
         pretrained.load_encoder(tmp_path / "i.safetensors")
 
 
