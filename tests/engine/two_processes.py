@@ -34,10 +34,10 @@ def streamed(plans):
 
 
 def assembly_of(name):
-    """The toy of a way and the settings it runs with, one update a segment."""
+    """The toy of a way and the settings it runs with."""
     how, settings = WAYS[name]
     how = how | ({"stream_batches": streamed} if "stream_batches" in how else {})
-    return toy_assembly(**how), RunSettings(tensorboard=False, save_seconds=0.0, **settings)
+    return toy_assembly(**how), RunSettings(tensorboard=False, **settings)
 
 
 def interrupted(assembly, settings, folder, index):
@@ -52,7 +52,7 @@ def interrupted(assembly, settings, folder, index):
 
     Checkpoints.save = saving
     try:
-        run(assembly, settings, folder)
+        run(assembly, settings._replace(save_seconds=0.0), folder)  # an update a segment
     except Interrupted as stop:
         return str(stop).startswith("SIGTERM") and len(saves) == 3
     finally:
