@@ -4,7 +4,7 @@ Whoever recorded or edited a corpus may have left its labels in the gain, the of
 What a network reaches is to be seen beside what these few numbers reach, which hear nothing of what is said.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,7 +38,7 @@ class Fold(NamedTuple):
 
 
 def level_scores(folds: Iterable[Fold]) -> dict[str, Any]:
-    """Unweighted average recall of a classifier that sees levels alone.
+    """Unweighted average recall of a classifier that sees levels alone; of ratings, concordance of a regression.
 
     Returns:
       {"uar": mean and deviation over folds, "per_fold", "columns", "classifier"}; {} where there is no fold,
@@ -51,7 +51,7 @@ def level_scores(folds: Iterable[Fold]) -> dict[str, Any]:
         return {}
     folds = list(folds)
     if any(label.dtype.kind == "f" for (_, label), _ in folds):
-        scores, figure, method = concordances(folds, Ridge()), "ccc", REGRESSION
+        scores, figure, method = fold_scores(folds, Ridge(), _concordance), "ccc", REGRESSION
     else:
         scores, figure = recalls(folds, LogisticRegression(class_weight="balanced", max_iter=1000)), "uar"
         method = CLASSIFIER
@@ -61,11 +61,17 @@ def level_scores(folds: Iterable[Fold]) -> dict[str, Any]:
 
 
 def recalls(folds: Iterable[Fold], classifier) -> list[float]:
-    """Unweighted average recall on each fold; [] where there is none, or a part that trains has one class.
+    """Unweighted average recall on each fold, by a classifier of scikit-learn; see `fold_scores`."""
+    return fold_scores(folds, classifier, _recall)
+
+
+def fold_scores(folds: Iterable[Fold], estimator, score: Callable[..., float]) -> list[float]:
+    """A score on each fold; [] where there is none, or a part that trains has labels of one value alone.
 
     Args:
       folds: their columns are standardised by mean and deviation of the part that trains.
-      classifier: of scikit-learn, fitted anew for each fold.
+      estimator: of scikit-learn, fitted anew for each fold.
+      score: of (predicted, truth, labels of what trained).
     """
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -74,26 +80,20 @@ def recalls(folds: Iterable[Fold], classifier) -> list[float]:
     for (columns, label), (tested, truth) in folds:
         if len(np.unique(label)) < 2 or not len(truth):
             return []
-        predicted = make_pipeline(StandardScaler(), classifier).fit(columns, label).predict(tested)
-        confusion = np.zeros([max(label.max(), truth.max()) + 1] * 2)
-        np.add.at(confusion, (truth, predicted), 1)
-        scores.append(float(metrics.uar(confusion)))
+        predicted = make_pipeline(StandardScaler(), estimator).fit(columns, label).predict(tested)
+        scores.append(float(score(predicted, truth, label)))
     return scores
 
 
-def concordances(folds: Iterable[Fold], regression) -> list[float]:
-    """Concordance correlation on each fold, as `recalls` has it; of labels that are numbers."""
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+def _recall(predicted, truth, label):
+    confusion = np.zeros([max(label.max(), truth.max()) + 1] * 2)
+    np.add.at(confusion, (truth, predicted), 1)
+    return metrics.uar(confusion)
 
-    scores = []
-    for (columns, label), (tested, truth) in folds:
-        if len(np.unique(label)) < 2 or not len(truth):
-            return []
-        middle = label.mean()
-        predicted = make_pipeline(StandardScaler(), regression).fit(columns, label).predict(tested)
-        scores.append(float(metrics.Concordance.from_pairs(predicted - middle, truth - middle).compute()))
-    return scores
+
+def _concordance(predicted, truth, label):
+    middle = label.mean()  # sums of squares are taken around it, for the digits of float32
+    return metrics.Concordance.from_pairs(predicted - middle, truth - middle).compute()
 
 
 def distinct(part: np.ndarray) -> np.ndarray:
