@@ -39,7 +39,7 @@ def test_commands_and_their_flags_exist():
     for where, command, flags in found:
         defined = (ROOT / "sejax" / "commands" / f"{command}.py").read_text(encoding="utf-8")
         if "define_flags()" in defined:
-            defined += (ROOT / "sejax" / "engine" / "hosts.py").read_text(encoding="utf-8")
+            defined += (ROOT / "sejax" / "engine" / "joining.py").read_text(encoding="utf-8")
         for flag, _ in flags:
             assert f'"{flag}"' in defined or flag in ("config", "help"), f"{where}: {command} --{flag}"
 

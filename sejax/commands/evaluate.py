@@ -12,7 +12,7 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from sejax.core.results import read_results
-from sejax.engine.hosts import define_flags
+from sejax.engine.joining import define_flags
 from sejax.engine.run import evaluate, run_settings, use_compilation_cache
 from sejax.engine.workdir import folder_of, read_claim, stage_folder
 from sejax.experiments import study

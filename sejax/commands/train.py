@@ -17,7 +17,7 @@ from ml_collections import config_flags
 
 from sejax.core.results import FILE
 from sejax.engine.command import Interrupted
-from sejax.engine.hosts import define_flags
+from sejax.engine.joining import define_flags
 from sejax.engine.run import use_compilation_cache
 from sejax.experiments import report_of
 from sejax.experiments.training import finished_run, train_run

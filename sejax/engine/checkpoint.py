@@ -175,7 +175,7 @@ class Checkpoints:
                 passed.append(step)
         else:
             found = self._read(first)
-        for step in passed:
+        for step in passed if is_first() else ():
             aside = self.folder / f"damaged-{step}"
             shutil.rmtree(aside, ignore_errors=True)
             os.replace(self.folder / str(step), aside)

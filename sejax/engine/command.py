@@ -268,7 +268,7 @@ def run_command(
             raise InputError(f"{printable(argv[1])!r} belongs to no flag; flags are written --name=value")
         if "coordinator_address" not in flags.FLAGS:
             return main(argv)
-        from sejax.engine.hosts import taking_part  # here, since most commands need no JAX
+        from sejax.engine.joining import taking_part  # here, since most commands need no JAX
 
         with taking_part():
             main(argv)
@@ -289,7 +289,7 @@ def run_command(
             raise
         print(f"error: {printable(around)}: a name that is no UTF-8; rename the file or folder", file=sys.stderr)
     except OSError as error:
-        print(f"error: {printable(_in_words(error))}", file=sys.stderr)
+        print(f"error: {printable(in_words(error))}", file=sys.stderr)
         if isinstance(error, BrokenPipeError):  # nobody reads what is left in the buffer
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt as stop:
@@ -317,7 +317,7 @@ _REMEDIES = {
 }
 
 
-def _in_words(error: OSError) -> str:
+def in_words(error: OSError) -> str:
     """What the system refused, where, and what to do."""
     where = [str(name) for name in (error.filename, error.filename2) if name is not None]
     parts = [" -> ".join(where)] if where else []

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from two_processes import WAYS, assembly_of
 
-from sejax.engine import hosts
+from sejax.engine import hosts, joining
 from sejax.engine.run import run
 from sejax.errors import InputError
 
@@ -79,7 +79,7 @@ def test_an_error_of_the_first_process_ends_all_and_what_it_says_is_heard(pair):
 
 
 def test_a_process_whose_peer_does_not_come_ends_with_one_line():
-    script = f"from sejax.engine import hosts; hosts.join('127.0.0.1:{free_port()}', 2, 0, seconds=3)"
+    script = f"from sejax.engine.joining import join; join('127.0.0.1:{free_port()}', 2, 0, seconds=3)"
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(HERE.parents[1])}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
@@ -96,19 +96,19 @@ def test_a_process_whose_peer_does_not_come_ends_with_one_line():
 def test_flags_that_do_not_fit_together_are_refused(monkeypatch, given, complaint):
     names = ("coordinator_address", "num_processes", "process_id", "wait_seconds")
     values = {name: type("Flag", (), {"value": given.get(name)}) for name in names}
-    monkeypatch.setattr(hosts.flags, "FLAGS", values)
+    monkeypatch.setattr(joining.flags, "FLAGS", values)
     with pytest.raises(InputError, match=complaint):
-        hosts.join_by_flags()
+        joining.join_by_flags()
 
 
 @pytest.mark.parametrize("said", [{}, {"SLURM_STEP_NUM_TASKS": "1"}, {"TPU_WORKER_HOSTNAMES": "localhost"}])
 def test_a_process_that_has_no_peers_joins_nobody(monkeypatch, said):
     for name, value in said.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(hosts, "join", lambda *_, **__: pytest.fail("joined"))
+    monkeypatch.setattr(joining, "join", lambda *_, **__: pytest.fail("joined"))
     names = ("coordinator_address", "num_processes", "process_id", "wait_seconds")
-    monkeypatch.setattr(hosts.flags, "FLAGS", {name: type("Flag", (), {"value": None}) for name in names})
-    hosts.join_by_flags()
+    monkeypatch.setattr(joining.flags, "FLAGS", {name: type("Flag", (), {"value": None}) for name in names})
+    joining.join_by_flags()
     assert hosts.alone() and hosts.is_first()
     assert hosts.any_of(3) == 3 and hosts.by_first(lambda: "done") == "done"
     np.testing.assert_array_equal(hosts.whole({"x": np.arange(3)})["x"], [0, 1, 2])
@@ -120,8 +120,8 @@ def test_a_process_that_has_no_peers_joins_nobody(monkeypatch, said):
 def test_a_launcher_that_names_peers_is_believed(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     joined = []
-    monkeypatch.setattr(hosts, "join", lambda *given, seconds: joined.append((given, seconds)))
+    monkeypatch.setattr(joining, "join", lambda *given, seconds: joined.append((given, seconds)))
     values = {"coordinator_address": None, "num_processes": None, "process_id": None, "wait_seconds": 9.0}
-    monkeypatch.setattr(hosts.flags, "FLAGS", {k: type("Flag", (), {"value": v}) for k, v in values.items()})
-    hosts.join_by_flags()
+    monkeypatch.setattr(joining.flags, "FLAGS", {k: type("Flag", (), {"value": v}) for k, v in values.items()})
+    joining.join_by_flags()
     assert joined == [((None, None, None), 9.0)]

@@ -15,6 +15,7 @@ from toy import toy_assembly
 from sejax.engine import hosts
 from sejax.engine.checkpoint import Checkpoints
 from sejax.engine.command import Interrupted
+from sejax.engine.joining import join
 from sejax.engine.run import RunSettings, evaluate, run
 from sejax.errors import InputError
 
@@ -74,7 +75,7 @@ def _refuse():
 
 def main(index, port, folder):
     """Every way, interrupted and gone on with, evaluated; what both heard."""
-    hosts.join(f"127.0.0.1:{port}", 2, index, seconds=120)
+    join(f"127.0.0.1:{port}", 2, index, seconds=120)
     found = {"processes": jax.process_count(), "refused": refused(index)}
     for name in WAYS:
         assembly, settings = assembly_of(name)
