@@ -38,7 +38,7 @@ DATA_DIR = flags.DEFINE_string("data_dir", "data", "folder that holds the prepar
 SPACE = flags.DEFINE_string("space", None, "what to try, as FIELD=DOMAIN,... (default: the config file's own space)")
 SEARCH = flags.DEFINE_enum("search", "random", SEARCHES, "values at random, or all of them in turn")
 TRIALS = flags.DEFINE_integer("trials", None, "how many (default: 20 at random, a whole grid)", 1, MOST_TRIALS)
-METRIC = flags.DEFINE_string("metric", "valid/accuracy", "validation figure that ranks the trials")
+METRIC = flags.DEFINE_string("metric", None, "validation figure that ranks the trials (default: the run's criterion)")
 SEED = flags.DEFINE_integer("seed", 0, "of the values drawn; the runs' own is --config.seed")
 flags.mark_flag_as_required("config")
 
@@ -74,11 +74,12 @@ def main(argv):
 def make_sweep(config, count):
     """The sweep that the flags ask for, checked before anything is trained."""
     experiment = study(config.experiment)
-    check_metric(METRIC.value, experiment.validated(config))
+    metric = METRIC.value or experiment.criterion(config)
+    check_metric(metric, experiment.validated(config))
     fields, text = experiment.member_fields, SPACE.value or published_space(config)
     swept = {entry.partition("=")[0].strip() for entry in text.split(",")}
     space = parse_space(text, one_variant(config, swept), fields)
-    sweep = Sweep(config, space, SEARCH.value, SEED.value, METRIC.value, fields)
+    sweep = Sweep(config, space, SEARCH.value, SEED.value, metric, fields)
     trials = sweep.values(count)
     for run in plan(trials, [len(trials)], fields):
         trial = config_with(config, run.values)

@@ -28,7 +28,6 @@ SPELLINGS = {
     "neutral": ("neutral", "neu"),
     "sad": ("sad", "sadness", "trauer"),
 }
-_CLASS_OF = {spelling: name for name, spellings in SPELLINGS.items() for spelling in spellings}
 _EXCITED = ("excited", "excitement", "exc")
 
 # Sets of classes that a config can name. Of each class the labels, in small letters, that stand for it in a corpus.
@@ -45,11 +44,6 @@ SETS = {
 }
 ALL = "all"
 _FIRST_ALONE = ("stress",)  # of a class the first label that a corpus has stands for it, and no other
-
-
-def four_classes(labels: Sequence[str]) -> dict[str, str]:
-    """The class of `FOUR` for each of a corpus's labels; labels of no class (fear, say) are absent."""
-    return {label: _CLASS_OF[label.lower()] for label in labels if label.lower() in _CLASS_OF}
 
 
 def class_labels(

@@ -150,6 +150,10 @@ class Study:
         """The `validation_figures` of a run of a config."""
         return self.validation_figures(config) if callable(self.validation_figures) else self.validation_figures
 
+    def criterion(self, config: ConfigDict) -> str:
+        """The validation figure by which a run of a config chooses its epoch, as in ``valid/uar``."""
+        return f"valid/{config.get('criterion', self.report.criterion)}"
+
     def published(self, results: Results, name: Mapping[str, Any]) -> Mapping[str, float]:
         """The paper's figures {metric: value} for a run's setting and a variant's name; {} where it has none."""
         return self.report.published(results, name)

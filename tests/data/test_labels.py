@@ -10,7 +10,7 @@ import pytest
 import tones
 
 from sejax.corpora import PUBLISHED
-from sejax.data.labels import FOUR, SPELLINGS, balanced_weights, four_classes, labelled_subset, relabel
+from sejax.data.labels import FOUR, SPELLINGS, balanced_weights, choose_classes, class_labels, labelled_subset, relabel
 from sejax.errors import InputError
 
 
@@ -107,23 +107,20 @@ def test_class_weights_of_members_and_of_nothing():
 
 
 CORPORA = {
-    "emodb": (PUBLISHED["emodb"].classes, {"anger": "angry", "joy": "happy", "neutral": "neutral", "sadness": "sad"}),
+    "emodb": (PUBLISHED["emodb"].classes, (("anger",), ("joy",), ("neutral",), ("sadness",))),
     "iemocap": (
         ("anger", "happiness", "excitement", "sadness", "frustration", "neutral"),
-        {"anger": "angry", "happiness": "happy", "excitement": "happy", "sadness": "sad", "neutral": "neutral"},
+        (("anger",), ("happiness", "excitement"), ("neutral",), ("sadness",)),
     ),
-    "codes": (
-        ("ang", "hap", "exc", "neu", "sad", "fru", "xxx"),
-        {"ang": "angry", "hap": "happy", "exc": "happy", "neu": "neutral", "sad": "sad"},
-    ),
-    "capitals": (("ANGRY", "Excited", "fear"), {"ANGRY": "angry", "Excited": "happy"}),
+    "codes": (("ang", "hap", "exc", "neu", "sad", "fru", "xxx"), (("ang",), ("hap", "exc"), ("neu",), ("sad",))),
+    "capitals": (("ANGRY", "Excited", "fear", "Neutral", "Sad"), (("ANGRY",), ("Excited",), ("Neutral",), ("Sad",))),
 }
 
 
 @pytest.mark.parametrize("name", CORPORA)
 def test_every_spelling_finds_its_class_and_other_labels_none(name):
-    labels, classes = CORPORA[name]
-    assert four_classes(labels) == classes
+    labels, own = CORPORA[name]
+    assert class_labels(("four",), labels, corpus=name) == dict(zip(FOUR, own, strict=True))
 
 
 def test_no_spelling_stands_for_two_classes():
@@ -149,13 +146,13 @@ def test_several_labels_become_one_class_and_the_others_are_unlabelled():
 
 def test_the_classes_keep_the_order_asked_for():
     data = replace(tones.spectrograms(), classes=("sadness", "anger", "joy", "neutral"), label=np.arange(4))
-    np.testing.assert_array_equal(relabel(data, four_classes(data.classes), FOUR).label, [3, 0, 1, 2])
+    np.testing.assert_array_equal(choose_classes(data, ("four",)).label, [3, 0, 1, 2])
 
 
 def test_a_class_without_a_label_is_named_with_the_labels_there_are():
     data = replace(tones.spectrograms(), corpus="loud", classes=("anger", "joy", "neutral"))
     with pytest.raises(InputError, match=r"loud: no label for class sad \(its labels are anger, joy, neutral\)"):
-        relabel(data, four_classes(data.classes), FOUR)
+        relabel(data, {"anger": "angry", "joy": "happy", "neutral": "neutral"}, FOUR)
 
 
 def test_a_label_mapped_to_something_that_is_no_class_is_named():

@@ -69,3 +69,19 @@ def test_experiments_say_which_validation_figures_they_have():
     for target, known in (("points", "valid/uar"), ("regression", "valid/ccc")):
         figures = study("dcgan").validated(ConfigDict({"target": target}))
         assert known in figures and not {"valid/uar", "valid/ccc"} - {known} & set(figures)
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "expected"),
+    [
+        ("pseudo_labelling", None, "valid/accuracy"),
+        ("augmentation", None, "valid/uar"),
+        ("audio_text", None, "valid/uar"),
+        ("audio_text", "criterion=accuracy", "valid/accuracy"),
+        ("dcgan", "target=regression", "valid/ccc"),
+    ],
+)
+def test_trials_are_ranked_by_what_the_run_itself_chooses_by(name, argument, expected):
+    config = config_of(name, argument)
+    assert study(name).criterion(config) == expected
+    assert expected in study(name).validated(config)

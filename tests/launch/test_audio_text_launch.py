@@ -12,7 +12,7 @@ from scripts import check_every_rate, launch, results
 
 import sejax
 from sejax.core.files import read_json
-from sejax.data.labels import four_classes
+from sejax.data.labels import choose_classes
 from sejax.data.waveforms.load import find_waveforms
 from sejax.errors import InputError
 from sejax.experiments.exporting import export, export_onnx
@@ -181,8 +181,8 @@ def test_prediction_takes_a_table_silence_one_sample_and_no_words(trained, origi
 
 def test_degraded_turns_are_judged_with_their_own_words(trained, data_dir, originals, tmp_path):
     pytest.importorskip("soxr")
-    speech, given = find_waveforms(data_dir, "iemocap"), (f"--data_dir={data_dir}", "--corpus=iemocap", "--files=3")
-    classes = four_classes(speech.classes)
+    speech = choose_classes(find_waveforms(data_dir, "iemocap"), ("four",))
+    given = (f"--data_dir={data_dir}", "--corpus=iemocap", "--files=3")
     for fusion, same in (("text", [1.0] * 13), ("att_d_1", None)):
         workdir = shutil.copytree(trained, tmp_path / fusion)
         done = launch("robustness", *given, f"--workdir={workdir}", f"--source={originals}", f"--only=fusion={fusion}")
@@ -195,7 +195,7 @@ def test_degraded_turns_are_judged_with_their_own_words(trained, data_dir, origi
         posteriors = iter(found["conditions"][0]["posteriors"])
         for judge, member in zip(found["judges"], members, strict=True):
             for name, label in zip(judge["ids"], judge["label"][""], strict=True):
-                assert label == CLASSES.index(classes[speech.classes[speech.label[speech.utterance_ids.index(name)]]])
+                assert label == speech.label[speech.utterance_ids.index(name)]
                 place = member["predictions"]["id"].index(name)
                 np.testing.assert_allclose(next(posteriors), member["predictions"]["posterior"][place], atol=2e-4)
 
