@@ -25,6 +25,7 @@ from sejax.report import Metric, Report, score_tables, tables
 from sejax.report.confusion import confusion_with_shares
 from sejax.report.curves import learning_curves
 from sejax.report.drawing import drawn
+from sejax.report.folds import by_fold
 from sejax.report.page import Section, in_row, paragraph, picture
 from sejax.report.run import above, by_member, differences, grouped, histories, pooled_confusion, score, variants_by
 from sejax.report.score_figures import difference_panels, score_panels
@@ -41,9 +42,9 @@ SHARE_NOTE = (
     "accuracy, 1 / C for UAR."
 )
 VERDICT_NOTE = (
-    "Over chance: UAR minus 1 / C. Above chance: all of the mean's 95 % confidence interval (Student's t over folds "
-    "and seeds, which share training utterances: a rule of thumb). A modality not above chance is not shown to be "
-    "informative on this corpus."
+    "Over chance: UAR minus 1 / C. Above chance: all of the mean's 95 % confidence interval (Student's t over folds, "
+    "each the mean of its seeds; folds share training utterances: a rule of thumb). A modality not above chance is not "
+    "shown to be informative on this corpus."
 )
 PAIR_NOTE = (
     "Pairs have fold and seed in common; 'above' counts those in which the fusion is above the modality alone. A "
@@ -107,13 +108,13 @@ def over_chance(results, fusion, metric="uar"):
 
 
 def verdict(results, fusion):
-    """`above chance`, `not above chance`, or "" where a fusion has fewer than two members with a UAR.
+    """`above chance`, `not above chance`, or "" where a fusion has a UAR in fewer than two folds.
 
-    Above: all of the mean's 95 % confidence interval, by Student's t over the members, lies above chance.
+    Above: all of the mean's 95 % confidence interval, by Student's t over the folds, lies above chance.
     """
     from scipy.special import stdtrit
 
-    entry = spread(over_chance(results, fusion).values())
+    entry = spread(by_fold(results, over_chance(results, fusion)).values())
     if not entry or entry["n"] < 2:
         return ""
     margin = stdtrit(entry["n"] - 1, 0.975) * entry["std"] / math.sqrt(entry["n"])
@@ -201,7 +202,7 @@ def informative_table(results):
     for fusion in sorted(fusions(results), key=lambda fusion: not alone(fusion)):
         gains = list(over_chance(results, fusion).values())
         if gains:
-            cells = signed(mean_std(spread(gains))), above(gains), verdict(results, fusion) or "one member only"
+            cells = signed(mean_std(spread(gains))), above(gains), verdict(results, fusion) or "one fold only"
             rows.append((fusion.label, mean_std(score(fusion, "test/uar")), *cells))
     caption = f"What audio and text are worth: UAR on the test part beside chance. {run_title(results)}; {OVER}"
     columns = ("", "UAR", "over chance", "above chance in", "so it is")
