@@ -12,6 +12,9 @@
 Recordings of equal samples count as one, whatever their ids: in `speaker` they join their speakers, in `utterance` and
 `block` they stay together; `image` takes no notice.
 
+Of several corpora as one (`sejax.data.store.joined`) folds have about equal numbers of speakers of each, or of units of
+each class and corpus. `sejax.data.cross_folds` has the fold that tests all of one.
+
 `utterance`, `block` and `image` are stratified by class. Every labelled image is in the test part of exactly one
 fold, and a validation part is cut out of the rest. Unlabelled images only ever train (as a pool for pseudo-labels), and
 in a fold in which their speaker or block tests or validates they are left out.
@@ -25,6 +28,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,7 +38,7 @@ TRAIN, VALIDATION, TEST, LEFT_OUT = 0, 1, 2, -1
 PROTOCOLS = ("speaker", "utterance", "block", "image")
 
 SEXES = ("male", "female")
-SEX_WEIGHT = 4.0  # against 1 for the number of images and 1 for all classes together
+KIND_WEIGHT = 4.0  # of a sex or corpus, against 1 for the number of images and 1 for all classes together
 DEALS = 4000  # speakers dealt in search of the most even folds, over all attempts
 TRIED = 30  # other numbers of folds that are tried for an advice
 CHOICES = 3000  # sets of validation speakers looked at for a fold
@@ -149,20 +153,30 @@ def make_folds(
 def parts(images, *, protocol: str, folds: int, validation: float, seed: int) -> np.ndarray:
     """Part of each image i8[F, I], as `make_folds` makes it of arguments that it has checked. Raises TooFew."""
     label = np.asarray(images.label)
-    if protocol == "speaker":
-        unit = speaker_units(images)
-        deal = speaker_parts
-    else:
-        unit = np.arange(len(label)) if protocol == "image" else np.asarray(getattr(images, protocol))
-        unit = np.unique(unit, return_inverse=True)[1]
-        if protocol != "image" and (recording := _recordings(images)) is not None:
-            recording = _blocks_of(images, recording) if protocol == "block" else recording
-            unit = _linked(unit, unit, len(unit) + recording)
-        deal = stratified_parts
+    unit = units_of(images, protocol)
+    deal = speaker_parts if protocol == "speaker" else stratified_parts
     tests, validates = deal(images, unit, folds=folds, validation=validation, seed=seed)
     part = np.where(tests, TEST, np.where(validates, VALIDATION, TRAIN)).astype(np.int8)[:, unit]
     part[:, label < 0] = np.where(part[:, label < 0] == TRAIN, TRAIN, LEFT_OUT)
     return part
+
+
+def units_of(images, protocol: str) -> np.ndarray:
+    """What a protocol never splits: the number of each image's unit, i32[I] from 0. Raises TooFew."""
+    if protocol == "speaker":
+        return speaker_units(images)
+    unit = np.arange(len(images.label)) if protocol == "image" else np.asarray(getattr(images, protocol))
+    unit = np.unique(unit, return_inverse=True)[1]
+    if protocol == "image" or (recording := _recordings(images)) is None:
+        return unit
+    recording = _blocks_of(images, recording) if protocol == "block" else recording
+    return _linked(unit, unit, len(unit) + recording)
+
+
+def _origin(images) -> np.ndarray | None:
+    """The number of each image's corpus i32[I], None where all are of one."""
+    origin = getattr(images, "origin", None)
+    return None if origin is None else np.asarray(origin)[np.asarray(images.utterance)]
 
 
 def _what_works(images, asked, instead: Instead, seed: int) -> list[str]:
@@ -223,14 +237,17 @@ def stratified_parts(images, unit, *, folds, validation, seed) -> tuple[np.ndarr
     do neither. Raises InputError for a class with too few units.
     """
     label = np.asarray(images.label)
-    class_of_unit = np.full(unit.max() + 1, -1)
-    np.maximum.at(class_of_unit, unit, label)
+    class_of_unit = _class_of_units(label, unit)
+    corpus_of_unit = np.zeros(len(class_of_unit), int)
+    if (origin := _origin(images)) is not None:
+        corpus_of_unit[unit] = origin
     tests = np.zeros((folds, len(class_of_unit)), bool)
     validates = np.zeros_like(tests)
     random = np.random.default_rng(seed)
     dealt = 0  # the next class goes on where the last one ended, so that folds differ by one unit at most
     for number, name in enumerate(images.classes):
         members = random.permutation(np.flatnonzero(class_of_unit == number))
+        members = members[np.argsort(corpus_of_unit[members], kind="stable")]  # each corpus's in turn
         if len(members) < folds:
             raise TooFew(
                 f"{images.corpus}: class {name!r} has {len(members)} examples (utterances, blocks or images, "
@@ -243,6 +260,33 @@ def stratified_parts(images, unit, *, folds, validation, seed) -> tuple[np.ndarr
             rest = random.permutation(members[fold != f])
             validates[f, rest[: _share(validation, len(rest), images, name, f)]] = True
     return tests, validates
+
+
+def _class_of_units(label, unit):
+    found = np.full(unit.max() + 1, -1)
+    np.maximum.at(found, unit, label)
+    return found
+
+
+def validation_units(images, unit, *, protocol: str, validation: float, seed: int) -> np.ndarray:
+    """Which units validate where none of these tests, bool[units], chosen as beside a test part.
+
+    The arguments are those of `make_folds`; ``unit`` as `units_of` gives it. Raises TooFew.
+    """
+    random, validates = np.random.default_rng(seed), np.zeros(unit.max() + 1, bool)
+    if protocol == "speaker":
+        census = _census(images, unit)
+        if len(census.units) < 2:
+            raise TooFew(f"{images.corpus}: one speaker (or session), and training and validation need one each")
+        nowhere = np.full(len(census.units), -1)
+        chosen = _choose_validation(images, census, nowhere, 0, np.zeros(len(nowhere), int), validation, random)
+        validates[census.units[chosen]] = True
+        return validates
+    class_of_unit = _class_of_units(np.asarray(images.label), unit)
+    for number, name in enumerate(images.classes):
+        members = random.permutation(np.flatnonzero(class_of_unit == number))
+        validates[members[: _share(validation, len(members), images, name, 0)]] = True
+    return validates
 
 
 def _share(validation, number, images, name, fold):
@@ -323,10 +367,11 @@ def speaker_parts(images, unit, *, folds: int, validation: float, seed: int) -> 
 
     Raises InputError when the units are too few, or a class cannot be trained in some fold.
     """
-    units, counts, sexes = _census(images, unit)
+    census = _census(images, unit)
+    units, counts = census.units, census.counts
     _check_speakers(images, len(units), folds=folds, validation=validation)
     random = np.random.default_rng(seed)
-    fold = _deal_speakers(counts, sexes, folds=folds, random=random)
+    fold = _deal_speakers(counts, np.concatenate([census.sexes, census.corpora], 1), folds=folds, random=random)
     tests = np.zeros((folds, unit.max() + 1), bool)
     validates = np.zeros_like(tests)
     validated = np.zeros(len(units), int)
@@ -334,14 +379,24 @@ def speaker_parts(images, unit, *, folds: int, validation: float, seed: int) -> 
         _check_training(images, counts, fold != f, fold=f)
         tests[f, units[fold == f]] = True
         if validation:
-            chosen = _choose_validation(images, counts, sexes, fold, f, validated, validation, random)
+            chosen = _choose_validation(images, census, fold, f, validated, validation, random)
             validates[f, units[chosen]] = True
             validated[chosen] += 1
     return tests, validates
 
 
-def _census(images, unit):
-    """The G units with labelled images, their images of each class [G, C], their speakers by sex [G, 2]."""
+class _Census(NamedTuple):
+    """G units with labelled images: their numbers, images of each class [G, C], speakers by sex [G, 2] and by corpus
+    [G, K], K = 0 where all are of one.
+    """
+
+    units: np.ndarray
+    counts: np.ndarray
+    sexes: np.ndarray
+    corpora: np.ndarray
+
+
+def _census(images, unit) -> _Census:
     label, speaker = np.asarray(images.label), np.asarray(images.speaker)
     labelled = label >= 0
     units = np.unique(unit[labelled])
@@ -349,11 +404,15 @@ def _census(images, unit):
     row[units] = np.arange(len(units))
     counts = np.zeros((len(units), len(images.classes)))
     np.add.at(counts, (row[unit[labelled]], label[labelled]), 1)
-    sexes = np.zeros((len(units), len(SEXES)))
+    sexes, origin = np.zeros((len(units), len(SEXES))), _origin(images)
+    corpora = np.zeros((len(units), 0 if origin is None else origin.max() + 1))
     for person, where in zip(*np.unique(speaker[labelled], return_index=True), strict=True):
+        group = row[unit[labelled][where]]
         if images.sex[person] in SEXES:
-            sexes[row[unit[labelled][where]], SEXES.index(images.sex[person])] += 1
-    return units, counts, sexes
+            sexes[group, SEXES.index(images.sex[person])] += 1
+        if origin is not None:
+            corpora[group, origin[labelled][where]] += 1
+    return _Census(units, counts, sexes, corpora[:, corpora.any(0)])
 
 
 def _check_speakers(images, number, *, folds, validation):
@@ -381,12 +440,15 @@ def _check_training(images, counts, trains, *, fold, beside="the test part"):
         )
 
 
-def _deal_speakers(counts, sexes, *, folds, random):
-    """Fold of each unit, i32[G]: dealt greedily in many random orders, the most even outcome kept."""
+def _deal_speakers(counts, kinds, *, folds, random):
+    """Fold of each unit, i32[G]: dealt greedily in many random orders, the most even outcome kept.
+
+    ``kinds`` [G, K]: speakers of each sex, and of each corpus where there are several.
+    """
     number, classes = counts.shape
     size = counts.sum(1, keepdims=True)
-    features = np.concatenate([counts, size, np.ones_like(size), sexes], 1)  # [G, K]
-    weight = np.array([1 / classes] * classes + [1.0, 1.0] + [SEX_WEIGHT] * sexes.shape[1])
+    features = np.concatenate([counts, size, np.ones_like(size), kinds], 1)  # [G, K]
+    weight = np.array([1 / classes] * classes + [1.0, 1.0] + [KIND_WEIGHT] * kinds.shape[1])
     features = features * folds / np.maximum(features.sum(0), 1e-9)  # 1 is a fold's fair share
     best, least = None, np.inf
     for _ in range(max(1, DEALS // number)):
@@ -408,12 +470,13 @@ def _deal_speakers(counts, sexes, *, folds, random):
     return best
 
 
-def _choose_validation(images, counts, sexes, fold, f, validated, validation, random):
+def _choose_validation(images, census, fold, f, validated, validation, random):
     """Units that validate in fold f.
 
-    Every class must still train. Then, the most important first: as many men as women, every class validates,
-    all speakers validate about equally often, classes keep their shares.
+    Every class must still train. Then, the most important first: each of several corpora validates, as many men as
+    women, every class validates, all speakers validate about equally often, classes keep their shares.
     """
+    _, counts, sexes, corpora = census
     rest = np.flatnonzero(fold != f)
     if len(rest) < 2:
         raise TooFew(
@@ -424,7 +487,7 @@ def _choose_validation(images, counts, sexes, fold, f, validated, validation, ra
     one_sex = (sexes[rest] > 0).sum(1) == 1
     if number == 1 and one_sex.all() and (sexes[rest].sum(0) > 0).all() and len(rest) > 2:
         number = 2
-    number = min(number, len(rest) - 1)
+    number = min(max(number, corpora.shape[1]), len(rest) - 1)
     if math.comb(len(rest), number) <= CHOICES:
         sets = np.array(list(itertools.combinations(rest, number)))
     else:
@@ -440,7 +503,8 @@ def _choose_validation(images, counts, sexes, fold, f, validated, validation, ra
     uneven = np.round(((held / total - share) ** 2).sum(1), 9)
     people = sexes[sets].sum(1)  # [S, 2]
     one_sided, absent = abs(people[:, 0] - people[:, 1]), (held == 0).sum(1)
-    keys = (uneven, validated[sets].sum(1), absent, one_sided, ~trains_all)  # the last counts most
+    unheard = (corpora[sets].sum(1) == 0).sum(1)
+    keys = (uneven, validated[sets].sum(1), absent, one_sided, unheard, ~trains_all)  # the last counts most
     return sets[np.lexsort(keys)[0]]
 
 
@@ -477,10 +541,10 @@ def pair_folds(spectrograms, rated: np.ndarray, *, folds: int, seed: int, swap: 
     random = np.random.default_rng(seed)
     count = np.bincount(speaker[rated], minlength=len(spectrograms.speakers))
     part = np.where(rated, TRAIN, LEFT_OUT).astype(np.int8)[None].repeat(folds, 0)
-    first = random.integers(2)
-    for fold, held in enumerate(_deal_units(units, folds, spectrograms.sex, count, random)):
+    first, kinds = random.integers(2), _kinds(spectrograms)
+    for fold, held in enumerate(_deal_units(units, folds, kinds, count, random)):
         people = np.concatenate(held)
-        halves = _deal_units([people[i : i + 1] for i in range(len(people))], 2, spectrograms.sex, count, random)
+        halves = _deal_units([people[i : i + 1] for i in range(len(people))], 2, kinds, count, random)
         # In turn, so that men do not test in all folds and women validate.
         tests, validates = (np.concatenate(halves[(fold + first + k) % 2]) for k in range(2))
         part[fold, rated & np.isin(speaker, validates)] = VALIDATION
@@ -491,25 +555,34 @@ def pair_folds(spectrograms, rated: np.ndarray, *, folds: int, seed: int, swap: 
     return part
 
 
-def _deal_units(units, groups, sexes, count, random) -> list[list[np.ndarray]]:
+def _kinds(spectrograms) -> list[tuple[str, ...]]:
+    """Each speaker's sex, and corpus where there are several."""
+    if (origin := _origin(spectrograms)) is None:
+        return [(sex,) for sex in spectrograms.sex]
+    corpora = dict(zip(np.asarray(spectrograms.speaker).tolist(), origin.tolist(), strict=True))
+    return [(sex, f"corpus {corpora.get(person)}") for person, sex in enumerate(spectrograms.sex)]
+
+
+def _deal_units(units, groups, kinds, count, random) -> list[list[np.ndarray]]:
     """Units (the speakers of each) dealt to groups of as many speakers as each other, of both sexes, of like size.
 
     The largest units first, then by sex: each goes to the group of the fewest speakers, of these to the one with the
-    fewest of its sex, of these to the one with the fewest utterances.
+    fewest of its sex (and corpus, `_kinds`), of these to the one with the fewest utterances.
     """
     order = random.permutation(len(units))
-    order = sorted(order, key=lambda i: (-len(units[i]), sorted(sexes[person] for person in units[i])))
+    order = sorted(order, key=lambda i: (-len(units[i]), sorted(kinds[person] for person in units[i])))
     dealt = [[] for _ in range(groups)]
     speakers, utterances = np.zeros(groups), np.zeros(groups)
-    of_sex = {sex: np.zeros(groups) for sex in set(sexes)}
+    of_kind = {kind: np.zeros(groups) for own in kinds for kind in own}
     for index in order:
-        alike = sum(of_sex[sexes[person]] for person in units[index])
+        alike = sum(of_kind[kind] for person in units[index] for kind in kinds[person])
         group = np.lexsort((utterances, alike, speakers))[0]  # the last key counts most
         dealt[group].append(units[index])
         speakers[group] += len(units[index])
         utterances[group] += count[units[index]].sum()
         for person in units[index]:
-            of_sex[sexes[person]][group] += 1
+            for kind in kinds[person]:
+                of_kind[kind][group] += 1
     return dealt
 
 

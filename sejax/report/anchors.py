@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sejax.errors import typed
 from sejax.report import Results
 from sejax.report.tables import Table, mean_std, number
-from sejax.report.terms import MISSING, joined, run_name, setting
+from sejax.report.terms import MISSING, corpora, run_name, setting
 
 LEVELS = "levels alone"
 OPENSMILE = "openSMILE + linear SVM"
@@ -117,7 +117,7 @@ def of_runs(runs) -> Table | None:
         for anchor in anchors_of(run):
             figure = "" if anchor.figure == "UAR" else f"{anchor.figure} "
             each.setdefault(anchor.dimension, {})[anchor.system] = figure + mean_std(anchor.score)
-        about = (joined(setting(run, "corpus", MISSING)), str(setting(run, "protocol", MISSING)))
+        about = (corpora(run), str(setting(run, "protocol", MISSING)))
         for name, scores in each.items():
             cells = (scores.get(LEVELS, MISSING), scores.get(OPENSMILE, MISSING))
             rows.setdefault((*about, name, number(guessing(run)), *cells), []).append(run_name(run, place))
