@@ -28,7 +28,22 @@ class Anchor(NamedTuple):
 
 def anchors_of(results: Results) -> Iterator[Anchor]:
     """Those that a run has, but for guessing."""
-    data = results.get("data") or {}
+    yield from _anchors_in(results.get("data") or {})
+
+
+def by_corpus(results: Results) -> str:
+    """A line of what they reach on each of several corpora; "" where one is tested, or a run has none."""
+    each = (results.get("data") or {}).get("anchors_by_corpus") or {}
+    texts: dict[str, list[str]] = {}
+    for corpus, data in each.items():
+        for anchor in _anchors_in(data):
+            name = f"{anchor.system}{f', {anchor.dimension}' * bool(anchor.dimension)}, {anchor.figure}"
+            texts.setdefault(name, []).append(f"{corpus} {mean_std(anchor.score)}")
+    return " ".join(f"{name[:1].upper()}{name[1:]}: {', '.join(found)}." for name, found in texts.items())
+
+
+def _anchors_in(data: Mapping[str, Any]) -> Iterator[Anchor]:
+    """Those that an entry of results.json holds."""
     found = data.get("levels_alone") or {}
     for name, scores in ({"": found} if "columns" in found else found).items():
         if scores:

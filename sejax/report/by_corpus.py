@@ -1,7 +1,7 @@
 """Figures of each corpus that a run tests, where it tests several: what the overall figures are made of."""
 
 from sejax.core.results import label
-from sejax.report import Report, Results
+from sejax.report import Report, Results, anchors
 from sejax.report.folds import metric_name, written_as
 from sejax.report.run import arranged
 from sejax.report.tables import Table, mean_std
@@ -37,7 +37,8 @@ def table(results: Results, report: Report) -> Table | None:
     rows = [row[single:] for row in rows]
     caption = f"By corpus, test part: mean ± sample standard deviation over {members_text(results['members'])}"
     note = "A corpus's figures are of its own tested speech, by the same members; UAR is over the classes in it."
-    return Table(caption, columns, tuple(rows), (note,), stubs=3 - single)
+    said = (note, *filter(None, [anchors.by_corpus(results)]))
+    return Table(caption, columns, tuple(rows), said, stubs=3 - single)
 
 
 def _parts(metric: str) -> tuple[str, str, str]:
@@ -66,4 +67,4 @@ def notes(results: Results, report: Report) -> tuple[str, ...]:
     first = next((place for place, name in enumerate(found.columns) if "UAR" in name), found.stubs)
     rows = [row for row in found.rows if row[found.stubs - 1] != "together"]
     each = "; ".join(f"{', '.join(row[: found.stubs])} {row[first]}" for row in rows)
-    return (f"By corpus, {found.columns[first]}: {each}.",)
+    return (f"By corpus, {found.columns[first]}: {each}.", *found.notes[1:])

@@ -38,7 +38,8 @@ def corpora(results, default=MISSING):
 
 def shown(results, field, default=None):
     """A `setting` as tables name it: of the corpus `corpora`."""
-    return corpora(results, default) if field == "corpus" else setting(results, field, default)
+    value = setting(results, field, default)
+    return corpora(results) if field == "corpus" and value not in (None, default) else value
 
 
 # Entries of results.json's "data" that need another name than their key's words.

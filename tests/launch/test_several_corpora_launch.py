@@ -114,12 +114,13 @@ def test_ratings_of_several_corpora(tmp_path, corpora, corpus, tested):
     found = trained(tmp_path / "run", corpora, config, "--config.models=('multitask_cnn',)")
     assert found["protocol"] == ("session" if tested else "cross_corpus")
     for member in found["members"]:
-        assert ("test:one/uar" in member["metrics"] and "test_activation:other/uar" in member["metrics"]) == bool(tested)
+        assert ({"test:one/uar", "test_activation:other/uar"} <= member["metrics"].keys()) == bool(tested)
 
 
 def test_corpora_of_other_labels_need_a_common_map(tmp_path, corpora):
     config = "--config=configs/pseudo_labelling.py:corpus=one+other,level=none,voice_activity=none,weights=random"
     done = launch("train", config, f"--data_dir={corpora}", f"--workdir={tmp_path / 'run'}")
     assert done.returncode == 2 and "one has anger, boredom, neutral; other has Wut, Langeweile" in done.stderr
-    done = launch("train", config.replace("one+other", "one,test=one"), f"--data_dir={corpora}", f"--workdir={tmp_path}")
+    config = config.replace("one+other", "one,test=one")
+    done = launch("train", config, f"--data_dir={corpora}", f"--workdir={tmp_path / 'run'}")
     assert done.returncode == 2 and "test=one is trained on too" in done.stderr
