@@ -9,7 +9,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from sejax.data.folds import LEFT_OUT, PROTOCOLS, TEST, TRAIN, VALIDATION, Folds, TooFew, units_of, validation_units
+from sejax.data.folds import (
+    LEFT_OUT,
+    PROTOCOLS,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Folds,
+    TooFew,
+    corpus_numbers,
+    units_of,
+    validation_units,
+)
 from sejax.data.store.joined import corpora_of
 from sejax.errors import InputError
 
@@ -39,7 +50,7 @@ def cross_folds(images, *, protocol: str, validation: float, seed: int) -> Folds
             f" protocol says what of the others validates; give one of {', '.join(PROTOCOLS)}, or leave test out"
         )
     numbers = [number for number, name in enumerate(corpora_of(images.corpus)) if name in images.tested]
-    tests = np.isin(images.origin, numbers)[np.asarray(images.utterance)]
+    tests = np.isin(corpus_numbers(images), numbers)
     label = np.asarray(images.label)
     for what, rows in (("trained", ~tests), ("tested", tests)):
         if not (label[rows] >= 0).any():

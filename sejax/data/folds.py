@@ -19,15 +19,15 @@ each class and corpus. `sejax.data.cross_folds` has the fold that tests all of o
 fold, and a validation part is cut out of the rest. Unlabelled images only ever train (as a pool for pseudo-labels), and
 in a fold in which their speaker or block tests or validates they are left out.
 
-`pair_folds` is for ratings: folds that hold out two speakers (or two groups of them), one validates, the other tests.
-`sejax.data.official_folds` has the protocol `split`, a corpus's own division.
+`sejax.data.pair_folds` has the folds of rated speech, which hold out two speakers, and `sejax.data.official_folds` the
+protocol `split`, a corpus's own division.
 """
 
 import contextlib
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -167,13 +167,13 @@ def units_of(images, protocol: str) -> np.ndarray:
         return speaker_units(images)
     unit = np.arange(len(images.label)) if protocol == "image" else np.asarray(getattr(images, protocol))
     unit = np.unique(unit, return_inverse=True)[1]
-    if protocol == "image" or (recording := _recordings(images)) is None:
+    if protocol == "image" or (recording := recordings_of(images)) is None:
         return unit
     recording = _blocks_of(images, recording) if protocol == "block" else recording
     return _linked(unit, unit, len(unit) + recording)
 
 
-def _origin(images) -> np.ndarray | None:
+def corpus_numbers(images) -> np.ndarray | None:
     """The number of each image's corpus i32[I], None where all are of one."""
     origin = getattr(images, "origin", None)
     return None if origin is None else np.asarray(origin)[np.asarray(images.utterance)]
@@ -203,7 +203,7 @@ def _what_works(images, asked, instead: Instead, seed: int) -> list[str]:
     return found
 
 
-def _recordings(images) -> np.ndarray | None:
+def recordings_of(images) -> np.ndarray | None:
     """Number of each image's recording i32[I], equal where the samples are; None where all differ, or none is known."""
     digests = getattr(images, "digests", ())
     if len(set(digests)) == len(digests):
@@ -239,7 +239,7 @@ def stratified_parts(images, unit, *, folds, validation, seed) -> tuple[np.ndarr
     label = np.asarray(images.label)
     class_of_unit = _class_of_units(label, unit)
     corpus_of_unit = np.zeros(len(class_of_unit), int)
-    if (origin := _origin(images)) is not None:
+    if (origin := corpus_numbers(images)) is not None:
         corpus_of_unit[unit] = origin
     tests = np.zeros((folds, len(class_of_unit)), bool)
     validates = np.zeros_like(tests)
@@ -337,26 +337,26 @@ def speaker_units(images) -> np.ndarray:
     """
     speaker, session = np.asarray(images.speaker), np.asarray(images.session)
     labelled = np.asarray(images.label) >= 0
-    known = _named(images.speakers, speaker)
+    known = is_named(images.speakers, speaker)
     nameless = np.flatnonzero(~known & labelled)
     if len(nameless):
         raise TooFew(
             f"{images.corpus}: {len(nameless)} labelled images have no speaker (the first is image "
             f"{nameless[0]}), and protocol=speaker needs each one's"
         )
-    met = _named(images.sessions, session)
+    met = is_named(images.sessions, session)
     met &= len(np.unique(session[met & labelled])) > 1
     people, number = len(images.speakers), len(speaker)
     nodes = people + len(images.sessions) + number  # speakers, sessions, and images that have neither
     own = nodes - number + np.arange(number)
     node = np.where(known, speaker, np.where(met, people + session, own))
     one, other = speaker[known & met], people + session[known & met]
-    if (recording := _recordings(images)) is not None:
+    if (recording := recordings_of(images)) is not None:
         one, other = np.append(one, node), np.append(other, nodes + recording)
     return _linked(node, one, other)
 
 
-def _named(names, index):
+def is_named(names, index):
     """bool[I]: has a name that is not empty."""
     named = np.array([*map(bool, names), False])  # the last for an index of -1
     return named[index]
@@ -404,7 +404,7 @@ def _census(images, unit) -> _Census:
     row[units] = np.arange(len(units))
     counts = np.zeros((len(units), len(images.classes)))
     np.add.at(counts, (row[unit[labelled]], label[labelled]), 1)
-    sexes, origin = np.zeros((len(units), len(SEXES))), _origin(images)
+    sexes, origin = np.zeros((len(units), len(SEXES))), corpus_numbers(images)
     corpora = np.zeros((len(units), 0 if origin is None else origin.max() + 1))
     for person, where in zip(*np.unique(speaker[labelled], return_index=True), strict=True):
         group = row[unit[labelled][where]]
@@ -506,122 +506,3 @@ def _choose_validation(images, census, fold, f, validated, validation, random):
     unheard = (corpora[sets].sum(1) == 0).sum(1)
     keys = (uneven, validated[sets].sum(1), absent, one_sided, unheard, ~trains_all)  # the last counts most
     return sets[np.lexsort(keys)[0]]
-
-
-def pair_folds(spectrograms, rated: np.ndarray, *, folds: int, seed: int, swap: bool = False) -> np.ndarray:
-    """Part of each utterance in each fold; no speaker in two parts, no session in training and beside it.
-
-    Chang and Scherer (2017, section 5) leave out one session of two speakers at a time. Where a corpus has no sessions
-    its speakers are dealt into groups, a man and a woman in each where they can be had, and a group's speakers are
-    dealt to validation and test.
-
-    Args:
-      spectrograms: a prepared set: label, speaker, session i32[U], speakers, sessions, sex per speaker, corpus.
-        Speakers who share a session (of two or more named ones) are held out together.
-      rated: bool[U], the utterances with ratings.
-      folds: F >= 2; every rated speaker is held out in exactly one fold.
-      seed: of the deal: which speakers share a fold, and who of them tests.
-      swap: append every fold with validation and test exchanged, so that each rated utterance tests once.
-
-    Returns:
-      i8[F, U], or [2 F, U] with `swap`: 0 training, 1 validation, 2 test, -1 unused. Utterances without ratings are -1
-      in every fold, a training speaker's too: they can serve as unlabelled speech alone.
-
-    Raises:
-      InputError: nothing rated, a rated utterance without a speaker, or too few speakers or sessions for the folds.
-    """
-    rated = np.asarray(rated, bool)
-    speaker = np.asarray(spectrograms.speaker)
-    _check_rated(spectrograms, rated, folds)
-    # Sessions count where rated utterances have several: only those are labelled here.
-    seen = replace(spectrograms, label=np.where(rated, 0, -1).astype(np.int32))
-    unit = speaker_units(seen)
-    units = [np.unique(speaker[rated & (unit == number)]) for number in np.unique(unit[rated])]
-    _check_pairs(spectrograms, units, folds)
-    random = np.random.default_rng(seed)
-    count = np.bincount(speaker[rated], minlength=len(spectrograms.speakers))
-    part = np.where(rated, TRAIN, LEFT_OUT).astype(np.int8)[None].repeat(folds, 0)
-    first, kinds = random.integers(2), _kinds(spectrograms)
-    for fold, held in enumerate(_deal_units(units, folds, kinds, count, random)):
-        people = np.concatenate(held)
-        halves = _deal_units([people[i : i + 1] for i in range(len(people))], 2, kinds, count, random)
-        # In turn, so that men do not test in all folds and women validate.
-        tests, validates = (np.concatenate(halves[(fold + first + k) % 2]) for k in range(2))
-        part[fold, rated & np.isin(speaker, validates)] = VALIDATION
-        part[fold, rated & np.isin(speaker, tests)] = TEST
-    if swap:
-        exchanged = np.where(part == TEST, VALIDATION, np.where(part == VALIDATION, TEST, part))
-        part = np.concatenate([part, exchanged.astype(np.int8)])
-    return part
-
-
-def _kinds(spectrograms) -> list[tuple[str, ...]]:
-    """Each speaker's sex, and corpus where there are several."""
-    if (origin := _origin(spectrograms)) is None:
-        return [(sex,) for sex in spectrograms.sex]
-    corpora = dict(zip(np.asarray(spectrograms.speaker).tolist(), origin.tolist(), strict=True))
-    return [(sex, f"corpus {corpora.get(person)}") for person, sex in enumerate(spectrograms.sex)]
-
-
-def _deal_units(units, groups, kinds, count, random) -> list[list[np.ndarray]]:
-    """Units (the speakers of each) dealt to groups of as many speakers as each other, of both sexes, of like size.
-
-    The largest units first, then by sex: each goes to the group of the fewest speakers, of these to the one with the
-    fewest of its sex (and corpus, `_kinds`), of these to the one with the fewest utterances.
-    """
-    order = random.permutation(len(units))
-    order = sorted(order, key=lambda i: (-len(units[i]), sorted(kinds[person] for person in units[i])))
-    dealt = [[] for _ in range(groups)]
-    speakers, utterances = np.zeros(groups), np.zeros(groups)
-    of_kind = {kind: np.zeros(groups) for own in kinds for kind in own}
-    for index in order:
-        alike = sum(of_kind[kind] for person in units[index] for kind in kinds[person])
-        group = np.lexsort((utterances, alike, speakers))[0]  # the last key counts most
-        dealt[group].append(units[index])
-        speakers[group] += len(units[index])
-        utterances[group] += count[units[index]].sum()
-        for person in units[index]:
-            for kind in kinds[person]:
-                of_kind[kind][group] += 1
-    return dealt
-
-
-def _check_rated(spectrograms, rated, folds):
-    """Folds of rated utterances whose speakers are known."""
-    if folds < 2:
-        raise InputError(f"folds={folds}: speakers are held out of at least 2 folds")
-    if not rated.any():
-        raise InputError(
-            f"{spectrograms.corpus}: no utterance is rated, so there is nothing to split; use a corpus with ratings or "
-            "with emotions to derive them from"
-        )
-    if (recording := _recordings(spectrograms)) is not None:
-        people = np.unique(np.stack([recording, np.asarray(spectrograms.speaker)])[:, rated], axis=1)
-        twice = people[1, np.isin(people[0], people[0, 1:][people[0, 1:] == people[0, :-1]])]
-        if len(twice):
-            names = " and ".join(spectrograms.speakers[number] for number in twice[:2])
-            raise InputError(
-                f"{spectrograms.corpus}: speakers {names} have a recording of the same samples, and one may validate "
-                "where the other tests: remove one of the two recordings, and prepare the set again"
-            )
-    nameless = np.flatnonzero(rated & ~_named(spectrograms.speakers, np.asarray(spectrograms.speaker)))
-    if len(nameless):
-        raise InputError(
-            f"{spectrograms.corpus}: {len(nameless)} rated utterances have no speaker (the first is "
-            f"{spectrograms.utterance_ids[nameless[0]]}), and folds hold out speakers: add the speakers, or leave "
-            "these utterances out"
-        )
-
-
-def _check_pairs(spectrograms, units, folds):
-    """Every fold can have a unit, and two speakers."""
-    speakers = sum(map(len, units))
-    alone = sum(len(people) == 1 for people in units)
-    most = len(units) - alone + alone // 2
-    if most < folds:
-        held = f"{speakers} rated speaker{'s' * (speakers != 1)}"
-        held += f" in {len(units)} separate sessions" * (len(units) < speakers)
-        remedy = f"folds={most}" if most > 1 else "a corpus of more speakers or sessions"
-        raise InputError(
-            f"{spectrograms.corpus}: {held}, and folds={folds} each hold out two speakers or more: use {remedy}"
-        )

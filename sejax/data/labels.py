@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from sejax.data.store.joined import join
 from sejax.errors import InputError
 
 Prepared = TypeVar("Prepared")  # a prepared set, of blocks or of utterances
@@ -149,8 +148,12 @@ def _choose_of_each(data: Prepared, given: Sequence[str], elsewhere: Iterable[st
             )
         return data
     known = {*data.classes, *elsewhere}
-    made = join([choose_classes(one, given, elsewhere=known) for one in sets], tested=data.tested)
-    return replace(made, counts=made.counts | class_counts(class_facts(*made.joined_from)))
+    chosen = tuple(choose_classes(one, given, elsewhere=known) for one in sets)
+    label, of_utterance = (
+        np.concatenate([getattr(one, name) for one in chosen]) for name in ("label", "utterance_label")
+    )
+    made = replace(data, label=label, utterance_label=of_utterance, classes=chosen[0].classes, joined_from=chosen)
+    return replace(made, counts=made.counts | class_counts(class_facts(*chosen)))
 
 
 def class_counts(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,18 @@ from sejax.corpora.splits import TRAIN as TRAINS
 from sejax.corpora.splits import VALID as VALIDATES
 from sejax.corpora.splits import parts_of
 from sejax.data.cross_folds import cross_folds
-from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION, Folds, TooFew, make_folds, parts, speaker_units
+from sejax.data.folds import (
+    LEFT_OUT,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Folds,
+    TooFew,
+    corpus_numbers,
+    make_folds,
+    parts,
+    speaker_units,
+)
 from sejax.data.store.joined import corpora_of
 from sejax.errors import InputError
 
@@ -148,8 +159,8 @@ def _check(images, part: np.ndarray, name: str) -> None:
                 f"{images.corpus}: {_called(name)} has no labelled {called} part; mend the table's split, or give other"
                 " split_folds"
             )
-    if (origin := getattr(images, "origin", None)) is not None:
-        there = np.asarray(origin)[np.asarray(images.utterance)][part != LEFT_OUT]
+    if (origin := corpus_numbers(images)) is not None:
+        there = origin[part != LEFT_OUT]
         for number, corpus in enumerate(corpora_of(images.corpus)):
             if number not in there:
                 raise InputError(

@@ -11,10 +11,11 @@ from emotional_vectors import make_vectors
 
 from sejax.data.blocks.load import Spectrograms
 from sejax.data.crops import crop_data, read_crops
-from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION, make_folds, pair_folds
+from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION, make_folds
 from sejax.data.labels import choose_classes, class_facts
 from sejax.data.level_statistics import level_folds
 from sejax.data.official_folds import folds_of
+from sejax.data.pair_folds import pair_folds
 from sejax.data.ratings import ratings_of
 from sejax.data.store.joined import JoinedRows, by_part, corpora_tested, find_corpora, join
 from sejax.errors import InputError

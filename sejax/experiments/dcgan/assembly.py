@@ -14,9 +14,10 @@ from sejax.core.experiment import Assembly
 from sejax.core.rng import root_key
 from sejax.data.crops import crop_data, joined_crops, oversampled
 from sejax.data.cross_folds import cross_folds
-from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION, Folds, pair_folds
+from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION, Folds
 from sejax.data.labels import choose_classes, class_facts
 from sejax.data.official_folds import SPLIT, described, official_folds
+from sejax.data.pair_folds import pair_folds
 from sejax.data.ratings import DIMENSIONS, POINTS, Ratings, fuzzy, on_scale, ratings_of, unit
 from sejax.data.store.joined import corpora_of, corpora_tested, find_corpora
 from sejax.data.store.sets import check_apart, heard
