@@ -37,9 +37,10 @@ def by_corpus(results: Results) -> str:
     texts: dict[str, list[str]] = {}
     for corpus, data in each.items():
         for anchor in _anchors_in(data):
-            name = f"{anchor.system}{f', {anchor.dimension}' * bool(anchor.dimension)}, {anchor.figure}"
+            system = anchor.system.capitalize() if anchor.system == LEVELS else anchor.system
+            name = f"{system}{f', {anchor.dimension}' * bool(anchor.dimension)}, {anchor.figure}"
             texts.setdefault(name, []).append(f"{corpus} {mean_std(anchor.score)}")
-    return " ".join(f"{name[:1].upper()}{name[1:]}: {', '.join(found)}." for name, found in texts.items())
+    return " ".join(f"{name}: {', '.join(found)}." for name, found in texts.items())
 
 
 def _anchors_in(data: Mapping[str, Any]) -> Iterator[Anchor]:

@@ -66,9 +66,8 @@ def make_parts(config, speech: UtteranceSpectrograms, ratings: Ratings) -> Folds
     """
     rated = rated_by(ratings)
     if config.swap and (config.protocol == SPLIT or speech.tested):
-        given = f"test={'+'.join(speech.tested)} tests all of a corpus" if speech.tested else (
-            "protocol=split takes the corpus's own parts"
-        )
+        given = "protocol=split takes the corpus's own parts"
+        given = f"test={'+'.join(speech.tested)} tests all of a corpus" if speech.tested else given
         raise InputError(
             f"config: swap=True exchanges the two speakers of a fold, and {given}; leave one of the two out"
         )
