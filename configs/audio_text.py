@@ -26,7 +26,9 @@ FUSIONS = (
 )
 FIELDS = {
     "seed": Field(0, least=0),
-    "corpus": Field("iemocap", name=True),
+    "corpus": Field("iemocap", name=True, several=True),  # or several, as in emodb+nemo
+    # corpora of which all is tested, by what the others train; empty: folds of corpus, see docs/corpora.md
+    "test": Field("", name=True, several=True),
     "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
     "word_times": Field("note", choices=WORD_TIMES),  # of IEMOCAP, see sejax.corpora.iemocap
     # dB, between which every training waveform gets a gain of its own at every update; 0+0: stays as it is

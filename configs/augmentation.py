@@ -22,7 +22,7 @@ NAMES = {"both": "real+syn", "noise": "real+noise", "mixup": "real+mixup"}
 FIELDS = {
     "seed": Field(0, least=0),
     "real": Field(("emodb",), name=True, distinct=True),  # the corpora that the generators took as targets
-    "test": Field("", name=True),  # another corpus; empty: within the real ones
+    "test": Field("", name=True, several=True),  # another corpus, or several (nemo+ravdess); empty: within the real
     # such as sad:sadness/boredom+anger+neutral, see sejax.data.labels; empty: "four", the paper's
     "classes": Field((), of=str, distinct=True, rule=check_classes),
     "evaluation": Field("within", choices=("within", "cross")),  # follows from it

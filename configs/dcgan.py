@@ -20,7 +20,10 @@ from sejax.engine.run import CONVOLUTIONS, RUN
 MODELS = ("basic_cnn", "multitask_cnn", "basic_dcgan", "multitask_dcgan")
 FIELDS = {
     "seed": Field(0, least=0),
-    "corpus": Field("iemocap", name=True),  # the labelled one: rated, or with emotions from which ratings are derived
+    # the labelled one, or several: rated, or with emotions from which ratings are derived
+    "corpus": Field("iemocap", name=True, several=True),
+    # corpora of which all is tested, by what the others train; empty: folds of corpus, see docs/corpora.md
+    "test": Field("", name=True, several=True),
     # whose utterances are rated: such as four, or sad:sadness/boredom+anger+neutral, see sejax.data.labels; empty: all
     "classes": Field((), of=str, distinct=True, rule=check_classes),
     "unlabelled": Field((), of=str, name=True, distinct=True),  # corpora of unlabelled speech, such as ami+librispeech

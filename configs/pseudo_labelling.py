@@ -17,7 +17,9 @@ from sejax.engine.run import CONVOLUTIONS, RUN
 
 FIELDS = {
     "seed": Field(0, least=0),
-    "corpus": Field("emodb", name=True),
+    "corpus": Field("emodb", name=True, several=True),  # or several, as in emodb+nemo
+    # corpora of which all is tested, by what the others train; empty: folds of corpus, see docs/corpora.md
+    "test": Field("", name=True, several=True),
     # such as four, or sad:sadness/boredom+anger+neutral, see sejax.data.labels; empty: all labels of the corpus
     "classes": Field((), of=str, distinct=True, rule=check_classes),
     # what recordings are brought to, see sejax.audio.level; the paper says nothing of it

@@ -18,7 +18,9 @@ from sejax.models import names
 
 FIELDS = {
     "seed": Field(0, least=0),
-    "corpus": Field("emodb", name=True),
+    "corpus": Field("emodb", name=True, several=True),  # or several, as in emodb+nemo
+    # corpora of which all is tested, by what the others train; empty: folds of corpus, see docs/corpora.md
+    "test": Field("", name=True, several=True),
     # such as anger+stress:fear+neutral, see sejax.data.labels; empty: "stress", what the corpus has for the paper's
     "classes": Field((), of=str, distinct=True, rule=check_classes),
     "models": Field(("resnet50", "wide_resnet50_2", "squeezenet1_1", "inception_v3"), choices=names(), distinct=True),

@@ -78,11 +78,12 @@ def recordings(plan):
     if len(CORPUS.value) != len(names) or len(given) < len(names):
         each = " ".join(source_flags(name).replace(f" --name={name}", "") for name in names)
         raise InputError(f"the run tests on {plan.corpus}; give {each}")
+    joined = all(one.startswith(tuple(f"{name}:" for name in names)) for one in plan.ids)  # whose names say the corpus
     speech, others = {}, []
     for name, (corpus, source) in zip(names, given, strict=True):
         opened = open_corpus(name, corpus, source)
-        ids = {f"{name}:{one.id}" if len(names) > 1 else one.id: one for one in opened.recordings}
-        wanted = [one for one in dict.fromkeys(plan.ids) if len(names) == 1 or one.startswith(f"{name}:")]
+        ids = {f"{name}:{one.id}" if joined else one.id: one for one in opened.recordings}
+        wanted = [one for one in dict.fromkeys(plan.ids) if not joined or one.startswith(f"{name}:")]
         lacking = [one for one in wanted if one not in ids]
         if lacking:
             raise InputError(

@@ -19,6 +19,7 @@ from sejax.core.files import read_json, write_json
 from sejax.errors import InputError, typed
 
 FILE = "results.json"
+BY_CORPUS = "by_corpus/"  # before a test part's name: counts of each corpus, where a run tests several
 REPEATS = ("fold", "seed")  # members that differ in these alone are repetitions of one variant, or of one trial
 OUTCOMES = ("failed", "epochs", "best_epoch", "utterances")  # what became of a member, which names nothing
 

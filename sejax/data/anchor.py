@@ -75,7 +75,8 @@ def anchor(
         if trained_on is not None:
             own = trained_on.utterance_label
             masks = [(trained.known & (own >= 0), tests) for _, tests in masks]
-        digest = _digest(sklearn.__version__, trained.values, own, tested.values, right, np.array(masks))
+        chosen = [np.array(masks)] if trained_on is None else [mask for pair in masks for mask in pair]
+        digest = _digest(sklearn.__version__, trained.values, own, tested.values, right, *chosen)
         file = Path(data_dir, speech.corpus, FOLDER, f"{digest}.json")
         folds = (Fold((trained.values[fits], own[fits]), (tested.values[tests], right[tests])) for fits, tests in masks)
         found = _kept(file) or _computed(folds, len(masks), file)

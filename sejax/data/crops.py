@@ -176,7 +176,7 @@ def read_crops(data: Mapping, utterance, start, *, width: int, dynamic_range: fl
       f32[..., bands, w], low bands first; -1 before the utterance and after it. numpy in, numpy out; otherwise
       traceable jax, equal bit for bit.
     """
-    if isinstance(data["frames"], np.ndarray) and not isinstance(utterance, jax.Array):
+    if not isinstance(data["frames"], jax.Array) and not isinstance(utterance, jax.Array):
         level, maximum = _cut(data, np.asarray(utterance), np.asarray(start), width)
         level = np.subtract(np.swapaxes(level, -1, -2), maximum, order="C", dtype=np.float32)
         return _scaled(level, dynamic_range, np.clip)

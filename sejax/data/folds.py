@@ -12,19 +12,23 @@
 Recordings of equal samples count as one, whatever their ids: in `speaker` they join their speakers, in `utterance` and
 `block` they stay together; `image` takes no notice.
 
+Of several corpora as one (`sejax.data.store.joined`) folds have about equal numbers of speakers of each, or of units of
+each class and corpus. `sejax.data.cross_folds` has the fold that tests all of one.
+
 `utterance`, `block` and `image` are stratified by class. Every labelled image is in the test part of exactly one
 fold, and a validation part is cut out of the rest. Unlabelled images only ever train (as a pool for pseudo-labels), and
 in a fold in which their speaker or block tests or validates they are left out.
 
-`pair_folds` is for ratings: folds that hold out two speakers (or two groups of them), one validates, the other tests.
-`sejax.data.official_folds` has the protocol `split`, a corpus's own division.
+`sejax.data.pair_folds` has the folds of rated speech, which hold out two speakers, and `sejax.data.official_folds` the
+protocol `split`, a corpus's own division.
 """
 
 import contextlib
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,7 +38,7 @@ TRAIN, VALIDATION, TEST, LEFT_OUT = 0, 1, 2, -1
 PROTOCOLS = ("speaker", "utterance", "block", "image")
 
 SEXES = ("male", "female")
-SEX_WEIGHT = 4.0  # against 1 for the number of images and 1 for all classes together
+KIND_WEIGHT = 4.0  # of a sex or corpus, against 1 for the number of images and 1 for all classes together
 DEALS = 4000  # speakers dealt in search of the most even folds, over all attempts
 TRIED = 30  # other numbers of folds that are tried for an advice
 CHOICES = 3000  # sets of validation speakers looked at for a fold
@@ -149,20 +153,30 @@ def make_folds(
 def parts(images, *, protocol: str, folds: int, validation: float, seed: int) -> np.ndarray:
     """Part of each image i8[F, I], as `make_folds` makes it of arguments that it has checked. Raises TooFew."""
     label = np.asarray(images.label)
-    if protocol == "speaker":
-        unit = speaker_units(images)
-        deal = speaker_parts
-    else:
-        unit = np.arange(len(label)) if protocol == "image" else np.asarray(getattr(images, protocol))
-        unit = np.unique(unit, return_inverse=True)[1]
-        if protocol != "image" and (recording := _recordings(images)) is not None:
-            recording = _blocks_of(images, recording) if protocol == "block" else recording
-            unit = _linked(unit, unit, len(unit) + recording)
-        deal = stratified_parts
+    unit = units_of(images, protocol)
+    deal = speaker_parts if protocol == "speaker" else stratified_parts
     tests, validates = deal(images, unit, folds=folds, validation=validation, seed=seed)
     part = np.where(tests, TEST, np.where(validates, VALIDATION, TRAIN)).astype(np.int8)[:, unit]
     part[:, label < 0] = np.where(part[:, label < 0] == TRAIN, TRAIN, LEFT_OUT)
     return part
+
+
+def units_of(images, protocol: str) -> np.ndarray:
+    """What a protocol never splits: the number of each image's unit, i32[I] from 0. Raises TooFew."""
+    if protocol == "speaker":
+        return speaker_units(images)
+    unit = np.arange(len(images.label)) if protocol == "image" else np.asarray(getattr(images, protocol))
+    unit = np.unique(unit, return_inverse=True)[1]
+    if protocol == "image" or (recording := recordings_of(images)) is None:
+        return unit
+    recording = _blocks_of(images, recording) if protocol == "block" else recording
+    return _linked(unit, unit, len(unit) + recording)
+
+
+def corpus_numbers(images) -> np.ndarray | None:
+    """The number of each image's corpus i32[I], None where all are of one."""
+    origin = getattr(images, "origin", None)
+    return None if origin is None else np.asarray(origin)[np.asarray(images.utterance)]
 
 
 def _what_works(images, asked, instead: Instead, seed: int) -> list[str]:
@@ -189,7 +203,7 @@ def _what_works(images, asked, instead: Instead, seed: int) -> list[str]:
     return found
 
 
-def _recordings(images) -> np.ndarray | None:
+def recordings_of(images) -> np.ndarray | None:
     """Number of each image's recording i32[I], equal where the samples are; None where all differ, or none is known."""
     digests = getattr(images, "digests", ())
     if len(set(digests)) == len(digests):
@@ -223,14 +237,17 @@ def stratified_parts(images, unit, *, folds, validation, seed) -> tuple[np.ndarr
     do neither. Raises InputError for a class with too few units.
     """
     label = np.asarray(images.label)
-    class_of_unit = np.full(unit.max() + 1, -1)
-    np.maximum.at(class_of_unit, unit, label)
+    class_of_unit = _class_of_units(label, unit)
+    corpus_of_unit = np.zeros(len(class_of_unit), int)
+    if (origin := corpus_numbers(images)) is not None:
+        corpus_of_unit[unit] = origin
     tests = np.zeros((folds, len(class_of_unit)), bool)
     validates = np.zeros_like(tests)
     random = np.random.default_rng(seed)
     dealt = 0  # the next class goes on where the last one ended, so that folds differ by one unit at most
     for number, name in enumerate(images.classes):
         members = random.permutation(np.flatnonzero(class_of_unit == number))
+        members = members[np.argsort(corpus_of_unit[members], kind="stable")]  # each corpus's in turn
         if len(members) < folds:
             raise TooFew(
                 f"{images.corpus}: class {name!r} has {len(members)} examples (utterances, blocks or images, "
@@ -243,6 +260,33 @@ def stratified_parts(images, unit, *, folds, validation, seed) -> tuple[np.ndarr
             rest = random.permutation(members[fold != f])
             validates[f, rest[: _share(validation, len(rest), images, name, f)]] = True
     return tests, validates
+
+
+def _class_of_units(label, unit):
+    found = np.full(unit.max() + 1, -1)
+    np.maximum.at(found, unit, label)
+    return found
+
+
+def validation_units(images, unit, *, protocol: str, validation: float, seed: int) -> np.ndarray:
+    """Which units validate where none of these tests, bool[units], chosen as beside a test part.
+
+    The arguments are those of `make_folds`; ``unit`` as `units_of` gives it. Raises TooFew.
+    """
+    random, validates = np.random.default_rng(seed), np.zeros(unit.max() + 1, bool)
+    if protocol == "speaker":
+        census = _census(images, unit)
+        if len(census.units) < 2:
+            raise TooFew(f"{images.corpus}: one speaker (or session), and training and validation need one each")
+        nowhere = np.full(len(census.units), -1)
+        chosen = _choose_validation(images, census, nowhere, 0, np.zeros(len(nowhere), int), validation, random)
+        validates[census.units[chosen]] = True
+        return validates
+    class_of_unit = _class_of_units(np.asarray(images.label), unit)
+    for number, name in enumerate(images.classes):
+        members = random.permutation(np.flatnonzero(class_of_unit == number))
+        validates[members[: _share(validation, len(members), images, name, 0)]] = True
+    return validates
 
 
 def _share(validation, number, images, name, fold):
@@ -293,26 +337,26 @@ def speaker_units(images) -> np.ndarray:
     """
     speaker, session = np.asarray(images.speaker), np.asarray(images.session)
     labelled = np.asarray(images.label) >= 0
-    known = _named(images.speakers, speaker)
+    known = is_named(images.speakers, speaker)
     nameless = np.flatnonzero(~known & labelled)
     if len(nameless):
         raise TooFew(
             f"{images.corpus}: {len(nameless)} labelled images have no speaker (the first is image "
             f"{nameless[0]}), and protocol=speaker needs each one's"
         )
-    met = _named(images.sessions, session)
+    met = is_named(images.sessions, session)
     met &= len(np.unique(session[met & labelled])) > 1
     people, number = len(images.speakers), len(speaker)
     nodes = people + len(images.sessions) + number  # speakers, sessions, and images that have neither
     own = nodes - number + np.arange(number)
     node = np.where(known, speaker, np.where(met, people + session, own))
     one, other = speaker[known & met], people + session[known & met]
-    if (recording := _recordings(images)) is not None:
+    if (recording := recordings_of(images)) is not None:
         one, other = np.append(one, node), np.append(other, nodes + recording)
     return _linked(node, one, other)
 
 
-def _named(names, index):
+def is_named(names, index):
     """bool[I]: has a name that is not empty."""
     named = np.array([*map(bool, names), False])  # the last for an index of -1
     return named[index]
@@ -323,10 +367,11 @@ def speaker_parts(images, unit, *, folds: int, validation: float, seed: int) -> 
 
     Raises InputError when the units are too few, or a class cannot be trained in some fold.
     """
-    units, counts, sexes = _census(images, unit)
+    census = _census(images, unit)
+    units, counts = census.units, census.counts
     _check_speakers(images, len(units), folds=folds, validation=validation)
     random = np.random.default_rng(seed)
-    fold = _deal_speakers(counts, sexes, folds=folds, random=random)
+    fold = _deal_speakers(counts, np.concatenate([census.sexes, census.corpora], 1), folds=folds, random=random)
     tests = np.zeros((folds, unit.max() + 1), bool)
     validates = np.zeros_like(tests)
     validated = np.zeros(len(units), int)
@@ -334,14 +379,24 @@ def speaker_parts(images, unit, *, folds: int, validation: float, seed: int) -> 
         _check_training(images, counts, fold != f, fold=f)
         tests[f, units[fold == f]] = True
         if validation:
-            chosen = _choose_validation(images, counts, sexes, fold, f, validated, validation, random)
+            chosen = _choose_validation(images, census, fold, f, validated, validation, random)
             validates[f, units[chosen]] = True
             validated[chosen] += 1
     return tests, validates
 
 
-def _census(images, unit):
-    """The G units with labelled images, their images of each class [G, C], their speakers by sex [G, 2]."""
+class _Census(NamedTuple):
+    """G units with labelled images: their numbers, images of each class [G, C], speakers by sex [G, 2] and by corpus
+    [G, K], K = 0 where all are of one.
+    """
+
+    units: np.ndarray
+    counts: np.ndarray
+    sexes: np.ndarray
+    corpora: np.ndarray
+
+
+def _census(images, unit) -> _Census:
     label, speaker = np.asarray(images.label), np.asarray(images.speaker)
     labelled = label >= 0
     units = np.unique(unit[labelled])
@@ -349,11 +404,15 @@ def _census(images, unit):
     row[units] = np.arange(len(units))
     counts = np.zeros((len(units), len(images.classes)))
     np.add.at(counts, (row[unit[labelled]], label[labelled]), 1)
-    sexes = np.zeros((len(units), len(SEXES)))
+    sexes, origin = np.zeros((len(units), len(SEXES))), corpus_numbers(images)
+    corpora = np.zeros((len(units), 0 if origin is None else origin.max() + 1))
     for person, where in zip(*np.unique(speaker[labelled], return_index=True), strict=True):
+        group = row[unit[labelled][where]]
         if images.sex[person] in SEXES:
-            sexes[row[unit[labelled][where]], SEXES.index(images.sex[person])] += 1
-    return units, counts, sexes
+            sexes[group, SEXES.index(images.sex[person])] += 1
+        if origin is not None:
+            corpora[group, origin[labelled][where]] += 1
+    return _Census(units, counts, sexes, corpora[:, corpora.any(0)])
 
 
 def _check_speakers(images, number, *, folds, validation):
@@ -381,12 +440,15 @@ def _check_training(images, counts, trains, *, fold, beside="the test part"):
         )
 
 
-def _deal_speakers(counts, sexes, *, folds, random):
-    """Fold of each unit, i32[G]: dealt greedily in many random orders, the most even outcome kept."""
+def _deal_speakers(counts, kinds, *, folds, random):
+    """Fold of each unit, i32[G]: dealt greedily in many random orders, the most even outcome kept.
+
+    ``kinds`` [G, K]: speakers of each sex, and of each corpus where there are several.
+    """
     number, classes = counts.shape
     size = counts.sum(1, keepdims=True)
-    features = np.concatenate([counts, size, np.ones_like(size), sexes], 1)  # [G, K]
-    weight = np.array([1 / classes] * classes + [1.0, 1.0] + [SEX_WEIGHT] * sexes.shape[1])
+    features = np.concatenate([counts, size, np.ones_like(size), kinds], 1)  # [G, K]
+    weight = np.array([1 / classes] * classes + [1.0, 1.0] + [KIND_WEIGHT] * kinds.shape[1])
     features = features * folds / np.maximum(features.sum(0), 1e-9)  # 1 is a fold's fair share
     best, least = None, np.inf
     for _ in range(max(1, DEALS // number)):
@@ -408,12 +470,13 @@ def _deal_speakers(counts, sexes, *, folds, random):
     return best
 
 
-def _choose_validation(images, counts, sexes, fold, f, validated, validation, random):
+def _choose_validation(images, census, fold, f, validated, validation, random):
     """Units that validate in fold f.
 
-    Every class must still train. Then, the most important first: as many men as women, every class validates,
-    all speakers validate about equally often, classes keep their shares.
+    Every class must still train. Then, the most important first: each of several corpora validates, as many men as
+    women, every class validates, all speakers validate about equally often, classes keep their shares.
     """
+    _, counts, sexes, corpora = census
     rest = np.flatnonzero(fold != f)
     if len(rest) < 2:
         raise TooFew(
@@ -424,7 +487,7 @@ def _choose_validation(images, counts, sexes, fold, f, validated, validation, ra
     one_sex = (sexes[rest] > 0).sum(1) == 1
     if number == 1 and one_sex.all() and (sexes[rest].sum(0) > 0).all() and len(rest) > 2:
         number = 2
-    number = min(number, len(rest) - 1)
+    number = min(max(number, corpora.shape[1]), len(rest) - 1)
     if math.comb(len(rest), number) <= CHOICES:
         sets = np.array(list(itertools.combinations(rest, number)))
     else:
@@ -440,115 +503,6 @@ def _choose_validation(images, counts, sexes, fold, f, validated, validation, ra
     uneven = np.round(((held / total - share) ** 2).sum(1), 9)
     people = sexes[sets].sum(1)  # [S, 2]
     one_sided, absent = abs(people[:, 0] - people[:, 1]), (held == 0).sum(1)
-    keys = (uneven, validated[sets].sum(1), absent, one_sided, ~trains_all)  # the last counts most
+    unheard = (corpora[sets].sum(1) == 0).sum(1)
+    keys = (uneven, validated[sets].sum(1), absent, one_sided, unheard, ~trains_all)  # the last counts most
     return sets[np.lexsort(keys)[0]]
-
-
-def pair_folds(spectrograms, rated: np.ndarray, *, folds: int, seed: int, swap: bool = False) -> np.ndarray:
-    """Part of each utterance in each fold; no speaker in two parts, no session in training and beside it.
-
-    Chang and Scherer (2017, section 5) leave out one session of two speakers at a time. Where a corpus has no sessions
-    its speakers are dealt into groups, a man and a woman in each where they can be had, and a group's speakers are
-    dealt to validation and test.
-
-    Args:
-      spectrograms: a prepared set: label, speaker, session i32[U], speakers, sessions, sex per speaker, corpus.
-        Speakers who share a session (of two or more named ones) are held out together.
-      rated: bool[U], the utterances with ratings.
-      folds: F >= 2; every rated speaker is held out in exactly one fold.
-      seed: of the deal: which speakers share a fold, and who of them tests.
-      swap: append every fold with validation and test exchanged, so that each rated utterance tests once.
-
-    Returns:
-      i8[F, U], or [2 F, U] with `swap`: 0 training, 1 validation, 2 test, -1 unused. Utterances without ratings are -1
-      in every fold, a training speaker's too: they can serve as unlabelled speech alone.
-
-    Raises:
-      InputError: nothing rated, a rated utterance without a speaker, or too few speakers or sessions for the folds.
-    """
-    rated = np.asarray(rated, bool)
-    speaker = np.asarray(spectrograms.speaker)
-    _check_rated(spectrograms, rated, folds)
-    # Sessions count where rated utterances have several: only those are labelled here.
-    seen = replace(spectrograms, label=np.where(rated, 0, -1).astype(np.int32))
-    unit = speaker_units(seen)
-    units = [np.unique(speaker[rated & (unit == number)]) for number in np.unique(unit[rated])]
-    _check_pairs(spectrograms, units, folds)
-    random = np.random.default_rng(seed)
-    count = np.bincount(speaker[rated], minlength=len(spectrograms.speakers))
-    part = np.where(rated, TRAIN, LEFT_OUT).astype(np.int8)[None].repeat(folds, 0)
-    first = random.integers(2)
-    for fold, held in enumerate(_deal_units(units, folds, spectrograms.sex, count, random)):
-        people = np.concatenate(held)
-        halves = _deal_units([people[i : i + 1] for i in range(len(people))], 2, spectrograms.sex, count, random)
-        # In turn, so that men do not test in all folds and women validate.
-        tests, validates = (np.concatenate(halves[(fold + first + k) % 2]) for k in range(2))
-        part[fold, rated & np.isin(speaker, validates)] = VALIDATION
-        part[fold, rated & np.isin(speaker, tests)] = TEST
-    if swap:
-        exchanged = np.where(part == TEST, VALIDATION, np.where(part == VALIDATION, TEST, part))
-        part = np.concatenate([part, exchanged.astype(np.int8)])
-    return part
-
-
-def _deal_units(units, groups, sexes, count, random) -> list[list[np.ndarray]]:
-    """Units (the speakers of each) dealt to groups of as many speakers as each other, of both sexes, of like size.
-
-    The largest units first, then by sex: each goes to the group of the fewest speakers, of these to the one with the
-    fewest of its sex, of these to the one with the fewest utterances.
-    """
-    order = random.permutation(len(units))
-    order = sorted(order, key=lambda i: (-len(units[i]), sorted(sexes[person] for person in units[i])))
-    dealt = [[] for _ in range(groups)]
-    speakers, utterances = np.zeros(groups), np.zeros(groups)
-    of_sex = {sex: np.zeros(groups) for sex in set(sexes)}
-    for index in order:
-        alike = sum(of_sex[sexes[person]] for person in units[index])
-        group = np.lexsort((utterances, alike, speakers))[0]  # the last key counts most
-        dealt[group].append(units[index])
-        speakers[group] += len(units[index])
-        utterances[group] += count[units[index]].sum()
-        for person in units[index]:
-            of_sex[sexes[person]][group] += 1
-    return dealt
-
-
-def _check_rated(spectrograms, rated, folds):
-    """Folds of rated utterances whose speakers are known."""
-    if folds < 2:
-        raise InputError(f"folds={folds}: speakers are held out of at least 2 folds")
-    if not rated.any():
-        raise InputError(
-            f"{spectrograms.corpus}: no utterance is rated, so there is nothing to split; use a corpus with ratings or "
-            "with emotions to derive them from"
-        )
-    if (recording := _recordings(spectrograms)) is not None:
-        people = np.unique(np.stack([recording, np.asarray(spectrograms.speaker)])[:, rated], axis=1)
-        twice = people[1, np.isin(people[0], people[0, 1:][people[0, 1:] == people[0, :-1]])]
-        if len(twice):
-            names = " and ".join(spectrograms.speakers[number] for number in twice[:2])
-            raise InputError(
-                f"{spectrograms.corpus}: speakers {names} have a recording of the same samples, and one may validate "
-                "where the other tests: remove one of the two recordings, and prepare the set again"
-            )
-    nameless = np.flatnonzero(rated & ~_named(spectrograms.speakers, np.asarray(spectrograms.speaker)))
-    if len(nameless):
-        raise InputError(
-            f"{spectrograms.corpus}: {len(nameless)} rated utterances have no speaker (the first is "
-            f"{spectrograms.utterance_ids[nameless[0]]}), and folds hold out speakers: add the speakers, or leave "
-            "these utterances out"
-        )
-
-
-def _check_pairs(spectrograms, units, folds):
-    """Every fold can have a unit, and two speakers."""
-    speakers = sum(map(len, units))
-    alone = sum(len(people) == 1 for people in units)
-    most = len(units) - alone + alone // 2
-    if most < folds:
-        held = f"{speakers} rated speaker{'s' * (speakers != 1)}"
-        held += f" in {len(units)} separate sessions" * (len(units) < speakers)
-        remedy = f"folds={most}" if most > 1 else "a corpus of more speakers or sessions"
-        raise InputError(
-            f"{spectrograms.corpus}: {held}, and folds={folds} each hold out two speakers or more: use {remedy}"
-        )

@@ -112,8 +112,11 @@ def check_classes(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
 def choose_classes(data: Prepared, given: Sequence[str], *, elsewhere: Iterable[str] = ()) -> Prepared:
     """A prepared set with the classes that a config asks for; what is of none of them is unlabelled (-1).
 
-    Arguments and errors are those of `class_labels`. `class_facts` tells what became of the labels.
+    Of several sets as one each has labels of its own for a class. Arguments and errors are those of `class_labels`; an
+    error too where all labels are asked for and theirs differ. `class_facts` tells what became of the labels.
     """
+    if data.joined_from:
+        return _choose_of_each(data, given, elsewhere)
     if tuple(given) == (ALL,):
         return data
     found = class_labels(given, data.classes, corpus=data.corpus, elsewhere=elsewhere)
@@ -124,7 +127,42 @@ def choose_classes(data: Prepared, given: Sequence[str], *, elsewhere: Iterable[
         "class_mapping": {name: "/".join(own) for name, own in found.items()},
         "left_out": {name: int(count) for name, count in zip(data.classes, gone, strict=True) if count},
     }
-    return replace(made, counts=made.counts | {"classes": facts})
+    return replace(made, counts=made.counts | class_counts(facts))
+
+
+def _choose_of_each(data: Prepared, given: Sequence[str], elsewhere: Iterable[str]) -> Prepared:
+    """The same of sets that were joined."""
+    sets = data.joined_from
+    if tuple(given) == (ALL,):
+        if any({*one.classes} != {*sets[0].classes} for one in sets):
+            each = "; ".join(f"{one.corpus} has {', '.join(one.classes) or 'none'}" for one in sets)
+            raise InputError(
+                f"config: {data.corpus}: the corpora's labels differ ({each}); give the classes that they have in "
+                f"common with the labels of each, as in classes={in_common([one.classes for one in sets])}"
+            )
+        return data
+    known = {*data.classes, *elsewhere}
+    chosen = tuple(choose_classes(one, given, elsewhere=known) for one in sets)
+    label, of_utterance = (
+        np.concatenate([getattr(one, name) for one in chosen]) for name in ("label", "utterance_label")
+    )
+    made = replace(data, label=label, utterance_label=of_utterance, classes=chosen[0].classes, joined_from=chosen)
+    return replace(made, counts=made.counts | class_counts(class_facts(*chosen)))
+
+
+def class_counts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What `class_facts` says, as an entry of a set's counts."""
+    return {"classes": dict(facts)} if facts else {}
+
+
+def in_common(labels: Sequence[Sequence[str]]) -> str:
+    """What a config's ``classes`` may be for corpora of these labels: those that all have, by some spelling."""
+    spelt = {}
+    for name in dict.fromkeys(label for own in labels for label in own):
+        spelt.setdefault(_CLASS_OF.get(name.lower(), name.lower()), []).append(name)
+    found = [(name, own) for name, own in spelt.items() if all(set(own) & {*each} for each in labels)]
+    entries = [own[0] if len(own) == 1 else f"{name}:{'/'.join(own)}" for name, own in found]
+    return "+".join(entries) if len(entries) > 1 else "CLASS:LABEL/LABEL+CLASS:LABEL/LABEL"
 
 
 def class_facts(*sets: Any) -> dict[str, dict[str, Any]]:

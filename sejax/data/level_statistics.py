@@ -138,6 +138,8 @@ def _levels(speech: ExampleSet, normalised_by: str) -> np.ndarray:
     if normalised_by == "training":
         return levels
     group = np.zeros(len(levels), np.int32)
+    if speech.origin is not None:
+        group[:] = speech.origin
     if normalised_by == "speaker":
         group[speech.utterance] = speech.speaker
     for number in np.unique(group):

@@ -19,7 +19,20 @@ from sejax.corpora.splits import TEST as TESTS
 from sejax.corpora.splits import TRAIN as TRAINS
 from sejax.corpora.splits import VALID as VALIDATES
 from sejax.corpora.splits import parts_of
-from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION, Folds, TooFew, make_folds, parts, speaker_units
+from sejax.data.cross_folds import cross_folds
+from sejax.data.folds import (
+    LEFT_OUT,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Folds,
+    TooFew,
+    corpus_numbers,
+    make_folds,
+    parts,
+    speaker_units,
+)
+from sejax.data.store.joined import corpora_of
 from sejax.errors import InputError
 
 SPLIT = "split"
@@ -28,7 +41,8 @@ _NAMES = {"train": TRAIN, "valid": VALIDATION, "test": TEST}
 
 
 def folds_of(images, *, protocol: str, names: Sequence[str] = (), **asked) -> Folds:
-    """The corpus's own folds for the protocol "split", those of `make_folds` otherwise.
+    """The corpus's own folds for the protocol "split", those of `make_folds` otherwise; of a set of which some corpora
+    are tested alone the one of `sejax.data.cross_folds.cross_folds`.
 
     Args:
       images: as `make_folds` takes them; a prepared set with splits.
@@ -36,12 +50,14 @@ def folds_of(images, *, protocol: str, names: Sequence[str] = (), **asked) -> Fo
       asked: further arguments of `make_folds`; of these validation and seed matter to official folds.
 
     Raises:
-      InputError: what `make_folds` and `official_folds` raise, and names without the protocol.
+      InputError: what `make_folds`, `official_folds` and `cross_folds` raise, and names without the protocol.
     """
+    if names and protocol != SPLIT:
+        raise InputError(f"config: split_folds={'+'.join(names)} are a corpus's own folds; give protocol=split with it")
+    if getattr(images, "tested", ()):
+        return cross_folds(images, protocol=protocol, validation=asked["validation"], seed=asked["seed"])
     if protocol == SPLIT:
         return official_folds(images, names=names, validation=asked["validation"], seed=asked["seed"])
-    if names:
-        raise InputError(f"config: split_folds={'+'.join(names)} are a corpus's own folds; give protocol=split with it")
     return make_folds(images, protocol=protocol, **asked)
 
 
@@ -65,10 +81,10 @@ def official_folds(
         images = replace(images, label=np.where(rated, 0, -1).astype(np.int32), classes=("rated",))
     splits = [parts_of(split) for split in getattr(images, "splits", ())]
     known = _known(splits)
-    if not any(splits):
+    for corpus in _without_splits(images, splits):
         again = f" (if its table has a split, delete {images.folder} and prepare it again)" if _folder(images) else ""
         raise InputError(
-            f"{images.corpus}: nothing says which of its utterances train and which test; prepare it from a table with"
+            f"{corpus}: nothing says which of its utterances train and which test; prepare it from a table with"
             f" a split{again}, or use another protocol"
         )
     for name in names:
@@ -90,6 +106,15 @@ def official_folds(
         _check(images, part, name)
         found.append(part)
     return Folds(np.stack(found), SPLIT, tuple(name or SPLIT for name in chosen))
+
+
+def _without_splits(images, splits: Sequence[dict[str, str]]) -> list[str]:
+    """The corpora of which no utterance has a part in any fold."""
+    origin = getattr(images, "origin", None)
+    if not splits or origin is None:
+        return [] if any(splits) else [images.corpus]
+    having = {int(number) for number, split in zip(origin, splits, strict=True) if split}
+    return [name for number, name in enumerate(corpora_of(images.corpus)) if number not in having]
 
 
 def _folder(images) -> str:
@@ -134,6 +159,13 @@ def _check(images, part: np.ndarray, name: str) -> None:
                 f"{images.corpus}: {_called(name)} has no labelled {called} part; mend the table's split, or give other"
                 " split_folds"
             )
+    if (origin := corpus_numbers(images)) is not None:
+        there = origin[part != LEFT_OUT]
+        for number, corpus in enumerate(corpora_of(images.corpus)):
+            if number not in there:
+                raise InputError(
+                    f"{images.corpus}: {_called(name)} is none of {corpus}'s; give split_folds that all corpora have"
+                )
     lacking = np.setdiff1d(np.arange(len(images.classes)), label[part == TRAIN])
     if len(lacking):
         raise InputError(

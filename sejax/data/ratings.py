@@ -109,6 +109,7 @@ def ratings_of(spectrograms, *, scale: tuple[float, float] = (1.0, 5.0)) -> Rati
     Raises:
       InputError: ratings outside the scale, or in one dimension alone; an emotion that `DERIVED` lacks.
     """
+    _check_joined(spectrograms)
     low, high = (float(np.float32(end)) for end in scale)  # as ratings are kept
     corpus = spectrograms.corpus
     if not low < high:
@@ -120,6 +121,18 @@ def ratings_of(spectrograms, *, scale: tuple[float, float] = (1.0, 5.0)) -> Rati
     values[np.isnan(values).any(-1)] = np.nan
     points = 1 + (values - low) * ((POINTS - 1) / (high - low))
     return Ratings(points.astype(np.float32), False)
+
+
+def _check_joined(spectrograms):
+    """Of several corpora all have raters, or none has."""
+    sets = getattr(spectrograms, "joined_from", ())
+    rated = [one.corpus for one in sets if not np.isnan(one.valence).all()]
+    if 0 < len(rated) < len(sets):
+        others = [one.corpus for one in sets if one.corpus not in rated]
+        raise InputError(
+            f"{spectrograms.corpus}: {', '.join(rated)} has ratings and {', '.join(others)} has none, and ratings that "
+            "are derived from emotions are on no rater's scale; give corpora of one kind"
+        )
 
 
 def _check(spectrograms, values, low, high):

@@ -41,7 +41,7 @@ class Field:
       least, above, most, below: bounds of a number: >=, >, <=, <. multiple: of what a whole number is one.
       zero: 0 is allowed too, whatever the bounds: it stands for something else, which the field's comment says.
       choices: the only values allowed.
-      name: a text is the name of a corpus, and so of a folder. empty: it may be "".
+      name: a text is the name of a corpus, and so of a folder. several: or names joined by +. empty: it may be "".
       of: the type of a list's entries where the default is an empty list.
       length: how many entries a list has, 0: any number. distinct: no entry twice. ordered: none before a smaller one.
       rule: raises InputError for what bounds and choices cannot say, of a value that they allow.
@@ -58,6 +58,7 @@ class Field:
     zero: bool = False
     choices: tuple = ()
     name: bool = False
+    several: bool = False
     empty: bool = False
     of: type | None = None
     length: int = 0
@@ -94,8 +95,12 @@ class Field:
             return False
         if self.kind is str:
             may_be_empty = self.empty or (self.default == "" and not self.listed)
-            return (not self.name or bool(_NAME.fullmatch(value))) if value else may_be_empty
+            return self._named(value) if value else may_be_empty
         return self.kind is bool or (self._in_bounds(value) and _fits(value))
+
+    def _named(self, value: str) -> bool:
+        names = value.split("+") if self.several else [value]
+        return not self.name or (all(map(_NAME.fullmatch, names)) and len(set(names)) == len(names))
 
     def _in_bounds(self, value: float) -> bool:
         if self.zero and value == 0:
@@ -130,6 +135,7 @@ class Field:
             return f"one of {', '.join(map(str, self.choices))}"
         if self.kind is str:
             text = "the name of a corpus (small letters, digits and _)" if self.name else "a text"
+            text += ", or several joined by +" * self.several
             return text if self.default or self.empty else f"{text}, or nothing"
         if self.kind is bool:
             return "true or false"

@@ -23,7 +23,7 @@ FREE = ("run.save_seconds", "run.keep", "run.tensorboard", "run.compilation_cach
 ADDED = {
     **{"level": "none", "trim": "none", "random_gain": [0.0, 0.0], "word_times": "frame", "classes": []},
     **{"normalise_by": "training", "random_noise": "none", "noise_snr": [0.0, 30.0]},
-    **{"target": "points", "regression_loss": "ccc", "protocol": "speaker", "split_folds": []},
+    **{"target": "points", "regression_loss": "ccc", "protocol": "speaker", "split_folds": [], "test": ""},
 }
 # Fields that were a text and are a list now.
 LISTED = ("classes",)
@@ -128,7 +128,7 @@ def read_claim(workdir: Path) -> dict[str, Any]:
 
 def _meant(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config with what earlier versions meant where it lacks a field, without what says nothing of its corpora."""
-    own = {config.get("corpus"), *config.get("unlabelled", ())}
+    own = {*str(config.get("corpus")).split("+"), *str(config.get("test")).split("+"), *config.get("unlabelled", ())}
     idle = [name for name, corpora in OF_CORPORA.items() if not own & {*corpora}]
     return {name: value for name, value in _of_today(config).items() if name not in idle}
 

@@ -8,8 +8,9 @@ from ml_collections import ConfigDict
 
 from sejax.core.results import read_results, write_results
 from sejax.data.anchor import anchor
-from sejax.data.folds import LEFT_OUT, TRAIN
+from sejax.data.folds import LEFT_OUT, TEST, TRAIN
 from sejax.data.level_statistics import level_folds, level_scores
+from sejax.data.store.joined import corpora_tested
 from sejax.engine.workdir import only_run, read_claim
 from sejax.experiments import HeldOut, study
 from sejax.experiments.members import check_set, trained_variants
@@ -18,11 +19,22 @@ from sejax.experiments.members import check_set, trained_variants
 def anchors_on(held: HeldOut, data_dir: Path) -> dict[str, Any]:
     """{"levels_alone": see `level_scores`, "anchor": see `sejax.data.anchor.anchor`}; of ratings, in each dimension.
 
-    Both train on what members train on, with the labels that these see. The folds of a run are those of each variant.
+    Where several corpora are tested, "anchors_by_corpus" has the same of the tested speech of each. All train on what
+    members train on, with the labels that these see. The folds of a run are those of each variant.
     """
     part = held.part
     if held.labelled is not None:
         part = np.where((part == TRAIN) & ~held.labelled, np.int8(LEFT_OUT), part)
+    found = _anchors(held, part, data_dir)
+    each = {
+        name: _anchors(held, np.where((part == TEST) & ~own[held.utterance], np.int8(LEFT_OUT), part), data_dir)
+        for name, own in corpora_tested(held.speech).items()
+    }
+    return found | ({"anchors_by_corpus": each} if each else {})
+
+
+def _anchors(held: HeldOut, part: np.ndarray, data_dir: Path) -> dict[str, Any]:
+    """The same of parts i8[M, N]."""
     how = {"trained_on": held.trained_on, "normalised_by": held.normalised_by}
     levels = {
         name: level_scores(level_folds(held.speech, part, label=label, **how)) for name, label in held.label.items()

@@ -4,6 +4,7 @@ Images are rows of resident data, I in all; C classes.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +13,11 @@ import numpy as np
 from sejax.core import metrics
 from sejax.core.experiment import Batch, Plan, PyTree, Source, State
 from sejax.core.metrics import Confusion, Mean, Metrics, Scatter
+from sejax.core.results import BY_CORPUS
 from sejax.data.folds import VALIDATION
 
 PARTS = ("test", "test_utterance")
+MASKS = "corpora_tested"  # of the data: bool[K, U], of which corpus an utterance is, where several are tested
 BINS = 20
 
 
@@ -33,20 +36,30 @@ def test_confusions(posterior: jax.Array, test: jax.Array, data) -> dict[str, ja
     """Confusions f32[C, C] of the images in ``test`` bool[I], by image and by utterance.
 
     An utterance's posterior is the mean over its test images. ``data`` holds label i32[I], utterance i32[I] and
-    utterance_label i32[U].
+    utterance_label i32[U]. With `MASKS` in it there are those of each corpus too, f32[K, C, C] under `BY_CORPUS`.
     """
     num_classes = posterior.shape[-1]
-    blocks = Confusion.from_predictions(data["label"], posterior.argmax(-1), num_classes=num_classes, weights=test)
+    by_block = partial(Confusion.from_predictions, data["label"], posterior.argmax(-1), num_classes=num_classes)
     utterances = metrics.utterance_posteriors(
         posterior, data["utterance"], num_utterances=data["utterance_label"].shape[0], mask=test
     )
-    by_utterance = Confusion.from_predictions(
+    by_utterance = partial(
+        Confusion.from_predictions,
         data["utterance_label"],
         utterances.posteriors.argmax(-1),
         num_classes=num_classes,
-        weights=utterances.count > 0,
     )
-    return {"confusion/test": blocks.counts, "confusion/test_utterance": by_utterance.counts}
+    heard = utterances.count > 0
+    found = {
+        "confusion/test": by_block(weights=test).counts,
+        "confusion/test_utterance": by_utterance(weights=heard).counts,
+    }
+    if MASKS in data:
+        of_corpus = data[MASKS]
+        blocks, whole = test & of_corpus[:, data["utterance"]], heard & of_corpus
+        found[f"{BY_CORPUS}test"] = jax.vmap(lambda weights: by_block(weights=weights).counts)(blocks)
+        found[f"{BY_CORPUS}test_utterance"] = jax.vmap(lambda weights: by_utterance(weights=weights).counts)(whole)
+    return found
 
 
 def confidences(posterior: jax.Array, counted: jax.Array) -> jax.Array:

@@ -150,15 +150,15 @@ def normalised_by(vectors: Vectors, group: str) -> Vectors:
     recordings count: give the set before classes are chosen.
 
     Args:
-      vectors: of one corpus.
-      group: of `GROUPS`: "training" returns the set as it is; "corpus": all recordings; "speaker": each speaker's.
+      vectors: of one corpus, or several as one.
+      group: of `GROUPS`: "training" returns the set as it is; "corpus": each corpus's; "speaker": each speaker's.
 
     Raises:
       InputError: a recording whose speaker is unknown, or a speaker of one recording.
     """
     if group == "training":
         return vectors
-    rows = np.zeros(len(vectors.label), np.int32)
+    rows = np.zeros(len(vectors.label), np.int32) if vectors.origin is None else vectors.origin
     if group == "speaker":
         rows = vectors.speaker
         _check_speakers(vectors)

@@ -8,7 +8,7 @@ from sejax.audio.opensmile import FEATURE_SETS
 from sejax.core.results import field_value, label, name_of, summarise
 from sejax.errors import InputError
 from sejax.experiments.licences import LICENCES, UNKNOWN
-from sejax.report.terms import PROTOCOLS, detector, split_warnings
+from sejax.report.terms import PROTOCOLS, corpora, detector, split_warnings
 
 _HEARS = {
     "blocks": "spectrograms of blocks of what is voiced",
@@ -38,7 +38,7 @@ def card(
     named = [name for names in settings["members"] for name in names]
     told = label(name_of(members[0])) if len({label(name_of(member)) for member in members}) == 1 else ""
     parts = [
-        f"# {results['experiment']}{f', {told}' if told else ''}: speech emotion, {results.get('corpus', '?')}",
+        f"# {results['experiment']}{f', {told}' if told else ''}: speech emotion, {corpora(results, '?')}",
         _use(settings),
         f"## What it answers\n\n{_answers(settings, results.get('data', {}))}",
         f"## What it hears\n\n{_heard(settings)}",
@@ -102,6 +102,8 @@ def _heard(settings: Mapping[str, Any]) -> str:
 def _trained(results: Mapping[str, Any], members: Sequence[Mapping[str, Any]], named: Sequence[Mapping]) -> str:
     protocol = str(results.get("protocol", ""))
     lines = [f"Corpus: {results.get('corpus', '?')}. Protocol: {protocol or '?'}"]
+    if (other := results.get("test_corpus")) and other != results.get("corpus"):
+        lines[0] = f"Trained on {results.get('corpus', '?')}, tested on {other}. Protocol: {protocol or '?'}"
     lines[0] += f" ({PROTOCOLS[protocol]})." if protocol in PROTOCOLS else "."
     lines += split_warnings(results)
     if results.get("ratings") == "derived":

@@ -27,6 +27,7 @@ from sejax.core.files import plain, read_json, write_json
 from sejax.core.results import read_results
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.ratings import expected
+from sejax.data.store.joined import BETWEEN
 from sejax.data.store.sets import ExampleSet, digest_of_samples
 from sejax.engine.workdir import read_claim
 from sejax.errors import InputError, NotInstalled
@@ -214,7 +215,8 @@ def chosen(
     asked = {"run": digest_of_run(results), "files": files, "seed": seed}
     asked["judges"] = [judge._asdict() for judge in judges]
     level = results["data"]["settings"].get("level", "none")
-    return Plan(tuple(judges), speech.corpus, level, _digests(speech), plain(asked))
+    corpus = BETWEEN.join(speech.tested) or speech.corpus
+    return Plan(tuple(judges), corpus, level, _digests(speech), plain(asked))
 
 
 def _judge(held: HeldOut, name: dict[str, Any], part: np.ndarray, rows: np.ndarray, dimensions) -> Judge:

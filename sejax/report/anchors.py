@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sejax.errors import typed
 from sejax.report import Results
 from sejax.report.tables import Table, mean_std, number
-from sejax.report.terms import MISSING, joined, run_name, setting
+from sejax.report.terms import MISSING, corpora, run_name, setting
 
 LEVELS = "levels alone"
 OPENSMILE = "openSMILE + linear SVM"
@@ -28,7 +28,23 @@ class Anchor(NamedTuple):
 
 def anchors_of(results: Results) -> Iterator[Anchor]:
     """Those that a run has, but for guessing."""
-    data = results.get("data") or {}
+    yield from _anchors_in(results.get("data") or {})
+
+
+def by_corpus(results: Results) -> str:
+    """A line of what they reach on each of several corpora; "" where one is tested, or a run has none."""
+    each = (results.get("data") or {}).get("anchors_by_corpus") or {}
+    texts: dict[str, list[str]] = {}
+    for corpus, data in each.items():
+        for anchor in _anchors_in(data):
+            system = anchor.system.capitalize() if anchor.system == LEVELS else anchor.system
+            name = f"{system}{f', {anchor.dimension}' * bool(anchor.dimension)}, {anchor.figure}"
+            texts.setdefault(name, []).append(f"{corpus} {mean_std(anchor.score)}")
+    return " ".join(f"{name}: {', '.join(found)}." for name, found in texts.items())
+
+
+def _anchors_in(data: Mapping[str, Any]) -> Iterator[Anchor]:
+    """Those that an entry of results.json holds."""
     found = data.get("levels_alone") or {}
     for name, scores in ({"": found} if "columns" in found else found).items():
         if scores:
@@ -117,7 +133,7 @@ def of_runs(runs) -> Table | None:
         for anchor in anchors_of(run):
             figure = "" if anchor.figure == "UAR" else f"{anchor.figure} "
             each.setdefault(anchor.dimension, {})[anchor.system] = figure + mean_std(anchor.score)
-        about = (joined(setting(run, "corpus", MISSING)), str(setting(run, "protocol", MISSING)))
+        about = (corpora(run), str(setting(run, "protocol", MISSING)))
         for name, scores in each.items():
             cells = (scores.get(LEVELS, MISSING), scores.get(OPENSMILE, MISSING))
             rows.setdefault((*about, name, number(guessing(run)), *cells), []).append(run_name(run, place))

@@ -5,7 +5,7 @@ from pathlib import Path
 from sejax.core.files import read_npz, write_npz, write_text
 from sejax.core.results import field_value, is_finite
 from sejax.errors import typed
-from sejax.report import Report, anchors, page, tables, terms
+from sejax.report import Report, anchors, by_corpus, page, tables, terms
 from sejax.report.confusion import confusion_matrix
 from sejax.report.curves import learning_curves, training_curves
 from sejax.report.folds import interval_notes
@@ -69,6 +69,7 @@ def report_page(results, report: Report, images=None, robustness=None):
     drawings |= {first: ""}
     sections = [
         *(report.sections(results, drawings) if report.sections else sections_of(results, drawings, report)),
+        Section("By corpus", tables.html(apart) if (apart := by_corpus.table(results, report)) else ""),
         Section("Anchors", tables.html(anchors.table(results)) if any(anchors.anchors_of(results)) else ""),
         Section("Robustness", section_of(robustness, results, report, drawings["robustness"])),
         Section("Examples", drawings["examples"]),
@@ -92,7 +93,7 @@ def _drawn(results, report, images, robustness):
 
 
 def _title(results):
-    corpus = terms.setting(results, "corpus")
+    corpus = terms.corpora(results, "")
     name = results["experiment"].replace("_", " ")
     return f"{name} on {corpus}" if corpus else name
 
@@ -184,7 +185,7 @@ def _what_was_run(results, report):
     data, seconds = results.get("data") or {}, results.get("seconds")
     body = page.preformatted(results.get("command") or _equivalent_config(results))
     data = data | ({"voice_activity": terms.heard(data["voice_activity"])} if "voice_activity" in data else {})
-    elsewhere = (*report.elsewhere, "levels_alone", "anchor", "splits")
+    elsewhere = (*report.elsewhere, "levels_alone", "anchor", "anchors_by_corpus", "splits")
     facts = {name: _fact(value) for name, value in data.items() if name not in (*elsewhere, "recordings")}
     facts |= {
         terms.RECORDINGS.get(name, name): " to ".join(f"{end:.3g}" for end in ends if is_finite(end))

@@ -27,7 +27,7 @@ from sejax.report.inference import RESAMPLES, SEED, Inference, bootstrap_interva
 from sejax.report.run import Variant, arranged, by_member, differences, score
 from sejax.report.score_tables import written
 from sejax.report.tables import Strong, Table, number, signed
-from sejax.report.terms import MISSING, joined, members_text, protocol_notes, run_name, setting
+from sejax.report.terms import MISSING, corpora, joined, members_text, protocol_notes, run_name, setting
 
 FEW = 4  # things of which all pairs are compared
 LEVEL = 0.05
@@ -313,7 +313,7 @@ def paired_table(comparison: Comparison, report: Report) -> Table | None:
 def _caption(comparison, run):
     n = sorted({difference.inference.n for difference in comparison.differences})
     over = count_of_folds(run, n[0]) if len(n) == 1 else f"{n[0]} to {count_of_folds(run, n[-1])}"
-    where = f"{setting(run, 'corpus', run['experiment'])}, protocol {setting(run, 'protocol', MISSING)}"
+    where = f"{corpora(run, run['experiment'])}, protocol {setting(run, 'protocol', MISSING)}"
     return f"{where}: paired differences, mean ± sample standard deviation over {over}"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from sejax.core.results import field_value, is_finite, label, name_of, spread
 from sejax.core.results import variants as summarised
 from sejax.report import Report
-from sejax.report.terms import MISSING, joined, setting
+from sejax.report.terms import MISSING, joined, shown
 
 RATE = "learning_rate"
 VALIDATION = "valid/accuracy"
@@ -273,7 +273,7 @@ def grouped(runs, fields, known, *, order=None):
     unknown = [field for field in fields if field not in known]
     if unknown:
         raise ValueError(f"cannot group by {', '.join(unknown)}; known fields: {', '.join(known)}")
-    order = order or (lambda run, field: joined(setting(run, field, MISSING)))
+    order = order or (lambda run, field: joined(shown(run, field, MISSING)))
 
     def key(run):
         return tuple(order(run, field) for field in fields)

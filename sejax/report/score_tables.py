@@ -6,7 +6,7 @@ from functools import partial
 from itertools import groupby
 
 from sejax.core.results import REPEATS, field_value, is_finite, name_of, spread
-from sejax.report import Report, anchors
+from sejax.report import Report, anchors, by_corpus
 from sejax.report.folds import interval_notes
 from sejax.report.run import (
     KEY,
@@ -32,6 +32,7 @@ from sejax.report.terms import (
     MISSING,
     PARTS,
     PROTOCOLS,
+    corpora,
     count_text,
     detector,
     failure,
@@ -40,6 +41,7 @@ from sejax.report.terms import (
     protocol_notes,
     run_name,
     setting,
+    shown,
     split_warnings,
     title,
     where,
@@ -215,14 +217,16 @@ def headline(results, report: Report, *, anchored=True):
     table = made(results) if made else _summary_table(results, report)
     if not anchored:
         return table
-    notes = (*interval_notes(results, report), *anchors.notes(results), *split_warnings(results))
+    notes = (*by_corpus.notes(results, report), *interval_notes(results, report), *anchors.notes(results))
+    notes += split_warnings(results)
     return replace(table, notes=(*table.notes, *notes))
 
 
 def _summary_table(results, report: Report):
     summary, paper, units = results["summary"], paper_figures(results, report), levels(results)
     steps = iterations(results) or [None]
-    pairs = list(dict.fromkeys(match.groups()[1:] for match in map(KEY.fullmatch, summary) if match))
+    named_keys = [match for match in map(KEY.fullmatch, summary) if match and not by_corpus.is_of_corpus(match[0])]
+    pairs = list(dict.fromkeys(match.groups()[1:] for match in named_keys))
     pairs.sort(key=lambda pair: (_place(units, pair[0]), _place(METRICS, pair[1])))
     columns, rows = (
         ["level", "metric"],
@@ -244,8 +248,7 @@ def _summary_table(results, report: Report):
 
 
 def _start(results):
-    corpus = setting(results, "corpus", results["experiment"])
-    return f"{corpus}, protocol {setting(results, 'protocol', MISSING)}"
+    return f"{corpora(results, results['experiment'])}, protocol {setting(results, 'protocol', MISSING)}"
 
 
 def _place(order, name):
@@ -258,6 +261,7 @@ def member_table(results):
     fields = list(dict.fromkeys(field for member in members for field in name_of(member)))
     fields += [field for field in REPEATS if any(field in member for member in members)]
     metrics = dict.fromkeys(name for member in members for name in member["metrics"] if name.count("/") == 1)
+    metrics = [name for name in metrics if not by_corpus.is_of_corpus(name)]
     metrics = sorted(metrics, key=lambda metric: _metric_order(metric, units))
     several = any(member.get("iterations") for member in members)
     rows = []
@@ -352,7 +356,7 @@ def _compared_variants(rows, group_by, report):
 
 
 def _cell(run, variant, field):
-    return field_value(variant.name.get(field, setting(run, field, MISSING)))
+    return field_value(variant.name.get(field, shown(run, field, MISSING)))
 
 
 def _name_columns(variants):
@@ -458,7 +462,7 @@ def row_order(run):
 
 def field_text(run, field):
     """A run's config field as a cell of a table: `30 %` of labels, voice activity as `mode 0` or `none`."""
-    value = setting(run, field)
+    value = shown(run, field)
     if value is None:
         return MISSING
     if field == "labelled" and is_finite(value):

@@ -14,6 +14,10 @@ PROTOCOLS = {
     "image": "images are split at random, so speakers and near-copies of a block leak into the test part",
     "within": "trained and tested on one corpus, a group of sessions or speakers left out at a time",
     "cross": "trained on one corpus, tested on 70 % of another; its other 30 %, stratified, are for development",
+    "cross_corpus": "trained on one corpus or several and tested on all of others; some speakers of those that train "
+    "validate, and nothing of the tested corpora has a say in training",
+    "cross_corpus_mixed": "trained on one corpus or several and tested on all of others; what validates is of those "
+    "that train, whose speakers may occur in both parts",
     "leak_free": "generators, classifiers and their normalisation are fitted on the training part of each fold",
     "as_published": "generators see every session, and each set is normalised with its own statistics",
 }
@@ -26,8 +30,21 @@ def setting(results, field, default=None):
     return results.get(field, results["config"].get(field, default))
 
 
+def corpora(results, default=MISSING):
+    """What a run is about: `emodb`, `emodb+nemo`, or `emodb to nemo` where all of another corpus is tested."""
+    name, other = joined(setting(results, "corpus", default)), results.get("test_corpus")
+    return f"{name} to {other}" if other and other != name else name
+
+
+def shown(results, field, default=None):
+    """A `setting` as tables name it: of the corpus `corpora`."""
+    value = setting(results, field, default)
+    return corpora(results) if field == "corpus" and value not in (None, default) else value
+
+
 # Entries of results.json's "data" that need another name than their key's words.
 FACTS = {
+    "corpora": "corpora",
     "points": "utterances at each of the five points",
     "parts": "examples in each part, by fold",
     "settings": "settings of the prepared set",

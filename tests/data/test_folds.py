@@ -18,9 +18,9 @@ from sejax.data.folds import (
     Instead,
     make_folds,
     near_copies_in_training,
-    pair_folds,
 )
 from sejax.data.labels import labelled_subset
+from sejax.data.pair_folds import pair_folds
 from sejax.errors import InputError
 
 

@@ -9,7 +9,8 @@ import pytest
 import toy_vectors
 
 from sejax.data.level_statistics import level_folds
-from sejax.data.vectors.load import join, labelled_only
+from sejax.data.store.joined import join
+from sejax.data.vectors.load import emotional, labelled_only
 from sejax.errors import InputError
 from sejax.experiments.augmentation.assembly import assemble, posteriors
 from sejax.experiments.feature_vectors import normalised_by, transductive
@@ -54,6 +55,11 @@ def test_each_corpus_of_several_can_be_normalised_by_itself():
     made = join([labelled_only(normalised_by(each, "corpus")) for each in both]).features
     for own in np.split(made, 2):
         np.testing.assert_allclose(own.mean(0), 0, atol=1e-4)
+    np.testing.assert_array_equal(normalised_by(join(both), "corpus").features, made)  # and so when they are one set
+    four = emotional([normalised_by(join(both), "corpus")])  # whose labels are chosen of the set as it is
+    np.testing.assert_array_equal(four.features, made[np.isin(np.tile(both[0].label, 2), (0, 4, 5, 6))])
+    of_speakers = [normalised_by(each, "speaker").features for each in both]
+    np.testing.assert_array_equal(normalised_by(join(both), "speaker").features, np.concatenate(of_speakers))
 
 
 @pytest.mark.parametrize(

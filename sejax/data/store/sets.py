@@ -45,6 +45,10 @@ class ExampleSet:
       digests: of each utterance's samples, equal where they are; () in sets of versions that kept none.
       traits: of each utterance's recording, the numbers of `sejax.audio.level.Traits`; () likewise.
       splits: the corpus's own division of each utterance, as `sejax.corpora.splits` writes it; () where it has none.
+
+    Of several sets as one (`sejax.data.store.joined`), where `corpus` is their names joined by +:
+      origin: i32[U], the number of each utterance's corpus among them; None of one set alone.
+      joined_from: the sets. tested: the names of the corpora of which all is tested.
     """
 
     label: np.ndarray
@@ -65,13 +69,19 @@ class ExampleSet:
     digests: tuple[str, ...] = ()
     traits: tuple[list[float], ...] = ()
     splits: tuple[str, ...] = ()
+    origin: np.ndarray | None = None
+    joined_from: tuple["ExampleSet", ...] = ()
+    tested: tuple[str, ...] = ()
 
     # Of each kind: its name in the plural, the field of its large array, its name for prepare --features, and
-    # the setting that says which detector looked for speech.
+    # the setting that says which detector looked for speech; fields that say where what belongs together begins and
+    # ends in others, and those that sets have alike that are joined.
     KIND: ClassVar[str]
     LARGE: ClassVar[str]
     MADE_AS: ClassVar[str]
     DETECTOR: ClassVar[str] = "voice_activity"
+    EDGES: ClassVar[tuple[str, ...]] = ()
+    ALIKE: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:

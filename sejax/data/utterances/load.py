@@ -107,6 +107,7 @@ class UtteranceSpectrograms(UtteranceSet):
     KIND: ClassVar[str] = "utterance spectrograms"
     LARGE: ClassVar[str] = "frames"
     MADE_AS: ClassVar[str] = "utterance_spectrograms"
+    EDGES: ClassVar[tuple[str, ...]] = ("offset", "span_offset")
 
     frames: np.ndarray
     offset: np.ndarray

@@ -1,4 +1,4 @@
-"""Prepared sets of feature vectors, one vector an utterance: read, found, and several of them joined into one.
+"""Prepared sets of feature vectors, one vector an utterance: read, found, and what has a class of several as one.
 
 Numpy alone is enough for that.
 """
@@ -10,11 +10,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from sejax.audio.level import joined
 from sejax.audio.opensmile import check_features
-from sejax.data.labels import choose_classes, class_facts
+from sejax.data.labels import choose_classes
+from sejax.data.store.joined import join
 from sejax.data.store.sets import UtteranceSet, find_utterances, listed
-from sejax.errors import InputError
 
 PITCH = "F0final_sma_amean"  # mean fundamental frequency of the voiced frames, 0 where there are none
 
@@ -32,6 +31,7 @@ class Vectors(UtteranceSet):
     LARGE: ClassVar[str] = "features"
     MADE_AS: ClassVar[str] = "emobase2010"
     DETECTOR: ClassVar[str] = "trim"
+    ALIKE: ClassVar[tuple[str, ...]] = ("names",)
 
     features: np.ndarray
     names: tuple[str, ...]
@@ -96,8 +96,8 @@ def emotional(
     Raises:
       InputError: a corpus lacks a class, or the sets cannot be joined.
     """
-    known = {label for each in (*sets, *others) for label in each.classes}
-    return join([labelled_only(choose_classes(each, classes, elsewhere=known)) for each in sets])
+    known = {label for each in others for label in each.classes}
+    return labelled_only(choose_classes(join(sets), classes, elsewhere=known))
 
 
 def labelled_only(vectors: Vectors) -> Vectors:
@@ -115,79 +115,6 @@ def labelled_only(vectors: Vectors) -> Vectors:
         utterance_label=vectors.label[rows],
         utterance=numbers,
         block=numbers,
+        origin=None if vectors.origin is None else vectors.origin[rows],
+        joined_from=(),
     )
-
-
-def join(sets: Sequence[Vectors]) -> Vectors:
-    """Sets of equal classes and features as one, in the order given; a set alone is returned as it is.
-
-    Names of utterances, speakers and sessions get the corpus's name before them. Where a corpus has no sessions,
-    each of its speakers is one, so that splits by session keep speakers apart.
-
-    Raises:
-      InputError: classes or features differ, or a corpus is there twice.
-    """
-    first = sets[0]
-    if len(sets) == 1:
-        return first
-    for other in sets[1:]:
-        if other.classes != first.classes or other.names != first.names:
-            raise InputError(
-                f"{other.corpus} and {first.corpus} differ in classes or features; prepare both with the same "
-                "--features and map their labels to the same classes"
-            )
-    corpora = [each.corpus for each in sets]
-    if len(set(corpora)) < len(corpora):
-        raise InputError(f"corpora {'+'.join(corpora)}: give each once")
-    utterances = np.arange(sum(len(each.label) for each in sets), dtype=np.int32)
-    speakers, speaker = _numbered(f"{each.corpus}:{name}" for each in sets for name in _speakers_of(each))
-    sessions, session = _numbered(f"{each.corpus}:{name}" for each in sets for name in _sessions_of(each))
-    label = np.concatenate([each.label for each in sets])
-    sex = {f"{each.corpus}:{name}": sex for each in sets for name, sex in zip(each.speakers, each.sex, strict=True)}
-    return replace(
-        first,
-        features=np.concatenate([np.asarray(each.features, np.float32) for each in sets]),
-        utterance_ids=tuple(f"{each.corpus}:{name}" for each in sets for name in each.utterance_ids),
-        digests=tuple(digest for each in sets for digest in each.digests) if all(x.digests for x in sets) else (),
-        traits=tuple(traits for each in sets for traits in each.traits) if all(x.traits for x in sets) else (),
-        splits=tuple(split for each in sets for split in each.splits) if all(x.splits for x in sets) else (),
-        label=label,
-        utterance_label=label,
-        utterance=utterances,
-        block=utterances,
-        seconds=np.concatenate([each.seconds for each in sets]),
-        speaker=speaker,
-        session=session,
-        speakers=speakers,
-        sessions=sessions,
-        sex=tuple(sex[name] for name in speakers),
-        corpus="+".join(corpora),
-        counts={"recordings": joined(each.counts.get("recordings", {}) for each in sets)}
-        | _summed(sets)
-        | ({"classes": facts} if (facts := class_facts(*sets)) else {}),
-        folder="",
-    )
-
-
-def _summed(sets: Sequence[Vectors]) -> dict[str, float | list[str]]:
-    """What `sejax.data.store.sets.heard` counts, of all sets together; {} where one of them was not trimmed."""
-    if not all("seconds_kept" in each.counts for each in sets):
-        return {}
-    seconds = {name: sum(each.counts[name] for each in sets) for name in ("seconds", "seconds_kept")}
-    without = [f"{each.corpus}:{name}" for each in sets for name in each.counts["without_speech"]]
-    return seconds | {"without_speech": without}
-
-
-def _numbered(names) -> tuple[tuple[str, ...], np.ndarray]:
-    """The different names, sorted, and for each name given its number among them."""
-    different, number = np.unique(np.array(list(names)), return_inverse=True)
-    return tuple(map(str, different)), number.astype(np.int32)
-
-
-def _speakers_of(vectors: Vectors) -> list[str]:
-    return [vectors.speakers[number] for number in vectors.speaker]
-
-
-def _sessions_of(vectors: Vectors) -> list[str]:
-    names = [vectors.sessions[number] for number in vectors.session]
-    return names if any(names) else _speakers_of(vectors)

@@ -34,6 +34,7 @@ class Waveforms(UtteranceSet):
     KIND: ClassVar[str] = "waveforms"
     LARGE: ClassVar[str] = "waveform"
     MADE_AS: ClassVar[str] = "waveforms"
+    EDGES: ClassVar[tuple[str, ...]] = ("offset", "word_offset")
 
     waveform: np.ndarray
     offset: np.ndarray

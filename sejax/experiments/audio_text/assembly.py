@@ -16,6 +16,7 @@ from sejax.core.rng import root_key
 from sejax.data.buckets import Buckets, Pieces, choose_buckets, cut
 from sejax.data.folds import TRAIN, VALIDATION
 from sejax.data.labels import choose_classes
+from sejax.data.store.joined import find_corpora
 from sejax.data.streams import read_batch, stream_utterances
 from sejax.data.text import word_types
 from sejax.data.waveforms.load import Waveforms, find_waveforms
@@ -62,7 +63,8 @@ def build(config, data_dir: Path) -> Assembly:
 
 
 def _find(config, data_dir: Path) -> Waveforms:
-    return find_waveforms(data_dir, config.corpus, level=config.level, word_times=config.word_times)
+    find = functools.partial(find_waveforms, data_dir, level=config.level, word_times=config.word_times)
+    return find_corpora(find, config.corpus, config.test)
 
 
 @functools.lru_cache(maxsize=1)

@@ -31,7 +31,7 @@ from sejax.report.run import above, by_member, differences, grouped, histories, 
 from sejax.report.score_figures import difference_panels, score_panels
 from sejax.report.score_tables import BEST_NOTE, OVER, Column
 from sejax.report.tables import Table, mean_std, number, signed
-from sejax.report.terms import MISSING, criterion, joined, protocol_notes, setting, validated_by
+from sejax.report.terms import MISSING, corpora, criterion, protocol_notes, setting, validated_by
 from sejax.report.utterance import explained
 
 ALONE = ("audio", "text")
@@ -139,7 +139,7 @@ def pairs(results):
 
 def run_title(results):
     """What was trained on what: `emodb, protocol speaker, embeddings trained from nothing`."""
-    corpus = joined(setting(results, "corpus", results["experiment"]))
+    corpus = corpora(results, results["experiment"])
     kind = vectors_text(results)
     begun = "begun as" if setting(results, "tuned", False) else "kept as in"
     embeddings = f"embeddings {begun} {kind}" if with_vectors(results) else f"embeddings {kind}"
@@ -243,7 +243,7 @@ def member_table(results):
 def run_comparison(runs, *, group_by=()):
     """Tables of many runs, one for each value of the fields `group_by`: a row for each run and fusion."""
     stubs = {
-        "corpus": lambda run, fusion: joined(setting(run, "corpus", MISSING)),
+        "corpus": lambda run, fusion: corpora(run),
         "protocol": lambda run, fusion: str(setting(run, "protocol", MISSING)),
         "embeddings": lambda run, fusion: vectors_text(run),
     }
@@ -272,7 +272,7 @@ def analysed(results):
 
 
 def _title(results):
-    return f"audio and text: {joined(setting(results, 'corpus', 'no corpus'))}"
+    return f"audio and text: {corpora(results, 'no corpus')}"
 
 
 def _lead(results):

@@ -9,10 +9,12 @@ import numpy as np
 
 from sejax.audio.level import FULL_SCALE
 from sejax.audio.samples import RATE
+from sejax.core.results import BY_CORPUS
 from sejax.data.buckets import Buckets, Pieces, epoch_batches, padding, shapes
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.labels import class_facts
 from sejax.data.official_folds import described as described_folds
+from sejax.data.store.joined import corpora_tested
 from sejax.data.text import word_times
 from sejax.data.waveforms.load import Waveforms
 from sejax.data.word_vectors import coverage
@@ -20,6 +22,7 @@ from sejax.experiments.audio_text.explanation import STRETCHES
 from sejax.experiments.audio_text.members import Split
 from sejax.experiments.audio_text.words import word_counts
 from sejax.experiments.classification import confusion_metrics
+from sejax.experiments.corpora import corpus_figures, counted, named
 
 
 def described_piece(
@@ -47,8 +50,7 @@ def about(
         counts = np.bincount(np.concatenate([np.zeros(0, np.int32), *ids]), minlength=len(types))
         covered = {"file": Path(config.vectors).name, **coverage(vectors.found, counts)}
     return {
-        "corpus": config.corpus,
-        "protocol": protocol,
+        **named(config, speech, protocol),
         "classes": list(speech.classes),
         "unit": "utterance",
         "paper": {},
@@ -56,6 +58,7 @@ def about(
         "data": {
             "utterances": int(labelled.sum()),
             **class_facts(speech),
+            **counted(speech),
             "speakers": len({*speech.speaker[labelled].tolist()}),
             "seconds": round(float(speech.seconds[labelled].sum()), 1),
             "parts": {
@@ -125,6 +128,8 @@ class Summary:
         metrics = confusion_metrics(record["confusion/test"], "test/")
         if record["confusion/valid"].sum():
             metrics |= confusion_metrics(record["confusion/valid"], "valid/") | {"valid/loss": float(record["loss"])}
+        figures, matrices = corpus_figures(self._by_corpus(tested, posterior), self.speech, ("test",))
+        metrics |= figures
         attention = None
         if "attention" in record:
             attention = record["attention"][tested, 0]
@@ -134,7 +139,7 @@ class Summary:
         predicted, classes = posterior.argmax(1), len(self.speech.classes)
         entry = {
             "metrics": metrics,
-            "confusion": {"test": record["confusion/test"].astype(int).tolist()},
+            "confusion": {"test": record["confusion/test"].astype(int).tolist()} | matrices,
             "epochs": int(record["epochs"]),
             "best_epoch": int(record["best_epoch"]),
             "history": [_row(row) for row in history],
@@ -154,6 +159,15 @@ class Summary:
             "examples": self._examples(record),
         }
 
+    def _by_corpus(self, tested: np.ndarray, posterior: np.ndarray) -> dict[str, np.ndarray]:
+        """Confusions of each corpus that is tested, as `corpus_figures` takes them."""
+        label, classes = self.speech.label[tested], len(self.speech.classes)
+        counts = [np.zeros((classes, classes)) for _ in corpora_tested(self.speech)]
+        for matrix, own in zip(counts, corpora_tested(self.speech).values(), strict=True):
+            rows = own[tested] & (label >= 0)
+            np.add.at(matrix, (label[rows], posterior[rows].argmax(1)), 1)
+        return {f"{BY_CORPUS}test": np.array(counts)}
+
     def _examples(self, record: Mapping[str, np.ndarray]) -> list[dict[str, Any]] | None:
         if not np.array_equal(record["example"], self.first):
             return None
@@ -162,7 +176,8 @@ class Summary:
         for place, example in enumerate(record["example"]):
             piece = self.examples[example]
             number = self.pieces.utterance[piece]
-            samples = self.speech.waveform[self.pieces.start[piece] :][: self.pieces.length[piece]]
+            start = self.pieces.start[piece]
+            samples = self.speech.waveform[start : start + self.pieces.length[piece]]
             name = self.speech.utterance_ids[number]
             first = self.pieces.first_word[piece]
             words = [self.types[word] for word in self.pieces.words[first : first + self.pieces.word_count[piece]]]

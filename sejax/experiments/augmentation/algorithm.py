@@ -16,10 +16,11 @@ from flax import struct
 
 from sejax.core.experiment import Plan, Source, State
 from sejax.core.metrics import Confusion
+from sejax.core.results import BY_CORPUS
 from sejax.core.rng import hashed_bits, seed_of, shuffled, stream
 from sejax.data.folds import TEST, VALIDATION
 from sejax.errors import InputError
-from sejax.experiments.classification import scores
+from sejax.experiments.classification import MASKS, scores
 from sejax.experiments.feature_vectors import Scaling
 from sejax.experiments.methods import check_choice, first_fields
 from sejax.models.feed_forward import FeedForward
@@ -166,6 +167,8 @@ def _gather(data, plan: Plan):
 def gather_test(data, plan: Plan):
     """Test vectors f32[B, F] of an evaluation with their labels, and which rows count."""
     found = {"vectors": data["test"][plan.index], "label": data["test_label"][plan.index]}
+    if MASKS in data:
+        found[MASKS] = data[MASKS][:, plan.index]
     return found | {"index": plan.index, "valid": plan.valid}
 
 
@@ -305,7 +308,10 @@ class Method:
             Confusion.from_predictions, batch["label"], logits.argmax(-1), num_classes=self.settings.num_classes
         )
         parts = {"test": TEST, "valid": VALIDATION}
-        return {name: confusion(weights=(part == kind) & batch["valid"]) for name, kind in parts.items()}
+        found = {name: confusion(weights=(part == kind) & batch["valid"]) for name, kind in parts.items()}
+        for number, own in enumerate(batch.get(MASKS, ())):
+            found[f"test:{number}"] = confusion(weights=(part == TEST) & own & batch["valid"])
+        return found
 
     def refresh(self, state: ClassifierState, metrics) -> ClassifierState:
         """The next row of the history; stopped where the schedule is over."""
@@ -316,8 +322,11 @@ class Method:
 
     def conclude(self, state: ClassifierState, metrics, data):
         """The confusions of the test and of the development part."""
-        del data
-        return state, {f"confusion/{name}": metrics[name].counts for name in ("test", "valid")}
+        record = {f"confusion/{name}": metrics[name].counts for name in ("test", "valid")}
+        if MASKS in data:
+            each = [metrics[f"test:{number}"].counts for number in range(len(data[MASKS]))]
+            record[f"{BY_CORPUS}test"] = jnp.stack(each)
+        return state, record
 
 
 def _normal(seed: jax.Array, shape: tuple[int, ...]) -> jax.Array:

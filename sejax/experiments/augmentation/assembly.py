@@ -15,7 +15,8 @@ from sejax.core.experiment import Assembly
 from sejax.data.folds import TEST, VALIDATION
 from sejax.data.labels import class_facts
 from sejax.data.official_folds import SPLIT, described
-from sejax.data.store.sets import check_apart, heard
+from sejax.data.store.joined import check_cross, corpora_of, join
+from sejax.data.store.sets import heard
 from sejax.data.vectors.load import Vectors, emotional, find_vectors
 from sejax.data.vectors.synthetic import SyntheticVectors
 from sejax.data.vectors.synthetic import load as load_synthetic
@@ -45,21 +46,29 @@ from sejax.experiments.augmentation.members import (
 )
 from sejax.experiments.augmentation.report import REPORT
 from sejax.experiments.classification import confusion_metrics, whole_source
+from sejax.experiments.corpora import corpus_figures, corpus_masks, counted
 from sejax.experiments.feature_vectors import Scaling, normalised_by, transductive, vector_folds
 from sejax.experiments.methods import compared, experiment_of, settings_of
 
 
-def summarise(history: Sequence[Mapping[str, float]], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """UAR, macro-F1 and accuracy of the test part, and of the development part where there is one."""
+def summarise(
+    history: Sequence[Mapping[str, float]], records: Sequence[Mapping[str, Any]], *, test: Vectors
+) -> dict[str, Any]:
+    """UAR, macro-F1 and accuracy of the test part, and of the development part where there is one.
+
+    Of several corpora that are tested (see `sejax.data.store.joined.corpora_tested`) there are the figures of each too.
+    """
     confusions = {name: np.asarray(records[-1][f"confusion/{name}"], np.float32) for name in ("test", "valid")}
     confusions = {name: counts for name, counts in confusions.items() if counts.any()}
     figures: dict[str, float] = {}
     for name, counts in confusions.items():
         figures |= confusion_metrics(counts, f"{name}/")
+    by_corpus, matrices = corpus_figures(records[-1], test, ("test",))
+    figures |= by_corpus
     kept = ("iteration", "epoch", "train/loss", "train/accuracy", "train/uar")
     return {
         "metrics": figures,
-        "confusion": {name: counts.astype(int).tolist() for name, counts in confusions.items()},
+        "confusion": {name: counts.astype(int).tolist() for name, counts in confusions.items()} | matrices,
         "history": [{name: row[name] for name in kept} for row in history],
     }
 
@@ -96,7 +105,8 @@ def build(config, data_dir: Path) -> Assembly:
 
 def _find(config, data_dir: Path) -> tuple[list[Vectors], Vectors | None]:
     find = partial(find_vectors, data_dir, features=config.features, level=config.level, trim=config.trim)
-    return [find(name) for name in config.real], find(config.test) if config.test else None
+    others = [find(name) for name in corpora_of(config.test)]
+    return [find(name) for name in config.real], join(others) if others else None
 
 
 def held_out(config, data_dir: Path) -> HeldOut:
@@ -162,22 +172,21 @@ def assemble(config, sets: list[Vectors], other: Vectors | None, synthetic: Synt
         train=training_source(plan.batch_size, changed=bool(settings.change)),
         valid=whole_source(len(test.label), batch, gather=gather_test, batches=0),
         whole=whole_source(len(test.label), batch, gather=gather_test),
-        data={"vectors": vectors, "label": label, "test": test.features, "test_label": test.label},
+        data={"vectors": vectors, "label": label, "test": test.features, "test_label": test.label}
+        | corpus_masks(test),
         members=stack_members(members),
         names=names,
         iterations=1,
         epochs=math.ceil(plan.updates / rows),
         batch_size=plan.batch_size,
-        summarise=summarise,
+        summarise=partial(summarise, test=test),
         about=about(config, real, test, splits, plan),
     )
 
 
 def _check(config, sets: list[Vectors], other: Vectors | None, synthetic: SyntheticVectors | None) -> None:
-    if other is not None and other.corpus in config.real:
-        raise InputError(f"config: test={other.corpus} is trained on too; leave test empty for tests within a corpus")
-    for one in sets if other is not None else []:
-        check_apart(one, other)
+    if other is not None:
+        check_cross(sets, other.joined_from or (other,))
     for one in [*sets, *([other] if other else []), *([synthetic] if synthetic else [])]:
         if one.names != sets[0].names:
             raise InputError(f"{one.folder} has other features than {sets[0].folder}; prepare both alike")
@@ -247,6 +256,7 @@ def about(config, real: Vectors, test: Vectors, splits: list[Split], plan: Sched
             "recordings": real.counts.get("recordings", {}),
             **class_facts(real, *([test] if test is not real else [])),
             **heard(real),
+            **counted(test),
         },
     }
     official = config.protocol == SPLIT

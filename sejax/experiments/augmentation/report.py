@@ -28,7 +28,7 @@ from sejax.report.run import (
     row_rates,
 )
 from sejax.report.tables import Strong, Table, number, percent, signed
-from sejax.report.terms import MISSING, protocol_notes, run_name, setting
+from sejax.report.terms import MISSING, corpora, protocol_notes, run_name, setting
 
 TRAININGS = {
     "real": "Real",
@@ -111,10 +111,8 @@ def evaluation(results):
 
 def run_title(results):
     """What was trained and tested on what: `emodb, within corpus`, `emodb to nemo, cross-corpus`."""
-    corpus = setting(results, "corpus", results["experiment"])
-    if evaluation(results) == "within":
-        return f"{corpus}, within-corpus"
-    return f"{corpus} to {setting(results, 'test_corpus', 'another corpus')}, cross-corpus"
+    kind = "within" if evaluation(results) == "within" else "cross"
+    return f"{corpora(results, results['experiment'])}, {kind}-corpus"
 
 
 def normalisation(results):

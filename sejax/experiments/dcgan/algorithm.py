@@ -20,7 +20,7 @@ from sejax.core.rng import member_key, root_key, seed_of, stream
 from sejax.core.schedules import EarlyStopping
 from sejax.data.folds import TEST, VALIDATION
 from sejax.data.ratings import DIMENSIONS, MIDDLE, POINTS
-from sejax.experiments.classification import confidences, rows_of
+from sejax.experiments.classification import MASKS, confidences, rows_of
 from sejax.experiments.dcgan.gallery import first_gallery, hung
 from sejax.experiments.dcgan.networks import TRAINED_BY, Networks
 from sejax.experiments.dcgan.results import accepted, confusion, named, rating_scores, value_loss, value_scores
@@ -335,6 +335,9 @@ class Method:
         posterior = metrics["posterior"].compute()  # [U, R, 5]
         tested = self._scores(posterior, data, state.part == TEST)
         record = {f"test/{name}": value for name, value in _counts(tested).items()}
+        for number, own in enumerate(data.get(MASKS, ())):
+            scores = self._scores(posterior, data, (state.part == TEST) & own)
+            record |= {f"test:{number}/{name}": value for name, value in _counts(scores).items()}
         record |= {f"valid/{name}": value for name, value in _counts(metrics).items()}
         record |= {
             "epochs": state.stopping.epochs,

@@ -13,16 +13,20 @@ from ml_collections import ConfigDict
 from sejax.core.experiment import Assembly
 from sejax.core.rng import root_key
 from sejax.data.crops import crop_data, joined_crops, oversampled
-from sejax.data.folds import TEST, TRAIN, VALIDATION, Folds, pair_folds
+from sejax.data.cross_folds import cross_folds
+from sejax.data.folds import LEFT_OUT, TEST, TRAIN, VALIDATION, Folds
 from sejax.data.labels import choose_classes, class_facts
 from sejax.data.official_folds import SPLIT, described, official_folds
+from sejax.data.pair_folds import pair_folds
 from sejax.data.ratings import DIMENSIONS, POINTS, Ratings, fuzzy, on_scale, ratings_of, unit
+from sejax.data.store.joined import corpora_of, corpora_tested, find_corpora
 from sejax.data.store.sets import check_apart, heard
 from sejax.data.utterances.load import UtteranceSpectrograms, find_utterance_spectrograms
 from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import HeldOut, Posteriors, Study
 from sejax.experiments.classification import valid_source, whole_batches, whole_source
+from sejax.experiments.corpora import corpus_masks, counted, named
 from sejax.experiments.dcgan.algorithm import Method, Settings, answers
 from sejax.experiments.dcgan.batches import crop_source, evaluation_gather, stream_batches
 from sejax.experiments.dcgan.gallery import Wall
@@ -50,7 +54,8 @@ def make_members(
     return rate_members({"model": config.model}, folds, seeds=config.seeds, rates=config.learning_rates)
 
 
-HELD_OUT = 0.1  # of the speakers that train, where a corpus's own division has no development part
+# Of the speakers that train, where a corpus's own division has no development part, or all of another is tested.
+HELD_OUT = 0.1
 
 
 def make_parts(config, speech: UtteranceSpectrograms, ratings: Ratings) -> Folds:
@@ -60,12 +65,17 @@ def make_parts(config, speech: UtteranceSpectrograms, ratings: Ratings) -> Folds
       InputError: folds that the corpus does not allow.
     """
     rated = rated_by(ratings)
+    if config.swap and (config.protocol == SPLIT or speech.tested):
+        given = "protocol=split takes the corpus's own parts"
+        given = f"test={'+'.join(speech.tested)} tests all of a corpus" if speech.tested else given
+        raise InputError(
+            f"config: swap=True exchanges the two speakers of a fold, and {given}; leave one of the two out"
+        )
+    if speech.tested:
+        seen = replace(speech, label=np.where(rated, 0, -1).astype(np.int32), classes=("rated",))
+        found = cross_folds(seen, protocol=config.protocol, validation=HELD_OUT, seed=config.seed)
+        return replace(found, part=np.where(rated, found.part, LEFT_OUT).astype(np.int8))
     if config.protocol == SPLIT:
-        if config.swap:
-            raise InputError(
-                "config: swap=True exchanges the two speakers of a fold, and protocol=split takes the corpus's own"
-                " parts; leave one of the two out"
-            )
         return official_folds(speech, names=config.split_folds, validation=HELD_OUT, seed=config.seed, rated=rated)
     if config.split_folds:
         raise InputError(
@@ -132,7 +142,8 @@ def build(config, data_dir: Path) -> Assembly:
       InputError: no such prepared set, sets made in different ways, ratings or folds that cannot be had.
     """
     find = _finding(config, data_dir)
-    return assemble(config, find(config.corpus), [find(corpus) for corpus in config.unlabelled])
+    speech = find_corpora(find, config.corpus, config.test)
+    return assemble(config, speech, [find(corpus) for corpus in config.unlabelled])
 
 
 def _finding(config, data_dir: Path) -> Callable[[str], UtteranceSpectrograms]:
@@ -143,7 +154,7 @@ def _finding(config, data_dir: Path) -> Callable[[str], UtteranceSpectrograms]:
 
 def held_out(config, data_dir: Path) -> HeldOut:
     """What each member tests; right is the nearest point, the upper one of a perfect split, or the rating itself."""
-    speech = with_classes(config, _finding(config, data_dir)(config.corpus))
+    speech = with_classes(config, find_corpora(_finding(config, data_dir), config.corpus, config.test))
     ratings = ratings_of(speech, scale=tuple(config.rating_scale))
     names, members = make_members(config, speech, ratings)
     points = np.where(rated_by(ratings)[:, None], nearest_points(ratings.values), -1)
@@ -177,7 +188,7 @@ def assemble(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSp
         train=crop_source(config.batch_size, unlabelled, utterances=utterances, stream_batches=stream, **crops),
         valid=valid_source(valid_length, batch, gather=gather),
         whole=whole_source(len(speech.label), batch, gather=gather),
-        data=resident(config, parts) | labels,
+        data=resident(config, parts) | labels | corpus_masks(speech),
         members=members,
         names=names,
         streams=tuple(int(draw) for draw in members["draw"]),
@@ -187,6 +198,7 @@ def assemble(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSp
         summarise=partial(
             summarise,
             rated=networks.rated,
+            corpora=tuple(corpora_tested(speech)),
             wall=Wall([speech, *others], members["part"][0], **crops),
             unit=unit(tuple(config.rating_scale)) if config.target == "regression" else None,
         ),
@@ -196,15 +208,15 @@ def assemble(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSp
 
 def with_classes(config, speech: UtteranceSpectrograms) -> UtteranceSpectrograms:
     """The labelled corpus with the classes of a config: what is of none of them is unrated, whoever rated it."""
-    made = choose_classes(speech, tuple(config.classes) or ("all",))
-    if made is speech:
+    if not any(config.classes):  # labels of several corpora may differ, what they are rated need not
         return speech
+    made = choose_classes(speech, tuple(config.classes))
     return replace(made, **{name: np.where(made.label < 0, np.nan, getattr(made, name)) for name in DIMENSIONS})
 
 
 def check(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSpectrograms]) -> None:
     """Raises InputError for sets that do not go together."""
-    known = {speech.corpus}
+    known = {*corpora_of(speech.corpus)}
     for other in others:
         if other.corpus in known:
             raise InputError(
@@ -243,8 +255,9 @@ def valid_batches(config, part: np.ndarray) -> tuple[int, int]:
 
 def resident(config, parts) -> dict[str, dict[str, np.ndarray]]:
     """The parts as they are on the device: labelled frames are evaluated there; streamed unlabelled ones are not."""
+    streams = {"unlabelled"} if streamed(config) else set()
     return {
-        name: part | {"frames": np.asarray(part["frames"][:1])} if name == "unlabelled" and streamed(config) else part
+        name: part | {"frames": np.asarray(part["frames"][:1] if name in streams else part["frames"])}
         for name, part in parts.items()
     }
 
@@ -297,9 +310,8 @@ def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part)
     folds = part[np.sort(np.unique(part, axis=0, return_index=True)[1])]
     official = config.protocol == SPLIT
     return {
-        "corpus": config.corpus,
+        **named(config, speech, SPLIT if official else "session" if sessions else "speaker"),
         "unlabelled": [other.corpus for other in others],
-        "protocol": SPLIT if official else "session" if sessions else "speaker",
         "ratings": "derived" if ratings.derived else "rated",
         "classes": list(RATING if config.target == "regression" else POINT_NAMES["valence"]),
         "unit": "utterance",
@@ -317,6 +329,7 @@ def about(config, speech: UtteranceSpectrograms, others, ratings: Ratings, part)
             "settings": speech.settings,
             "recordings": speech.counts.get("recordings", {}),
             **class_facts(speech),
+            **counted(speech),
             **heard(speech),
             **(described(make_parts(config, speech, ratings), speech) if official else {}),
         },

@@ -19,7 +19,7 @@ from sejax.report.run import above, differences, grouped, mean_rates, paper_of, 
 from sejax.report.score_figures import difference_panels, score_panels
 from sejax.report.score_tables import BEST_NOTE, OVER, Column, single, written
 from sejax.report.tables import Table, percent, signed
-from sejax.report.terms import MISSING, criterion, joined, protocol_notes, setting, where, who
+from sejax.report.terms import MISSING, corpora, criterion, joined, protocol_notes, setting, shown, where, who
 
 # What the five points of a rating are called, lowest first.
 POINT_NAMES = {
@@ -106,7 +106,7 @@ def unlabelled_text(results, model=None):
 
 def run_title(results):
     """What was trained on what: `emodb (ratings derived from emotions), protocol speaker, unlabelled speech nemo`."""
-    corpus = joined(setting(results, "corpus", results["experiment"]))
+    corpus = corpora(results, results["experiment"])
     protocol = f"protocol {setting(results, 'protocol', MISSING)}"
     return f"{corpus} ({ratings_text(results)}), {protocol}, unlabelled speech: {unlabelled_text(results)}"
 
@@ -214,7 +214,7 @@ def run_comparison(runs, *, group_by=()):
     Where runs differ in no more than having unlabelled speech or none, a table of the paired differences follows.
     """
     stubs = {
-        "corpus": lambda run, model: joined(setting(run, "corpus", MISSING)),
+        "corpus": lambda run, model: corpora(run),
         "ratings": lambda run, model: ratings_text(run).removeprefix("ratings "),
         "protocol": lambda run, model: str(setting(run, "protocol", MISSING)),
         "unlabelled": unlabelled_text,
@@ -248,7 +248,7 @@ def control_table(runs):
 
 def _alike(run, bare):
     fields = ("corpus", "ratings", "protocol")
-    same = all(joined(setting(run, field, MISSING)) == joined(setting(bare, field, MISSING)) for field in fields)
+    same = all(joined(shown(run, field, MISSING)) == joined(shown(bare, field, MISSING)) for field in fields)
     return same and unlabelled_text(run) not in ("none", MISSING)
 
 
@@ -257,7 +257,7 @@ def _alike(run, bare):
 
 def _title(results):
     rated = ", derived ratings" if derived(results) else ""
-    return f"dcgan: {joined(setting(results, 'corpus', 'no corpus'))}{rated}"
+    return f"dcgan: {corpora(results, 'no corpus')}{rated}"
 
 
 def _lead(results):

@@ -134,20 +134,24 @@ def summarise(
     rated: Sequence[str],
     wall,
     unit: float | None = None,
+    corpora: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Scores of the test speaker and, with the weights that were kept, of the validation speaker.
 
     Args:
       history, records: as the engine gives them. rated: the dimensions that the model rates.
       wall: see `sejax.experiments.dcgan.gallery.Wall`.
+      corpora: those that are tested, where they are several; each has figures of its own.
       unit: where ratings are numbers, how much of the corpus's own scale a point is: errors are in units of that scale.
     """
     record = {name: np.asarray(value) for name, value in records[-1].items()}
     figures, confusions = {}, {}
-    for part in PARTS:
+    places = {part: (part, "") for part in PARTS}
+    places |= {f"test:{number}": ("test", f":{name}") for number, name in enumerate(corpora)}
+    for part, (named_part, of_corpus) in places.items():
         for dimension in rated:
             inside = "" if dimension == "valence" else f"{dimension}/"
-            label = part if dimension == "valence" else f"{part}_{dimension}"
+            label = (named_part if dimension == "valence" else f"{named_part}_{dimension}") + of_corpus
             if unit is not None:
                 units = {"rmse": unit, "mae": unit}
                 values = {name: float(record[f"{part}/{inside}{name}"]) for name in VALUE_FIGURES}

@@ -20,12 +20,14 @@ from sejax.data.blocks.trunk_features import trunk_features
 from sejax.data.folds import LEFT_OUT, TEST, TRAIN, Folds, Instead, near_copies_in_training
 from sejax.data.labels import choose_classes, class_facts, labelled_subset
 from sejax.data.official_folds import SPLIT, described, folds_of
+from sejax.data.store.joined import find_corpora
 from sejax.data.store.sets import heard
 from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import HeldOut, Posteriors, Study
 from sejax.experiments.classification import PARTS, confusion_metrics
+from sejax.experiments.corpora import corpus_figures, corpus_masks, counted, named
 from sejax.experiments.images import (
     augmentation,
     example_images,
@@ -46,8 +48,13 @@ INSTEAD = Instead(protocols={"protocol=block": "block"})
 COUNTS = ("labelled", "unlabelled", "confident", "confident_correct", "unlabelled_correct", "epochs", "best_epoch")
 
 
-def summarise(history: Sequence[Mapping[str, float]], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Figures of every iteration, by image (block) and by utterance; the last iteration's without prefix."""
+def summarise(
+    history: Sequence[Mapping[str, float]], records: Sequence[Mapping[str, Any]], *, speech: Spectrograms
+) -> dict[str, Any]:
+    """Figures of every iteration, by image (block) and by utterance; the last iteration's without prefix.
+
+    Of several corpora that are tested (`sejax.data.store.joined.corpora_tested`) there are the last figures of each.
+    """
     figures: dict[str, float] = {}
     iterations = []
     for number, record in enumerate(records, start=1):
@@ -59,11 +66,13 @@ def summarise(history: Sequence[Mapping[str, float]], records: Sequence[Mapping[
             | {name: int(record[name]) for name in COUNTS}
             | {"confusion": {part: confusion.astype(int).tolist() for part, confusion in confusions.items()}}
         )
+    by_corpus, matrices = corpus_figures(records[-1], speech, PARTS)
+    figures |= by_corpus
     last = iterations[-1]["confusion"]
     for part in PARTS:
         figures |= confusion_metrics(np.asarray(last[part], np.float32), f"{part}/")
     rows = [{name.removeprefix("train/") if "rate" in name else name: row[name] for name in row} for row in history]
-    return {"metrics": figures, "history": rows, "iterations": iterations, "confusion": last}
+    return {"metrics": figures, "history": rows, "iterations": iterations, "confusion": last | matrices}
 
 
 EVALUATION_BATCH = {"head": 1024, "classifier": 256, "all": 64}
@@ -80,7 +89,7 @@ def build(config, data_dir: Path) -> Assembly:
 
 def _find(config, data_dir: Path) -> Spectrograms:
     how = {"scale": config.scale, "voice_activity": config.voice_activity, "level": config.level}
-    return find_blocks(data_dir, config.corpus, **how)
+    return find_corpora(partial(find_blocks, data_dir, **how), config.corpus, config.test)
 
 
 def held_out(config, data_dir: Path) -> HeldOut:
@@ -116,6 +125,7 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
     lengths, parts = image_parts(
         own
         | {"inputs": np.asarray(inputs, np.float32), "pretrained": pretrained_params}
+        | corpus_masks(spectrograms)
         | views(config, partial(trunk_inputs, config, spectrograms, variables)),
         members["part"],
         batch_size=settings.batch_size,
@@ -130,7 +140,7 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
         iterations=config.iterations,
         epochs=config.epochs,
         batch_size=settings.batch_size,
-        summarise=summarise,
+        summarise=partial(summarise, speech=spectrograms),
         about=about(config, spectrograms, members),
         examples=partial(example_images, image_settings(config.image, config.weights), spectrograms),
     )
@@ -194,7 +204,10 @@ def make_inputs(config, spectrograms, variables: PyTree) -> tuple[np.ndarray, Py
 
 
 def trunk_inputs(config, spectrograms, variables: PyTree, *, gain: float = 0.0) -> np.ndarray:
-    """Features [I, ...] of a frozen trunk, of the spectrograms so many dB louder."""
+    """Features [I, ...] of a frozen trunk, of the spectrograms so many dB louder; kept beside each corpus's set."""
+    if spectrograms.joined_from:
+        each = [trunk_inputs(config, one, variables, gain=gain) for one in spectrograms.joined_from]
+        return np.concatenate(each)
     return trunk_features(
         frozen_trunk(config),
         {"params": variables["params"]},
@@ -248,16 +261,16 @@ def posteriors(config, num_classes: int) -> Posteriors:
 
 def about(config, spectrograms, members) -> dict[str, Any]:
     """What the results file says about the data and the paper."""
-    known = PUBLISHED.get(config.corpus)
+    known = None if config.test else PUBLISHED.get(config.corpus)
     official = _folds(config, spectrograms) if config.protocol == SPLIT else None
-    folds = len(official.part) if official else config.folds
+    folds = len(members["part"]) // config.seeds
     near_copies = near_copies_in_training(members["part"], spectrograms.block, labelled=members["labelled"])
     return {
-        "corpus": config.corpus,
-        "protocol": config.protocol,
+        **named(config, spectrograms, config.protocol),
         "classes": list(spectrograms.classes),
-        "paper": published(config.corpus, config.scale, config.voice_activity, config.labelled),
+        "paper": {} if config.test else published(config.corpus, config.scale, config.voice_activity, config.labelled),
         "data": {
+            **counted(spectrograms),
             "images": len(spectrograms.label),
             "blocks": len(np.unique(spectrograms.block)),
             "utterances": len(spectrograms.utterance_ids),

@@ -6,7 +6,7 @@ from sejax.experiments.pseudo_labelling.published import CONDITIONS, FULL_SUPERV
 from sejax.report.run import figures_at, iterations
 from sejax.report.score_tables import STRONG_NOTE, field_text
 from sejax.report.tables import Table, against, number
-from sejax.report.terms import MISSING, PROTOCOLS, setting
+from sejax.report.terms import MISSING, PROTOCOLS, corpora, setting
 
 FRACTIONS = {2: 1.0, 3: 0.3, 4: 0.2}  # the paper's number of each table: the share of labels in it
 _APART = ("protocol", "model", "trainable", "level")  # what the paper's tables have no column for
@@ -33,7 +33,8 @@ def _place(run):
 
 
 def _corpus(run):
-    return str(setting(run, "corpus", "")).lower()
+    """Its name in small letters, "emodb to nemo" of a run that tests another one."""
+    return corpora(run, "").lower()
 
 
 def _table(table, runs):

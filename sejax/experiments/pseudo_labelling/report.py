@@ -21,6 +21,8 @@ COUNTS = {
 
 def _published(results, name):
     del name
+    if results.get("test_corpus"):
+        return {}
     fields = ("corpus", ""), ("scale", None), ("voice_activity", "none"), ("labelled", 1.0)
     return published(*(setting(results, field, default) for field, default in fields))
 

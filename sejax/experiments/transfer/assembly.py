@@ -19,12 +19,14 @@ from sejax.data.blocks.load import Spectrograms, find_blocks
 from sejax.data.blocks.trunk_features import trunk_features
 from sejax.data.labels import choose_classes, class_facts
 from sejax.data.official_folds import SPLIT, described
+from sejax.data.store.joined import by_part, find_corpora
 from sejax.data.store.sets import heard
 from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import HeldOut, Posteriors, Study
 from sejax.experiments.classification import PARTS, confusion_metrics
+from sejax.experiments.corpora import corpus_figures, corpus_masks, counted, named
 from sejax.experiments.images import (
     augmentation,
     describe_weights,
@@ -43,22 +45,27 @@ from sejax.experiments.transfer.split import balanced_split, fifths
 CURVES = ("train/accuracy", "train/loss", "valid/accuracy", "valid/loss")
 
 
-def summarise(history: Sequence[Mapping[str, float]], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def summarise(
+    history: Sequence[Mapping[str, float]], records: Sequence[Mapping[str, Any]], *, speech: Spectrograms
+) -> dict[str, Any]:
     """The last epoch's accuracies and losses, as the paper's Table II, and the test part by chunk and by utterance.
 
-    ``train/`` is the mean over an epoch's batches as they were trained on, which is how Keras reports it.
+    ``train/`` is the mean over an epoch's batches as they were trained on, which is how Keras reports it. Of several
+    corpora that are tested (see `sejax.data.store.joined.corpora_tested`) there are the figures of each too.
     """
     confusions = {part: np.asarray(records[-1][f"confusion/{part}"], np.float32) for part in (*PARTS, "valid")}
     figures: dict[str, float] = {}
     for part in PARTS:
         figures |= confusion_metrics(confusions[part], f"{part}/")
+    by_corpus, matrices = corpus_figures(records[-1], speech, PARTS)
+    figures |= by_corpus
     if history:
         figures = {name: history[-1][name] for name in CURVES} | figures
     kept = ("iteration", "epoch", *CURVES)
     return {
         "metrics": figures,
         "history": [{name: row[name] for name in kept} for row in history],
-        "confusion": {part: counts.astype(int).tolist() for part, counts in confusions.items()},
+        "confusion": {part: counts.astype(int).tolist() for part, counts in confusions.items()} | matrices,
     }
 
 
@@ -93,7 +100,7 @@ def build(config, data_dir: Path) -> Assembly:
 
 def _find(config, data_dir: Path) -> Spectrograms:
     how = {"scale": config.scale, "voice_activity": config.voice_activity, "level": config.level}
-    return find_blocks(data_dir, config.corpus, features="chunks", **how)
+    return find_corpora(partial(find_blocks, data_dir, features="chunks", **how), config.corpus, config.test)
 
 
 def _with_classes(config, chunks: Spectrograms) -> Spectrograms:
@@ -121,6 +128,7 @@ def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
     lengths, parts = image_parts(
         own
         | {"utterance_label": chunks.utterance_label, "pretrained": pretrained}
+        | corpus_masks(chunks)
         | views(config, partial(pooled_features, config, chunks, rows, variables)),
         members["part"],
         batch_size=settings.batch_size,
@@ -137,7 +145,7 @@ def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
         iterations=1,
         epochs=config.epochs,
         batch_size=settings.batch_size,
-        summarise=summarise,
+        summarise=partial(summarise, speech=chunks),
         about=about(config, chunks, members["part"]),
         examples=partial(example_images, _image(config), chunks),
     )
@@ -181,15 +189,20 @@ def make_inputs(config, chunks: Spectrograms, rows: np.ndarray, variables: PyTre
 def pooled_features(
     config, chunks: Spectrograms, rows: np.ndarray, variables: PyTree, *, gain: float = 0.0
 ) -> np.ndarray:
-    """Features [rows, D] of a frozen trunk, of the spectrograms so many dB louder."""
-    return trunk_features(
-        frozen_trunk(config),
-        variables,
-        np.asarray(chunks.spectrogram[rows], np.float32),
-        gain=gain,
-        cache=Path(chunks.folder) if chunks.folder else None,
-        settings={"model": config.model, "image": vars(_image(config)), "dtype": config.dtype, "rows": rows.tolist()},
-    )
+    """Features [rows, D] of a frozen trunk, of the spectrograms so many dB louder; kept beside each corpus's set."""
+    settings = {"model": config.model, "image": vars(_image(config)), "dtype": config.dtype}
+    found = [
+        trunk_features(
+            frozen_trunk(config),
+            variables,
+            np.asarray(one.spectrogram[own], np.float32),
+            gain=gain,
+            cache=Path(one.folder) if one.folder else None,
+            settings=settings | {"rows": own.tolist()},
+        )
+        for one, own in by_part(chunks, rows)
+    ]
+    return found[0] if len(found) == 1 else np.concatenate(found)
 
 
 def trunk_variables(config, variables: PyTree) -> PyTree:
@@ -239,13 +252,13 @@ def about(config, chunks: Spectrograms, part) -> dict[str, Any]:
         rows = {name: getattr(chunks, name)[labelled] for name in ("label", "utterance", "speaker")}
         official = described(folds, replace(chunks, **rows))
     return {
-        "corpus": config.corpus,
-        "protocol": config.protocol,
+        **named(config, chunks, config.protocol),
         "classes": list(chunks.classes),
         "unit": "chunk",
         "paper": {},  # its figures stand with the variants, one for each network and rate
         "data": {
             **class_facts(chunks),
+            **counted(chunks),
             "images": {"training": int(trains.sum()), "validation": int(validates.sum()), "test": int(tests.sum())},
             "utterances": int((chunks.utterance_label >= 0).sum()),
             "speakers": len(chunks.speakers),

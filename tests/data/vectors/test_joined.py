@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from emotional_vectors import make_vectors
 
-from sejax.data.folds import TEST, make_folds
-from sejax.data.vectors.load import join, labelled_only
+from sejax.data.folds import TEST, make_folds, speaker_units
+from sejax.data.store.joined import join
+from sejax.data.vectors.load import labelled_only
 from sejax.errors import InputError
 
 COUNTS = (6, 5, 4, 7)
@@ -46,21 +47,28 @@ def test_joined_rows_keep_their_features_labels_and_speakers():
     np.testing.assert_array_equal(both.utterance, range(44))
 
 
-def test_speakers_stand_for_sessions_where_a_corpus_has_none():
+def test_sessions_are_held_out_of_a_corpus_that_has_some_and_speakers_of_one_that_has_none():
     one = make_vectors(COUNTS, corpus="one", sessions=(0, 0, 1, 1))
     both = join([one, make_vectors(COUNTS, corpus="other", people=2)])
-    assert set(both.sessions) == {"one:Ses0", "one:Ses1", "other:s0", "other:s1"}
+    assert both.sessions == ("", "one:Ses0", "one:Ses1")
     for part in make_folds(both, protocol="speaker", folds=2, validation=0.0).part:
         tests = part == TEST
         assert set(both.speaker[tests]).isdisjoint(both.speaker[~tests])
-        assert set(both.session[tests]).isdisjoint(both.session[~tests])
+        assert set(both.session[tests]) & set(both.session[~tests]) <= {0}
+        assert set(both.origin[tests]) == {0, 1}  # each fold tests speakers of both
+
+
+def test_a_corpus_of_one_session_does_not_hold_all_of_its_speakers_together():
+    sets = [make_vectors(COUNTS, corpus=name, sessions=(0, 0, 0, 0)) for name in ("one", "other")]
+    both = join(sets)
+    assert both.sessions == ("",) and len(np.unique(speaker_units(both))) == 8
 
 
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"names": tuple("abcdefghijkl")}, "other and one differ in classes or features"),
-        ({"classes": ("a", "b", "c", "d")}, "other and one differ in classes or features"),
+        ({"names": tuple("abcdefghijkl")}, "other and one differ in features"),
+        ({"settings": {"features": "is10"}}, "other and one were prepared with different settings"),
         ({"corpus": "one"}, "one\\+one: give each once"),
     ],
 )
