@@ -42,7 +42,7 @@ CONFIG = {
         *(".learning_rate=nan", ".learning_rate=inf", ".learning_rate=-0.01", ".learning_rate=0", ".dropout=1"),
         *(".learning_rate=1e-60", ".learning_rate=1e+60", ".learning_rate=fast", ".dropout=2", ".dropout=-0.5"),
         *(".factor=5", ".factor=0", ".factor=1", ".threshold=2", ".threshold=-1", ".threshold=nan", ".iterations=0"),
-        *(".validation=0", ".validation=1", ".validation=-0.1", ".minimum_rate=-1", ".plateau_patience=-1"),
+        *(".validation=1", ".validation=-0.1", ".minimum_rate=-1", ".plateau_patience=-1"),
         *(".stop_patience=1.5", ".weight_decay=-1", ".feature_gain=0", ".trunk_rate=-0.1", ".batch_size=-32"),
         *(".image.size=(0,64)", ".image.size=(64,)", ".image.size=(100000,100000)", ".image.colour_map=viridis"),
         *(".image.dynamic_range=0", ".image.dynamic_range=nan", ".image.reference=min", ".image.level=inf"),

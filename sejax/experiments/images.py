@@ -137,7 +137,7 @@ def image_parts(
       a member has; and the fields train, valid, whole and data of an Assembly.
     """
     trains, validates = (int((part == kind).sum(1).max()) for kind in (TRAIN, VALIDATION))
-    images, at_once = part.shape[1], min(evaluated_at_once, validates)
+    images, at_once = part.shape[1], min(evaluated_at_once, max(validates, 1))
     lengths = {"order_length": whole_batches(trains, batch_size), "valid_length": whole_batches(validates, at_once)}
     return lengths, {
         "train": train_source(

@@ -109,7 +109,7 @@ class Method:
     Attributes:
       network, settings: what is trained, and the numbers.
       order_length: L, a multiple of the batch size, at least the largest member's training images.
-      valid_length: V, at least the largest member's validation images.
+      valid_length: V, at least the largest member's validation images; 0: nothing validates.
       augment: ``augment(key, inputs) -> inputs`` of a batch to train on, see `sejax.audio.augmentation`.
     """
 
@@ -195,8 +195,14 @@ class Method:
         return evaluated(state.part, batch, logits, losses)
 
     def refresh(self, state: PseudoLabelState, metrics) -> PseudoLabelState:
-        """Plateau, early stopping, best weights, the next epoch's order."""
-        accuracy = metrics_lib.compute({"confusion": metrics["valid"]["confusion"]})["accuracy"]
+        """Plateau, early stopping, best weights, the next epoch's order.
+
+        Where nothing validates each epoch counts as better than the one before: the rate stays, and the last epoch's
+        weights are kept.
+        """
+        accuracy = state.stopping.epochs.astype(jnp.float32)
+        if self.valid_length:
+            accuracy = metrics_lib.compute({"confusion": metrics["valid"]["confusion"]})["accuracy"]
         plateau = state.plateau.update(
             accuracy,
             mode="max",

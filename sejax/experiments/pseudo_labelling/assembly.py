@@ -52,7 +52,8 @@ from sejax.experiments.pseudo_labelling.report import REPORT
 from sejax.models import LAST_LAYER
 from sejax.models.pooling import adaptive_average_pool
 
-INSTEAD = Instead(protocols={"protocol=block": "block"})
+INSTEAD = Instead(protocols={"protocol=block": "block"}, unvalidated="validation=0")
+VALIDATION_FIGURES = ("valid/accuracy", "valid/uar", "valid/macro_f1", "valid/loss")
 COUNTS = ("labelled", "unlabelled", "confident", "confident_correct", "unlabelled_correct", "epochs", "best_epoch")
 
 
@@ -322,7 +323,7 @@ def about(config, speech, members) -> dict[str, Any]:
 STUDY = Study(
     build=build,
     report=REPORT,
-    validation_figures=("valid/accuracy", "valid/uar", "valid/macro_f1", "valid/loss"),
+    validation_figures=lambda config: VALIDATION_FIGURES if config.validation else (),
     posteriors=posteriors,
     held_out=held_out,
 )
