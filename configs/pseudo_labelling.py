@@ -46,7 +46,7 @@ FIELDS = {
     "split_folds": Field((), of=str, distinct=True),
     "folds": Field(5, least=2, most=1000),
     "only_folds": Field(0, least=0),  # the first so many of them; 0: all
-    # share of the training part held out for the schedules; 0: none is, and each iteration has all its epochs at one rate
+    # share of the training part held out for the schedules; 0: none is, and an iteration has all epochs at one rate
     "validation": Field(0.1, least=0, below=1),
     "seeds": Field(1, least=1, most=1000),
     "iterations": Field(0, least=1, most=100),  # 0: the paper's, three, or one where every label is known

@@ -143,7 +143,7 @@ def image_parts(
         "train": train_source(
             batch_size, stream_batches=stream, gather=gather_views if "views" in data else gather
         ),
-        "valid": valid_source(lengths["valid_length"], at_once),
+        "valid": valid_source(lengths["valid_length"], at_once) if validates else whole_source(images, 1, batches=0),
         "whole": whole_source(images, min(evaluated_at_once, images)),
         "data": {
             name: values.astype(np.int32) if name in ("label", "utterance", "utterance_label") else values

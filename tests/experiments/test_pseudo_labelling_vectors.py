@@ -10,12 +10,12 @@ import pytest
 import toy_vectors
 
 from sejax.core.results import read_results
-from sejax.data.folds import TEST, TRAIN
+from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.engine.run import trained_states
 from sejax.errors import InputError
 from sejax.experiments.feature_vectors import fit_z_norm, normalised_by
 from sejax.experiments.pseudo_labelling import inputs
-from sejax.experiments.pseudo_labelling.assembly import assemble, held_out, make_members, posteriors
+from sejax.experiments.pseudo_labelling.assembly import STUDY, assemble, held_out, make_members, posteriors
 from sejax.experiments.training import train_run
 from sejax.report.html import FILE as PAGE
 
@@ -114,3 +114,15 @@ def test_seeds_share_folds_and_draw_other_labels():
     assert [name["seed"] for name in names] == [0, 1]
     np.testing.assert_array_equal(members["part"][0], members["part"][1])
     assert (members["labelled"][0] != members["labelled"][1]).any()
+
+
+def test_without_a_validation_part_all_epochs_are_trained_at_one_rate(tmp_path):
+    toy_vectors.write_prepared_set(tmp_path / "data", toy_vectors.emotional("emodb"))
+    config = config_of("labelled=0.5", epochs=15, iterations=2, plateau_patience=1, stop_patience=1, validation=0.0)
+    results = train_run(config, tmp_path / "run", tmp_path / "data", command="")
+    (member,) = results["members"]
+    assert [entry["epochs"] for entry in member["iterations"]] == [15, 15]
+    assert [entry["best_epoch"] for entry in member["iterations"]] == [15, 15]
+    assert {row["learning_rate"] for row in member["history"]} == {np.float32(config.learning_rate)}
+    assert not any(held_out(config, tmp_path / "data").part[0] == VALIDATION)
+    assert STUDY.validated(config) == ()

@@ -145,7 +145,7 @@ class Method:
         What else the member holds is for the network.
         """
         images = data["label"].shape[0]
-        valid_index, valid_mask = rows_of(member["part"] == VALIDATION, self.valid_length)
+        valid_index, valid_mask = rows_of(member["part"] == VALIDATION, max(self.valid_length, 1))
         state = PseudoLabelState(
             **first_fields(key, jnp.zeros((), jnp.int32)),
             params=None,
