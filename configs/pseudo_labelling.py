@@ -59,6 +59,7 @@ FIELDS = {
     "plateau_patience": Field(5, least=0),
     "stop_patience": Field(10, least=0),
     "weight_decay": Field(0.0, least=0),
+    "l2": Field(0.0, least=0),  # of half the sum of the head's squared kernels, in the loss
     "dropout": Field(0.5, least=0, below=1),
     "longest": Field(20.0, least=0.1, most=3600),  # seconds of a recording, from its start, that an encoder hears
     "hidden": Field((), of=int, least=1, most=65_536),  # of vectors: units of hidden layers before the linear one

@@ -96,7 +96,7 @@ def _means(posterior: np.ndarray, utterance: np.ndarray, tested: np.ndarray) -> 
 
 def _check_figures(workdir: Path, member: Mapping[str, Any], posterior: Mapping[int, np.ndarray], label) -> None:
     """Raises InputError where answers give another UAR by utterance than the member's in results.json."""
-    found = uar(np.stack(list(posterior.values())), label[list(posterior)])
+    found = float(uar(confusion(np.stack(list(posterior.values())), label[list(posterior)])))
     names = ("test_utterance/uar", "test/uar")
     kept = next((member["metrics"][name] for name in names if member["metrics"].get(name) is not None), None)
     if kept is None or abs(found - kept) > CHECKED:
@@ -106,11 +106,15 @@ def _check_figures(workdir: Path, member: Mapping[str, Any], posterior: Mapping[
         )
 
 
-def uar(posterior: np.ndarray, label: np.ndarray) -> float:
-    """Unweighted average recall of posteriors [U, C] of utterances whose classes are i32[U]."""
-    confusion = np.zeros((posterior.shape[1], posterior.shape[1]), np.float32)
-    np.add.at(confusion, (label, posterior.argmax(-1)), 1.0)
-    return float(metrics.uar(confusion))
+def confusion(posterior: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """f32[..., C, C] of posteriors [..., U, C] of utterances whose classes are i32[U]."""
+    classes = np.eye(posterior.shape[-1], dtype=np.float32)
+    return np.einsum("ut,...up->...tp", classes[label], classes[posterior.argmax(-1)])
+
+
+def uar(counts: np.ndarray) -> np.ndarray:
+    """Unweighted average recall f64[...] of confusions [..., C, C]."""
+    return np.asarray(metrics.uar(counts), np.float64)
 
 
 class Ensemble(NamedTuple):
@@ -118,16 +122,18 @@ class Ensemble(NamedTuple):
 
     Attributes:
       names: of the runs.
-      folds: of F folds. seeds: how many members of a fold were asked one by one.
+      folds: F folds. seeds: S seeds that each of them has.
       each: f64[F, R + 1], UAR by utterance, the mean over a fold's seeds.
       together: f64[F, R + 1], UAR of the mean posterior of a fold's seeds.
+      pooled: f64[S, R + 1], UAR of the answers of all folds together.
     """
 
     names: tuple[str, ...]
     folds: tuple[Any, ...]
-    seeds: int
+    seeds: tuple[Any, ...]
     each: np.ndarray
     together: np.ndarray
+    pooled: np.ndarray
 
 
 def ensemble(runs: Sequence[Answers]) -> Ensemble:
@@ -143,20 +149,21 @@ def ensemble(runs: Sequence[Answers]) -> Ensemble:
         if other.classes != first.classes:
             raise InputError(f"{first.name} and {other.name} have other classes; give runs of the same")
     places = [place for place in first.posterior if all(place in run.posterior for run in runs)]
-    folds = tuple(dict.fromkeys(fold for fold, _ in places))
-    if not folds:
-        raise InputError(f"{', '.join(run.name for run in runs)}: no fold and seed in common; give runs of equal folds")
-    each, together = [], []
+    folds, seeds = (tuple(dict.fromkeys(place[number] for place in places)) for number in (0, 1))
+    seeds = tuple(seed for seed in seeds if all((fold, seed) in places for fold in folds))
+    if not seeds:
+        raise InputError(f"{', '.join(run.name for run in runs)}: no seed that all have in each common fold")
+    counts, together = [], []
     for fold in folds:
-        own = [place for place in places if place[0] == fold]
+        own = [(fold, seed) for seed in seeds]
         ids = _tested(runs, own)
         label = np.array([first.label[name] for name in ids])
         stacked = np.array([[[run.posterior[place][name] for name in ids] for place in own] for run in runs])
         stacked = np.concatenate([stacked, stacked.mean(0, keepdims=True)])  # [R + 1, S, U, C]
-        each.append([np.mean([uar(seed, label) for seed in run]) for run in stacked])
-        together.append([uar(run.mean(0), label) for run in stacked])
-    seeds = max(sum(fold == place[0] for place in places) for fold in folds)
-    return Ensemble(tuple(run.name for run in runs), folds, seeds, np.array(each), np.array(together))
+        counts.append(confusion(stacked, label))
+        together.append(uar(confusion(stacked.mean(1), label)))
+    each = np.mean([uar(fold) for fold in counts], axis=-1)
+    return Ensemble(tuple(run.name for run in runs), folds, seeds, each, np.array(together), uar(np.sum(counts, 0)).T)
 
 
 def _tested(runs: Sequence[Answers], places: Sequence[Place]) -> list[str]:
@@ -182,20 +189,24 @@ def ensemble_table(runs: Sequence[Answers]) -> Table:
       InputError: as `ensemble`.
     """
     found = ensemble(runs)
-    several = found.seeds > 1
-    columns = ["run", "UAR", *(["UAR, seeds together"] if several else []), "ensemble − run", "95 % interval", "p"]
+    several = len(found.seeds) > 1
+    columns = ["run", "UAR", *(["UAR, seeds together"] if several else []), "UAR, folds together", "ensemble − run"]
     rows = []
     for place, name in enumerate((*found.names, "ensemble")):
-        cells = [mean_std(spread(scores[:, place])) for scores in (found.each, found.together)[: 1 + several]]
+        scores = [found.each, *([found.together] if several else []), found.pooled]
         gain = found.each[:, -1] - found.each[:, place]
-        rows.append((name, *cells, *(_difference(gain, runs[0].ratio) if place < len(runs) else ("", "", ""))))
-    seeds = f", of each fold the mean over {found.seeds} seeds; seeds together: of their mean posterior" * several
-    notes = [f"UAR by utterance, mean ± sample standard deviation over folds{seeds}."]
-    notes += ["Ensemble: the mean of the runs' posteriors of an utterance, all counted alike, seed by seed."]
-    notes += ["Interval: bias-corrected bootstrap of folds; p: corrected resampled t-test (docs/comparing.md)."]
-    notes += dict.fromkeys(filter(None, (_anchor_note(run) for run in runs)))
+        last = _difference(gain, runs[0].ratio) if place < len(runs) else ("", "", "")
+        rows.append((name, *(mean_std(spread(score[:, place])) for score in scores), *last))
+    seeds = f", of each fold the mean over {len(found.seeds)} seeds; seeds together: of their mean posterior" * several
+    notes = [
+        f"UAR by utterance, mean ± sample standard deviation over folds{seeds}.",
+        "Folds together: recalls of all folds' answers as one" + ", mean ± deviation over seeds." * several,
+        "Ensemble: the mean of the runs' posteriors of an utterance, all counted alike, seed by seed.",
+        "Interval: bias-corrected bootstrap of folds; p: corrected resampled t-test (docs/comparing.md).",
+        *dict.fromkeys(filter(None, (_anchor_note(run) for run in runs))),
+    ]
     caption = f"Ensemble of {', '.join(found.names)}: {len(found.folds)} folds"
-    return Table(caption, tuple(columns), tuple(rows), tuple(notes))
+    return Table(caption, (*columns, "95 % interval", "p"), tuple(rows), tuple(notes))
 
 
 def _difference(gain: np.ndarray, ratio: float) -> tuple[str, str, str]:

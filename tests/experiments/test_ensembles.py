@@ -11,7 +11,7 @@ import toy_vectors
 
 from sejax.core.results import FILE, read_results, write_results
 from sejax.errors import InputError
-from sejax.experiments.ensembles import Answers, answers, ensemble, ensemble_table, uar
+from sejax.experiments.ensembles import Answers, answers, confusion, ensemble, ensemble_table, uar
 from sejax.experiments.training import train_run
 from sejax.report.tables import plain_text
 
@@ -38,11 +38,21 @@ def test_the_mean_of_posteriors_decides_seed_by_seed_and_of_all_seeds():
     np.testing.assert_allclose(found.each, [[(0.75 + 1) / 2, (0.5 + 0.25) / 2, 1.0]])
     # of the seeds' means: sure 0.45 for c; unsure 0.4 for a, 0.6 for b, 0.7 for c
     np.testing.assert_allclose(found.together, [[0.75, 0.5, 1.0]])
-    assert found.names == ("sure", "unsure") and found.folds == (0,) and found.seeds == 2
+    assert found.names == ("sure", "unsure") and found.folds == (0,) and found.seeds == (0, 1)
 
 
-def test_recall_counts_classes_alike():
-    assert uar(np.eye(2)[[0, 0, 0, 0]], np.array([0, 0, 0, 1])) == pytest.approx(0.5)
+def test_recall_counts_classes_alike_and_folds_together_are_one_count():
+    answered = np.eye(2)[[0, 0, 0, 0]]
+    assert uar(confusion(answered, np.array([0, 0, 0, 1]))) == pytest.approx(0.5)
+    first = {"a": 0.9, "b": 0.2}  # both right
+    second = {"c": 0.9, "d": 0.8, "e": 0.3}  # of two of the second class one
+    posterior = {
+        (fold, 0): {name: np.array([p, 1 - p]) for name, p in each.items()} for fold, each in enumerate((first, second))
+    }
+    run = Answers("one", ("x", "y"), posterior, LABEL | {"e": 1}, 0.2, {})
+    found = ensemble([run, run])
+    np.testing.assert_allclose(found.each[:, 0], [1.0, 0.75])
+    np.testing.assert_allclose(found.pooled, [[(1 + 2 / 3) / 2] * 3])
 
 
 @pytest.mark.parametrize(
@@ -51,7 +61,7 @@ def test_recall_counts_classes_alike():
         (UNSURE._replace(classes=("y", "x")), "other classes"),
         (UNSURE._replace(label=LABEL | {"a": 1}), "a has another label"),
         (run_of("few", [{"a": 0.4, "b": 0.6, "c": 0.9}] * 2), "d is tested by one alone"),
-        (UNSURE._replace(posterior={(7, 0): UNSURE.posterior[0, 0]}), "no fold and seed in common"),
+        (UNSURE._replace(posterior={(7, 0): UNSURE.posterior[0, 0]}), "no seed that all have"),
     ],
 )
 def test_runs_that_do_not_test_the_same_are_refused(other, said):

@@ -43,6 +43,7 @@ class Settings(NamedTuple):
       plateau_patience, stop_patience: epochs without a better validation accuracy.
       threshold: least posterior of a confident pseudo-label.
       weight_decay: decoupled, times the learning rate (0 in the paper).
+      l2: of half the sum of the head's squared kernels, in the loss (0 in the paper).
     """
 
     num_classes: int
@@ -55,6 +56,7 @@ class Settings(NamedTuple):
     stop_patience: int = 10
     threshold: float = 0.99
     weight_decay: float = 0.0
+    l2: float = 0.0
 
 
 @struct.dataclass
@@ -178,7 +180,8 @@ class Method:
         def objective(params):
             logits = self.network.apply(params, state.constants, inputs, key=key)
             losses = optax.softmax_cross_entropy_with_integer_labels(logits, label)
-            return (losses * weight).sum() / jnp.maximum(weight.sum(), 1e-12), (logits, losses)
+            loss = (losses * weight).sum() / jnp.maximum(weight.sum(), 1e-12)
+            return loss + self._penalty(params["head"]), (logits, losses)
 
         gradients, (logits, losses) = jax.grad(objective, has_aux=True)(state.params)
         rate = state.plateau.learning_rate
@@ -187,6 +190,11 @@ class Method:
         metrics = scores(logits, losses, label, batch["valid"])
         metrics |= {"loss": Mean.from_values(losses, weight), "learning_rate": Mean.from_values(rate)}
         return state.replace(params=params, optimizer=optimizer, step=state.step + 1), metrics
+
+    def _penalty(self, head) -> jax.Array | float:
+        if not self.settings.l2:
+            return 0.0
+        return self.settings.l2 / 2 * sum(jnp.square(leaf).sum() for leaf in jax.tree.leaves(head) if leaf.ndim > 1)
 
     def evaluate(self, state: PseudoLabelState, batch):
         """Posteriors of a batch; loss and confusion of the validation images in it."""
