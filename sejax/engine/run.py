@@ -6,7 +6,7 @@ Then a config's run section, what "auto" means in it, and the persistent compila
 import signal as signals
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -268,23 +268,43 @@ def evaluate(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: 
 
     Returns one entry per member: its name and ``metrics``, those of the iteration that the checkpoint is in.
     """
-    entries, segments = [], {}
+    entries = []
     conclude = jax.jit(
         over_members(assembly.experiment.conclude, how=settings.ensemble, member_args=(True, True, False))
     )
+    for group, metrics in _evaluated(assembly, settings, workdir, seed):
+        _, records = conclude(group.carry.state, metrics, group.data)
+        records = hosts.whole(records)
+        for row, name in enumerate(assembly.names[group.start : group.stop]):
+            record = {field: np.asarray(values[row]) for field, values in records.items()}
+            figures = assembly.summarise([], [record])["metrics"]
+            figures = {figure: value for figure, value in figures.items() if not figure.startswith("iteration_")}
+            entries.append(name | {"metrics": figures})
+    return entries
+
+
+def posteriors(assembly: Assembly, settings: RunSettings, workdir: Path, *, seed: int = 0) -> np.ndarray | None:
+    """What every member's latest checkpoint answers for the whole data: f32[M, N, C].
+
+    It is the evaluation's metric "posterior", a `sejax.core.metrics.Scatter` of N examples; None where it has none.
+    """
+    found = []
+    for _, metrics in _evaluated(assembly, settings, workdir, seed):
+        if "posterior" not in metrics:
+            return None
+        found.append(hosts.whole(jax.vmap(lambda scattered: scattered.compute())(metrics["posterior"])))
+    return np.concatenate(found)
+
+
+def _evaluated(assembly: Assembly, settings: RunSettings, workdir: Path, seed: int) -> Iterator[tuple[Group, PyTree]]:
+    """Every group of members at its latest checkpoint, and its metrics on the whole data."""
+    segments: dict[int, Segment] = {}
     for start, stop in groups(len(assembly.names), settings.members_at_once):
         group = open_group(assembly, settings, workdir, start, stop, seed=seed, segments=segments)
         if group.checkpoints.latest() is None:
             raise InputError(f"{workdir} has no checkpoint of members {start} to {stop - 1}; train them first")
-        _, records = conclude(group.carry.state, group.segment.evaluate(group.data, group.carry), group.data)
-        records = hosts.whole(records)
-        for row in range(stop - start):
-            record = {name: np.asarray(values[row]) for name, values in records.items()}
-            figures = assembly.summarise([], [record])["metrics"]
-            figures = {name: value for name, value in figures.items() if not name.startswith("iteration_")}
-            entries.append(assembly.names[start + row] | {"metrics": figures})
+        yield group, group.segment.evaluate(group.data, group.carry)
         group.checkpoints.close()
-    return entries
 
 
 def trained_states(

@@ -24,6 +24,7 @@ ADDED = {
     **{"level": "none", "trim": "none", "random_gain": [0.0, 0.0], "word_times": "frame", "classes": []},
     **{"normalise_by": "training", "random_noise": "none", "noise_snr": [0.0, 30.0]},
     **{"target": "points", "regression_loss": "ccc", "protocol": "speaker", "split_folds": [], "test": ""},
+    **{"features": "image", "hidden": [], "longest": 20.0, "l2": 0.0},
 }
 # Fields that were a text and are a list now.
 LISTED = ("classes",)

@@ -61,6 +61,8 @@ class Posteriors(NamedTuple):
         spaced ones an utterance is judged by, their frames and dB. Inputs are f32[I, bands, width] then, as from
         `sejax.data.crops.read_crops`.
       transcribed: where it was trained on waveforms with transcripts; inputs are what its ``pieces`` makes then.
+      recording: where it hears whole recordings, ``recording(waveform int16[T]) -> arrays [1, 1, ...]``: inputs are
+        what that makes then, whose shapes are few.
       together: "speaker" or "corpus" where it takes functionals that are z-normalised by all recordings of one.
     """
 
@@ -71,6 +73,7 @@ class Posteriors(NamedTuple):
     crops: Mapping[str, Any] = {}
     transcribed: Transcribed | None = None
     together: str = ""
+    recording: Callable[..., PyTree] | None = None
 
 
 class HeldOut(NamedTuple):

@@ -132,6 +132,11 @@ def gathered(
                 f"{workdir}: the run saw features that were normalised by all recordings of a {found.together}, and an "
                 f"exported model has one at a time; use {typed('predict')} --together, or normalise_by=training"
             )
+        if found.recording:
+            raise InputError(
+                f"{workdir}: the run hears with a speech encoder, and exported models of such are not made yet; use "
+                f"{typed('predict')}"
+            )
         kinds.append(_heard(found, results))
         shapes = input_shapes(kinds[-1])
         states = trained_states(

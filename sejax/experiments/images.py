@@ -137,13 +137,13 @@ def image_parts(
       a member has; and the fields train, valid, whole and data of an Assembly.
     """
     trains, validates = (int((part == kind).sum(1).max()) for kind in (TRAIN, VALIDATION))
-    images, at_once = part.shape[1], min(evaluated_at_once, validates)
+    images, at_once = part.shape[1], min(evaluated_at_once, max(validates, 1))
     lengths = {"order_length": whole_batches(trains, batch_size), "valid_length": whole_batches(validates, at_once)}
     return lengths, {
         "train": train_source(
             batch_size, stream_batches=stream, gather=gather_views if "views" in data else gather
         ),
-        "valid": valid_source(lengths["valid_length"], at_once),
+        "valid": valid_source(lengths["valid_length"], at_once) if validates else whole_source(images, 1, batches=0),
         "whole": whole_source(images, min(evaluated_at_once, images)),
         "data": {
             name: values.astype(np.int32) if name in ("label", "utterance", "utterance_label") else values

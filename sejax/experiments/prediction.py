@@ -1,8 +1,8 @@
 """A trained run applied to plain audio: posteriors of its blocks (or chunks) with their times, and the utterance's.
 
 What a run was trained on decides what audio becomes: spectrograms of blocks, evenly spaced crops of one spectrogram,
-one vector of openSMILE functionals for the whole recording, which is its only block then, or pieces of the waveform
-with the words of its transcript.
+one vector of openSMILE functionals for the whole recording, which is its only block then, its samples as a speech
+encoder hears them, or pieces of the waveform with the words of its transcript.
 """
 
 import contextlib
@@ -157,10 +157,13 @@ class Predictor:
         self.rated, crops = kinds[0]
         self.transcribed = self._transcribed is not None
         self.ignored = ignored.pop() if len(ignored) == 1 else ""
-        self.blocks = not (crops or self.transcribed or trained_on.get("features") in FEATURE_SETS)
+        self._sampled = self.transcribed or found.recording is not None  # inputs are samples, of several lengths
+        self.blocks = not (crops or self._sampled or trained_on.get("features") in FEATURE_SETS)
         if self.transcribed:
             pieces = partial(self._transcribed.pieces, types=tuple(results["types"]))
             self.settings, self._inputs = FeatureSettings(), lambda *given, text: Inputs(*pieces(*given, text=text))
+        elif found.recording:
+            self.settings, self._inputs = FeatureSettings(), partial(_recording, found.recording)
         else:
             self.settings, self._inputs = _audio_to_inputs(trained_on, crops, pad=pad)
         self._crops = partial(_evenly_spaced_crops, settings=self.settings, **crops) if crops else None
@@ -275,7 +278,7 @@ class Predictor:
         pieces = []
         for first in range(0, count * each, self._rows):
             piece = jax.tree.map(lambda x, first=first: x[first : first + self._rows], rows)
-            padded = jax.tree.map(partial(_filled_up, least=1 if self.transcribed else self._rows), piece)
+            padded = jax.tree.map(partial(_filled_up, least=1 if self._sampled else self._rows), piece)
             here = len(jax.tree.leaves(piece)[0])
             pieces.append(np.concatenate([np.asarray(part(padded)) for part in self._parts])[:, :here])
         found = np.concatenate(pieces, axis=1)  # [M, I, C] or [M, I, D, C]
@@ -464,6 +467,11 @@ def _voiced_blocks(waveform: np.ndarray, rate: int, *, settings: FeatureSettings
     """Samples int16[N, block_length] of the blocks of what is voiced."""
     blocks = spoken_blocks(waveform, rate, settings, fill=pad)
     return Inputs(blocks.start, blocks.end, blocks.samples, filled=blocks.seconds_filled)
+
+
+def _recording(made: Callable[[np.ndarray], Any], waveform: np.ndarray, rate: int) -> Inputs:
+    """What networks take of a recording that they hear as a whole."""
+    return Inputs(np.zeros(1), np.array([len(waveform) / rate]), made(waveform))
 
 
 def _evenly_spaced_crops(

@@ -43,6 +43,7 @@ class Settings(NamedTuple):
       plateau_patience, stop_patience: epochs without a better validation accuracy.
       threshold: least posterior of a confident pseudo-label.
       weight_decay: decoupled, times the learning rate (0 in the paper).
+      l2: of half the sum of the head's squared kernels, in the loss (0 in the paper).
     """
 
     num_classes: int
@@ -55,6 +56,7 @@ class Settings(NamedTuple):
     stop_patience: int = 10
     threshold: float = 0.99
     weight_decay: float = 0.0
+    l2: float = 0.0
 
 
 @struct.dataclass
@@ -109,7 +111,7 @@ class Method:
     Attributes:
       network, settings: what is trained, and the numbers.
       order_length: L, a multiple of the batch size, at least the largest member's training images.
-      valid_length: V, at least the largest member's validation images.
+      valid_length: V, at least the largest member's validation images; 0: nothing validates.
       augment: ``augment(key, inputs) -> inputs`` of a batch to train on, see `sejax.audio.augmentation`.
     """
 
@@ -140,15 +142,18 @@ class Method:
         return state.replace(order=order, order_valid=valid, epoch_steps=steps)
 
     def init(self, key, member, data) -> PseudoLabelState:
-        """Fold, seed and labels as the member ``{"part": i8[I], "labelled": bool[I]}`` says, weights as pre-trained."""
+        """Fold, seed and labels as the member ``{"part": i8[I], "labelled": bool[I]}`` says, weights as pre-trained.
+
+        What else the member holds is for the network.
+        """
         images = data["label"].shape[0]
-        valid_index, valid_mask = rows_of(member["part"] == VALIDATION, self.valid_length)
+        valid_index, valid_mask = rows_of(member["part"] == VALIDATION, max(self.valid_length, 1))
         state = PseudoLabelState(
             **first_fields(key, jnp.zeros((), jnp.int32)),
             params=None,
             best=None,
             optimizer=None,
-            constants=self.network.fit(data["inputs"], member["part"] == TRAIN),
+            constants=self.network.fit(data["inputs"], member),
             plateau=Plateau.init(self.settings.learning_rate),
             stopping=EarlyStopping.init(),
             iteration=jnp.zeros((), jnp.int32),
@@ -175,7 +180,8 @@ class Method:
         def objective(params):
             logits = self.network.apply(params, state.constants, inputs, key=key)
             losses = optax.softmax_cross_entropy_with_integer_labels(logits, label)
-            return (losses * weight).sum() / jnp.maximum(weight.sum(), 1e-12), (logits, losses)
+            loss = (losses * weight).sum() / jnp.maximum(weight.sum(), 1e-12)
+            return loss + self._penalty(params["head"]), (logits, losses)
 
         gradients, (logits, losses) = jax.grad(objective, has_aux=True)(state.params)
         rate = state.plateau.learning_rate
@@ -185,6 +191,11 @@ class Method:
         metrics |= {"loss": Mean.from_values(losses, weight), "learning_rate": Mean.from_values(rate)}
         return state.replace(params=params, optimizer=optimizer, step=state.step + 1), metrics
 
+    def _penalty(self, head) -> jax.Array | float:
+        if not self.settings.l2:
+            return 0.0
+        return self.settings.l2 / 2 * sum(jnp.square(leaf).sum() for leaf in jax.tree.leaves(head) if leaf.ndim > 1)
+
     def evaluate(self, state: PseudoLabelState, batch):
         """Posteriors of a batch; loss and confusion of the validation images in it."""
         logits = self.network.apply(state.params, state.constants, batch["inputs"])
@@ -192,8 +203,14 @@ class Method:
         return evaluated(state.part, batch, logits, losses)
 
     def refresh(self, state: PseudoLabelState, metrics) -> PseudoLabelState:
-        """Plateau, early stopping, best weights, the next epoch's order."""
-        accuracy = metrics_lib.compute({"confusion": metrics["valid"]["confusion"]})["accuracy"]
+        """Plateau, early stopping, best weights, the next epoch's order.
+
+        Where nothing validates each epoch counts as better than the one before: the rate stays, and the last epoch's
+        weights are kept.
+        """
+        accuracy = state.stopping.epochs.astype(jnp.float32)
+        if self.valid_length:
+            accuracy = metrics_lib.compute({"confusion": metrics["valid"]["confusion"]})["accuracy"]
         plateau = state.plateau.update(
             accuracy,
             mode="max",

@@ -1,0 +1,167 @@
+"""What pseudo-labelling learns from beside spectrogram images: feature vectors, one for each utterance.
+
+`features` = image | functionals | functionals:SET | encoder:NAME:LAYERS. Everything about images is in `assembly`.
+"""
+
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from sejax.audio.opensmile import FEATURE_SETS
+from sejax.audio.samples import RATE
+from sejax.core.experiment import PyTree
+from sejax.data.folds import TRAIN, Instead
+from sejax.data.store.joined import find_corpora
+from sejax.data.store.sets import UtteranceSet
+from sejax.data.vectors.load import Vectors, find_vectors
+from sejax.data.waveforms.heard import digest_of_places, heard
+from sejax.data.waveforms.load import Waveforms, find_waveforms
+from sejax.data.waveforms.pieces import LEAST
+from sejax.errors import InputError
+from sejax.experiments.feature_vectors import fit_z_norm, normalised_by
+from sejax.experiments.methods import gain_limits
+from sejax.experiments.speech_encoders import Named, described, find_encoder, frozen_states, is_encoder, load_encoder
+from sejax.pretrained.encoders import parse_encoder
+
+IMAGE, FUNCTIONALS, ENCODER = "image", "functionals", "encoder"
+INSTEAD = Instead(unvalidated="validation=0")
+PROTOCOLS = ("speaker", "split")  # an utterance is one example: nothing of it could be in two parts
+
+
+class Features(NamedTuple):
+    """A value of the field `features`: what is learned from, and the name of openSMILE's set or of the encoder."""
+
+    kind: str
+    name: str = ""
+
+
+def parse_features(value: str) -> Features:
+    """The parts of a config's `features`.
+
+    Raises:
+      InputError: a value that is none.
+    """
+    kind, _, name = value.partition(":")
+    if is_encoder(value):
+        return Features(ENCODER, parse_encoder(value)[0])
+    if value == IMAGE:
+        return Features(IMAGE)
+    if kind == FUNCTIONALS and (name or FEATURE_SETS[0]) in FEATURE_SETS and not value.endswith(":"):
+        return Features(FUNCTIONALS, name or FEATURE_SETS[0])
+    known = ", ".join((IMAGE, FUNCTIONALS, *(f"{FUNCTIONALS}:{name}" for name in FEATURE_SETS)))
+    raise InputError(f"config: features={value}; give one of {known}, or encoder:NAME:LAYERS")
+
+
+def on_encoder(config) -> bool:
+    """Whether a config learns from what a speech encoder hears."""
+    return parse_features(config.features).kind == ENCODER
+
+
+def on_vectors(config) -> bool:
+    """Whether a config learns from vectors of utterances rather than from images of blocks."""
+    return parse_features(config.features).kind != IMAGE
+
+
+def check_inputs(config) -> None:
+    """Raises InputError for fields that have no meaning with a config's features."""
+    if not on_vectors(config):
+        if config.normalise_by != "training" or config.hidden:
+            name = "hidden" if config.hidden else f"normalise_by={config.normalise_by}"
+            raise InputError(f"config: {name} is for vectors, and features=image has none; leave it out")
+        return
+    said = f"with features={config.features}"
+    if on_encoder(config) and config.trim != "none":
+        raise InputError(f"config: trim={config.trim} {said}, which hears recordings whole; leave trim out")
+    if config.protocol not in PROTOCOLS:
+        raise InputError(
+            f"config: protocol={config.protocol} {said}, of which an utterance has one; give protocol=speaker or split"
+        )
+    if config.trainable != "head":
+        raise InputError(f"config: trainable={config.trainable} {said}, which stay as they are; give trainable=head")
+    if gain_limits(config):
+        raise InputError(f"config: random_gain {said}, which are of recordings as they are; leave random_gain out")
+
+
+def find_utterance_vectors(config, data_dir: Path) -> Vectors:
+    """The vectors of a config's corpora, each normalised by corpus or speaker where it says so.
+
+    An encoder hears every recording of the prepared waveforms once; what it heard is kept beside them.
+
+    Raises:
+      InputError: no such set, or one that cannot be normalised so; no such encoder.
+    """
+
+    def find(corpus: str) -> Vectors:
+        if on_encoder(config):
+            found = heard_vectors(config, find_waveforms(data_dir, corpus, level=config.level))
+        else:
+            name = parse_features(config.features).name
+            found = find_vectors(data_dir, corpus, name, level=config.level, trim=config.trim)
+        return normalised_by(found, config.normalise_by)
+
+    return find_corpora(find, config.corpus, config.test)
+
+
+def named_encoder(config) -> Named:
+    """The encoder of a config.
+
+    Raises:
+      InputError: there is none of that name, or it has no such layer.
+    """
+    return find_encoder(config.features, config.weights)
+
+
+def heard_vectors(config, speech: Waveforms) -> Vectors:
+    """What a frozen encoder hears of prepared waveforms: f32[U, S, D], means over frames of S hidden states.
+
+    Of each recording it hears the first ``longest`` seconds.
+    """
+    named, start = named_encoder(config), speech.offset[:-1]
+    length = np.minimum(np.diff(speech.offset), round(config.longest * RATE)).astype(np.int32)
+    settings: dict[str, Any] = {"layers": named.layers, "architecture": named.architecture, "dtype": "float32"}
+    states = heard(
+        frozen_states(named),
+        load_encoder(named, seed=config.seed),
+        length,
+        lambda number: np.asarray(speech.waveform[start[number] :][: length[number]]),
+        cache=Path(speech.folder) if speech.folder else None,
+        settings=settings | {"places": digest_of_places(start, length)},
+    )
+    own = {field.name: getattr(speech, field.name) for field in fields(UtteranceSet)}
+    return Vectors(**own, features=states, names=())
+
+
+def hearing(config) -> Callable[[PyTree, PyTree], jax.Array]:
+    """``hear(variables, {"waveform": int16[I, T], "length": i32[I]}) -> f32[I, S, D]``, as `heard_vectors` does."""
+    hear = frozen_states(named_encoder(config))
+    return lambda variables, inputs: hear(variables, inputs["waveform"], inputs["length"])
+
+
+def recording(waveform: np.ndarray, *, longest: float) -> dict[str, np.ndarray]:
+    """What `hearing` takes of one recording int16[T] at 16 kHz, arrays [1, 1, ...]; lengths are powers of two."""
+    waveform = waveform[: round(longest * RATE)]
+    room = 1 << (max(len(waveform), LEAST["samples"]) - 1).bit_length()
+    padded = np.pad(waveform, (0, room - len(waveform)))
+    return {"waveform": padded[None, None], "length": np.array([[len(waveform)]], np.int32)}
+
+
+def scalings(features: np.ndarray, part: np.ndarray) -> dict[str, np.ndarray]:
+    """What z-normalises each member's vectors, fitted to its training part: shift and scale f32[M, ...].
+
+    Args:
+      features: f32[U, ...].
+      part: i8[M, U]; unlabelled vectors that train count too.
+    """
+    fitted = {row.tobytes(): fit_z_norm(np.asarray(features[row == TRAIN])) for row in part}
+    found = [fitted[row.tobytes()] for row in part]
+    return {name: np.stack([getattr(one, name) for one in found]) for name in ("shift", "scale")}
+
+
+def facts(config, vectors: Vectors) -> dict[str, Any]:
+    """What the results say of the data."""
+    about = {"vectors": len(vectors.label), "features": vectors.features.shape[-1]}
+    return about | ({"encoder": described(named_encoder(config))} if on_encoder(config) else {})
