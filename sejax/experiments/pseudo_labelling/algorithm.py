@@ -167,7 +167,10 @@ class Method:
         return state.replace(order=order, order_valid=valid, epoch_steps=steps)
 
     def init(self, key, member, data) -> PseudoLabelState:
-        """Fold, seed and labels as the member ``{"part": i8[I], "labelled": bool[I]}`` says, weights as pre-trained."""
+        """Fold, seed and labels as the member ``{"part": i8[I], "labelled": bool[I]}`` says, weights as pre-trained.
+
+        What else the member holds is for the network.
+        """
         images = data["label"].shape[0]
         valid_index, valid_mask = rows_of(member["part"] == VALIDATION, self.valid_length)
         state = PseudoLabelState(
@@ -176,7 +179,7 @@ class Method:
             best=None,
             teacher=None,
             optimizer=None,
-            constants=self.network.fit(data["inputs"], member["part"] == TRAIN),
+            constants=self.network.fit(data["inputs"], member),
             plateau=Plateau.init(self.settings.learning_rate),
             stopping=EarlyStopping.init(),
             iteration=jnp.zeros((), jnp.int32),

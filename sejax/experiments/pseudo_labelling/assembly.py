@@ -1,4 +1,4 @@
-"""From a config and prepared spectrograms to an Assembly that the engine can run."""
+"""From a config and prepared spectrograms, or vectors, to an Assembly that the engine can run."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -23,12 +23,14 @@ from sejax.data.blocks.trunk_features import trunk_features
 from sejax.data.folds import LEFT_OUT, TEST, TRAIN, Folds, Instead, near_copies_in_training
 from sejax.data.labels import choose_classes, class_facts, labelled_subset
 from sejax.data.official_folds import SPLIT, described, folds_of
-from sejax.data.store.sets import heard
+from sejax.data.store.sets import ExampleSet, heard
 from sejax.data.streams import stream_batches
+from sejax.data.vectors.load import Vectors
 from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import HeldOut, Posteriors, Study
 from sejax.experiments.classification import PARTS, confusion_metrics
+from sejax.experiments.feature_vectors import transductive
 from sejax.experiments.images import (
     augmentation,
     example_images,
@@ -38,8 +40,16 @@ from sejax.experiments.images import (
     views,
 )
 from sejax.experiments.methods import experiment_of, settings_of
+from sejax.experiments.pseudo_labelling import inputs as vector_inputs
 from sejax.experiments.pseudo_labelling.algorithm import Method, Settings
-from sejax.experiments.pseudo_labelling.networks import Network, classifier_network, image_network, linear_head
+from sejax.experiments.pseudo_labelling.inputs import check_inputs, on_vectors
+from sejax.experiments.pseudo_labelling.networks import (
+    Network,
+    classifier_network,
+    image_network,
+    linear_head,
+    vector_head,
+)
 from sejax.experiments.pseudo_labelling.published import published
 from sejax.experiments.pseudo_labelling.report import REPORT
 from sejax.models import LAST_LAYER
@@ -49,12 +59,14 @@ INSTEAD = Instead(protocols={"protocol=block": "block"})
 COUNTS = ("labelled", "unlabelled", "confident", "confident_correct", "unlabelled_correct", "epochs", "best_epoch")
 
 
-def summarise(history: Sequence[Mapping[str, float]], records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def summarise(
+    history: Sequence[Mapping[str, float]], records: Sequence[Mapping[str, Any]], *, parts: Sequence[str] = PARTS
+) -> dict[str, Any]:
     """Figures of every iteration, by image (block) and by utterance; the last iteration's without prefix."""
     figures: dict[str, float] = {}
     iterations = []
     for number, record in enumerate(records, start=1):
-        confusions = {part: np.asarray(record[f"confusion/{part}"]) for part in PARTS}
+        confusions = {part: np.asarray(record[f"confusion/{part}"]) for part in parts}
         for part, confusion in confusions.items():
             figures |= confusion_metrics(confusion, f"iteration_{number}/{part}/")
         iterations.append(
@@ -64,7 +76,7 @@ def summarise(history: Sequence[Mapping[str, float]], records: Sequence[Mapping[
             | {"confusion": {part: confusion.astype(int).tolist() for part, confusion in confusions.items()}}
         )
     last = iterations[-1]["confusion"]
-    for part in PARTS:
+    for part in parts:
         figures |= confusion_metrics(np.asarray(last[part], np.float32), f"{part}/")
     rows = [{name.removeprefix("train/") if "rate" in name else name: row[name] for name in row} for row in history]
     return {"metrics": figures, "history": rows, "iterations": iterations, "confusion": last}
@@ -97,12 +109,20 @@ def build(config, data_dir: Path) -> Assembly:
     Raises:
       InputError: no such prepared set, unknown weights, a fold that cannot be made.
     """
-    return assemble(config, _find(config, data_dir), load_weights(config.model, config.weights, seed=config.seed))
+    check_inputs(config)
+    return assemble(config, _find(config, data_dir), _weights(config))
 
 
-def _find(config, data_dir: Path) -> Spectrograms:
+def _find(config, data_dir: Path) -> Spectrograms | Vectors:
+    if on_vectors(config):
+        return vector_inputs.find_utterance_vectors(config, data_dir)
     how = {"scale": config.scale, "voice_activity": config.voice_activity, "level": config.level}
     return find_blocks(data_dir, config.corpus, **how)
+
+
+def _weights(config) -> PyTree:
+    """The pre-trained variables; {} where nothing is pre-trained."""
+    return {} if on_vectors(config) else load_weights(config.model, config.weights, seed=config.seed)
 
 
 def held_out(config, data_dir: Path) -> HeldOut:
@@ -110,11 +130,11 @@ def held_out(config, data_dir: Path) -> HeldOut:
     spectrograms, left_out = with_classes(config, _find(config, data_dir))
     names, members = make_members(config, spectrograms, left_out=left_out)
     label = {"": spectrograms.utterance_label}
-    shown = members["labelled"]
-    return HeldOut(spectrograms, names, members["part"], spectrograms.utterance, label, labelled=shown)
+    how = {"labelled": members["labelled"], "normalised_by": config.normalise_by}
+    return HeldOut(spectrograms, names, members["part"], spectrograms.utterance, label, **how)
 
 
-def with_classes(config, spectrograms: Spectrograms) -> tuple[Spectrograms, np.ndarray]:
+def with_classes(config, spectrograms: ExampleSet) -> tuple[Any, np.ndarray]:
     """The images with the classes of a config, and bool[I] those whose label is of none of them.
 
     They are left out altogether: no pseudo-label of theirs could be right.
@@ -124,10 +144,16 @@ def with_classes(config, spectrograms: Spectrograms) -> tuple[Spectrograms, np.n
 
 
 def assemble(config, spectrograms, variables: PyTree) -> Assembly:
-    """As `build`, from `sejax.data.blocks.load.Spectrograms` and pre-trained variables at hand."""
+    """As `build`, from `sejax.data.blocks.load.Spectrograms` and pre-trained variables at hand; or from vectors and {}.
+
+    Vectors are as `sejax.experiments.pseudo_labelling.inputs.find_utterance_vectors` gives them.
+    """
+    check_inputs(config)
     augment = augmentation(config)
     spectrograms, left_out = with_classes(config, spectrograms)
     names, members = make_members(config, spectrograms, left_out=left_out)
+    if on_vectors(config):
+        members |= vector_inputs.scalings(spectrograms.features, members["part"])
     inputs, pretrained_params = make_inputs(config, spectrograms, variables)
     network = trained_network(config, len(spectrograms.classes))
     settings = settings_of(Settings, config, num_classes=len(spectrograms.classes))
@@ -154,10 +180,16 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
         iterations=config.iterations,
         epochs=config.epochs,
         batch_size=settings.batch_size,
-        summarise=summarise,
+        summarise=partial(summarise, parts=PARTS[:1]) if on_vectors(config) else summarise,
         about=about(config, spectrograms, members),
-        examples=partial(example_images, image_settings(config.image, config.weights), spectrograms),
+        examples=_examples(config, spectrograms),
     )
+
+
+def _examples(config, spectrograms) -> Callable[[], dict[str, Any]]:
+    if on_vectors(config):
+        return dict
+    return partial(example_images, image_settings(config.image, config.weights), spectrograms)
 
 
 def make_members(
@@ -183,7 +215,8 @@ def make_members(
 
 def _folds(config, spectrograms) -> Folds:
     asked = {name: config[name] for name in ("protocol", "folds", "validation", "seed")}
-    folds = folds_of(spectrograms, names=config.split_folds, **asked, instead=INSTEAD)
+    instead = vector_inputs.INSTEAD if on_vectors(config) else INSTEAD
+    folds = folds_of(spectrograms, names=config.split_folds, **asked, instead=instead)
     if config.only_folds > len(folds.part):
         raise InputError(f"config: only_folds={config.only_folds}; give 1 to folds={len(folds.part)}, or 0 for all")
     return folds
@@ -191,6 +224,9 @@ def _folds(config, spectrograms) -> Folds:
 
 def trained_network(config, num_classes: int) -> Network:
     """What a config trains, see `sejax.experiments.pseudo_labelling.networks`."""
+    if on_vectors(config):
+        how = {"hidden": tuple(config.hidden), "dropout_rate": config.dropout, "gain": config.feature_gain}
+        return vector_head(num_classes, **how)
     if config.trainable == "head":
         return linear_head(num_classes, dropout_rate=config.dropout, gain=config.feature_gain)
     model = models.create(config.model, num_classes=num_classes)
@@ -210,6 +246,8 @@ def trained_network(config, num_classes: int) -> Network:
 
 def make_inputs(config, spectrograms, variables: PyTree) -> tuple[np.ndarray, PyTree]:
     """The network's inputs [I, ...], and the pre-trained weights that it starts from."""
+    if on_vectors(config):
+        return spectrograms.features, {}
     kept = {name: leaf for name, leaf in variables["params"].items() if name != LAST_LAYER[config.model]}
     if config.trainable == "all":
         return spectrograms.spectrogram, kept
@@ -297,44 +335,51 @@ def frozen_trunk(config) -> Callable[[PyTree, jax.Array], jax.Array]:
 
 
 def posteriors(config, num_classes: int) -> Posteriors:
-    """How a trained member classifies spectrograms; see `sejax.experiments.Posteriors`."""
+    """How a trained member classifies spectrograms, or vectors; see `sejax.experiments.Posteriors`."""
     network = trained_network(config, num_classes)
-    whole = config.trainable == "all"  # members have their own trunks then
-    shared = {} if whole else load_weights(config.model, config.weights, seed=config.seed)
+    as_given = on_vectors(config) or config.trainable == "all"  # members have their own trunks then
+    shared = {} if as_given else _weights(config)
 
-    def apply(state, variables, images):
-        inputs = images if whole else frozen_trunk(config)(variables, images)
+    def apply(state, variables, given):
+        inputs = given if as_given else frozen_trunk(config)(variables, given)
         return jax.nn.softmax(network.apply(state["params"], state["constants"], inputs))
 
-    return Posteriors(("params", "constants"), shared, apply)
+    together = "" if config.normalise_by == "training" else config.normalise_by
+    return Posteriors(("params", "constants"), shared, apply, together=together)
 
 
-def about(config, spectrograms, members) -> dict[str, Any]:
+def about(config, speech, members) -> dict[str, Any]:
     """What the results file says about the data and the paper."""
-    known = PUBLISHED.get(config.corpus)
-    official = _folds(config, spectrograms) if config.protocol == SPLIT else None
-    folds = len(official.part) if official else config.folds
-    near_copies = near_copies_in_training(members["part"], spectrograms.block, labelled=members["labelled"])
-    return {
+    official = _folds(config, speech) if config.protocol == SPLIT else None
+    found = {
         "corpus": config.corpus,
         "protocol": config.protocol,
-        "classes": list(spectrograms.classes),
-        "paper": published(config.corpus, config.scale, config.voice_activity, config.labelled),
-        "data": {
-            "images": len(spectrograms.label),
-            "blocks": len(np.unique(spectrograms.block)),
-            "utterances": len(spectrograms.utterance_ids),
-            "speakers": len(spectrograms.speakers),
-            "settings": spectrograms.settings,
-            "recordings": spectrograms.counts.get("recordings", {}),
-            **class_facts(spectrograms),
-            **heard(spectrograms),
-            "published_images": known.images if known else None,
-            "test_images": [int((part == TEST).sum()) for part in members["part"][:folds]],
-            "near_copies_in_training": round(float(near_copies.mean()), 3),
-            **(described(official, spectrograms) if official else {}),
-        },
+        **transductive(config),
+        "classes": list(speech.classes),
+        "paper": {},
     }
+    counts = {
+        "utterances": len(speech.utterance_ids),
+        "speakers": len(speech.speakers),
+        "settings": speech.settings,
+        "recordings": speech.counts.get("recordings", {}),
+        **class_facts(speech),
+        **heard(speech),
+    }
+    official = described(official, speech) if official else {}
+    if on_vectors(config):
+        return found | {"unit": "utterance", "data": vector_inputs.facts(speech) | counts | official}
+    images = {"images": len(speech.label), "blocks": len(np.unique(speech.block))}
+    known = PUBLISHED.get(config.corpus)
+    folds = len(official["splits"]) if official else config.folds
+    near_copies = near_copies_in_training(members["part"], speech.block, labelled=members["labelled"])
+    counts |= {
+        "published_images": known.images if known else None,
+        "test_images": [int((part == TEST).sum()) for part in members["part"][:folds]],
+        "near_copies_in_training": round(float(near_copies.mean()), 3),
+    }
+    paper = published(config.corpus, config.scale, config.voice_activity, config.labelled)
+    return found | {"paper": paper, "data": images | counts | official}
 
 
 STUDY = Study(

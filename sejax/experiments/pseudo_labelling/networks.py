@@ -1,9 +1,10 @@
-"""What pseudo-labelling trains: a head on cached features, or a pre-trained network on images.
+"""What pseudo-labelling trains: a head on cached features or on vectors, or a pre-trained network on images.
 
 `trainable` = head | classifier | all. With a frozen trunk its features are the inputs, computed once;
 what is trained is then small and dense, and all folds train in one vmapped program.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ from flax import linen as nn
 from sejax.audio.image import ImageSettings, render
 from sejax.core import rng
 from sejax.core.experiment import PyTree
+from sejax.data.folds import TRAIN
+from sejax.experiments.feature_vectors import Scaling
 from sejax.models import LAST_LAYER
 from sejax.models.backbone import GridHead
 from sejax.models.pooling import adaptive_average_pool
@@ -26,7 +29,8 @@ class Network(NamedTuple):
       init: ``init(key, pretrained, inputs [I, ...]) -> params``: pre-trained weights where there are any,
         a fresh head; of the inputs only the shape matters.
         The params are ``{"trunk": ..., "head": ...}`` or ``{"head": ...}``.
-      fit: ``fit(inputs [I, ...], training bool[I]) -> constants``: statistics of the training part.
+      fit: ``fit(inputs [I, ...], member) -> constants``: statistics of the training part. A member has part i8[I], and
+        what its network wants to know of it.
       apply: ``apply(params, constants, inputs [B, ...], key=None) -> logits f32[B, C]``; a key turns
         dropout on.
       rates: learning-rate factor of every top-level subtree of the params.
@@ -49,8 +53,8 @@ class Network(NamedTuple):
         }
 
 
-def _fit_nothing(inputs, training) -> dict[str, Any]:
-    del inputs, training
+def _fit_nothing(inputs, member) -> dict[str, Any]:
+    del inputs, member
     return {}
 
 
@@ -72,7 +76,8 @@ def linear_head(num_classes: int, *, dropout_rate: float, gain: float) -> Networ
         kernel = jax.random.uniform(key, (num_classes, size), minval=-bound, maxval=bound)
         return {"head": {"kernel": kernel, "bias": jnp.zeros((num_classes,))}}
 
-    def fit(inputs, training):
+    def fit(inputs, member):
+        training = member["part"] == TRAIN  # [I]
         share = training / jnp.maximum(training.sum(), 1)  # [I]
         mean = share @ inputs
         variance = jnp.maximum(share @ jnp.square(inputs) - jnp.square(mean), 0.0)
@@ -87,6 +92,41 @@ def linear_head(num_classes: int, *, dropout_rate: float, gain: float) -> Networ
             kernel = kernel * scale
             return inputs @ kernel.T + (bias - kernel @ mean)
         return rng.dropout(key, (inputs - mean) * scale, rate=dropout_rate) @ kernel.T + bias
+
+    return Network(init, fit, apply, {"head": 1.0})
+
+
+def vector_head(num_classes: int, *, hidden: tuple[int, ...], dropout_rate: float, gain: float) -> Network:
+    """Feature vectors [B, D], z-normalised by the training part, through dense layers (`features=functionals`).
+
+    Functionals are of scales far apart, so the member itself brings what they are z-normalised by, computed in double
+    precision (`sejax.experiments.feature_vectors.fit_z_norm`), and each feature counts alike. They are multiplied by
+    ``gain / sqrt(D)`` for the reason given in `linear_head`. Hidden layers have ReLU and dropout.
+    """
+    sizes = (*hidden, num_classes)
+
+    def init(key, pretrained, inputs):
+        del pretrained
+        layers, width = {}, inputs.shape[1]
+        for number, size in enumerate(sizes):
+            bound = 1.0 / math.sqrt(width)
+            kernel = jax.random.uniform(jax.random.fold_in(key, number), (size, width), minval=-bound, maxval=bound)
+            layers[f"dense_{number}"] = {"kernel": kernel, "bias": jnp.zeros((size,))}
+            width = size
+        return {"head": layers}
+
+    def fit(inputs, member):
+        del inputs
+        return {name: member[name] for name in ("shift", "scale")}
+
+    def apply(params, constants, inputs, *, key=None):
+        x = Scaling(**constants).apply_to_others(inputs) * (gain / math.sqrt(inputs.shape[1]))
+        for number in range(len(sizes)):
+            x = nn.relu(x) if number else x
+            x = x if key is None else rng.dropout(jax.random.fold_in(key, number), x, rate=dropout_rate)
+            layer = params["head"][f"dense_{number}"]
+            x = x @ layer["kernel"].T + layer["bias"]
+        return x
 
     return Network(init, fit, apply, {"head": 1.0})
 

@@ -17,8 +17,11 @@ _NOTE = (
 
 
 def paper_tables(runs):
-    """Tables 2, 3 and 4 for each protocol, network and trained part that occurs among runs of the paper's corpora."""
-    runs = [run for run in runs if _corpus(run) in FULL_SUPERVISION]
+    """Tables 2, 3 and 4 for each protocol, network and trained part that occurs among runs of the paper's corpora.
+
+    Runs on other features than the paper's images have no place in them.
+    """
+    runs = [run for run in runs if _corpus(run) in FULL_SUPERVISION and setting(run, "features", "image") == "image"]
     tables = []
     for _, group in groupby(sorted(runs, key=_place), key=_place):
         group = list(group)

@@ -31,6 +31,8 @@ GAINS = {
 
 def _published(results, name):
     del name
+    if setting(results, "features", "image") != "image":
+        return {}
     fields = ("corpus", ""), ("scale", None), ("voice_activity", "none"), ("labelled", 1.0)
     return published(*(setting(results, field, default) for field, default in fields))
 
@@ -53,13 +55,19 @@ def pseudo_label_counts(members):
     return [row for row in rows if row["unlabelled"] and row["confident"] is not None]
 
 
+def _examples_of(results):
+    """What is labelled anew: images, or utterances where a run learns from their vectors."""
+    return "utterances" if setting(results, "unit", "block") == "utterance" else "images"
+
+
 @drawn
-def pseudo_labels(members):
-    """What became of the unlabelled images after each iteration, as means over the members that did not fail.
+def pseudo_labels(members, *, examples="images"):
+    """What became of the unlabelled images (or utterances) after each iteration, as means over the members that did
+    not fail.
 
     Bars: confident and right, confident and wrong, not confident; the text gives the share of confident
     labels that is right. Where the truth of the unlabelled images is not known, confident ones are drawn as
-    such.
+    such. `examples`: what they are called.
     """
     rows = pseudo_label_counts(members)
     known = all(is_finite(row["confident_correct"]) for row in rows)
@@ -79,7 +87,7 @@ def pseudo_labels(members):
         axes.annotate(text, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5)
     axes.set_yticks(range(len(rows)), [f"iteration {row['iteration']}" for row in rows])
     axes.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, max(row["unlabelled"] for row in rows)))
-    axes.set_xlabel("unlabelled images, mean over members", loc="left")
+    axes.set_xlabel(f"unlabelled {examples}, mean over members", loc="left")
     axes.grid(axis="y", visible=False)
     figure.legend(loc="outside upper left", ncols=3)
     return figure
@@ -193,7 +201,7 @@ def _drawing(results, report):
     if not pseudo_label_counts(results["members"]):
         return ""
     caption = f"Pseudo-labels after each iteration, {_rule(results)}"
-    return picture(pseudo_labels(results["members"], format="inline"), caption)
+    return picture(pseudo_labels(results["members"], examples=_examples_of(results), format="inline"), caption)
 
 
 def _table(results):
@@ -204,7 +212,7 @@ def _table(results):
         kept = f"{100 * confident / row['unlabelled']:.1f} %"
         rows.append((str(row["iteration"]), *(tables.number(row[name], 1) for name in COUNTS), kept, share))
     columns = ("iteration", *COUNTS.values(), "share kept", "right of confident")
-    caption = "Images, mean over the members that did not fail"
+    caption = f"{_examples_of(results).capitalize()}, mean over the members that did not fail"
     return tables.html(tables.Table(caption, columns, tuple(rows))) if rows else ""
 
 
@@ -219,4 +227,5 @@ REPORT = Report(
     drawings=DRAWINGS | {"pseudo_labels": _drawing},
     sections=_sections,
     paper_tables=paper_tables,
+    run_fields=("corpus", "protocol", "features", "trainable"),
 )
