@@ -19,6 +19,7 @@ from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
 from sejax.experiments.feature_vectors import GROUPS
 from sejax.experiments.pseudo_labelling.inputs import on_encoder, on_vectors, parse_features
+from sejax.experiments.pseudo_labelling.pseudo_labels import SELECTIONS
 
 FIELDS = {
     "seed": Field(0, least=0),
@@ -53,6 +54,20 @@ FIELDS = {
     "seeds": Field(1, least=1, most=1000),
     "iterations": Field(0, least=1, most=100),  # 0: the paper's, three, or one where every label is known
     "threshold": Field(0.99, least=0, most=1),
+    # Rules beside the paper's, see docs/pseudo_labelling.md; the defaults are the paper's.
+    "vote": Field("image", choices=("image", "utterance")),  # whose mean posterior a pseudo-label is of
+    "calibration": Field("none", choices=("none", "temperature")),  # temperature: fitted to the validation part
+    "selection": Field("threshold", choices=SELECTIONS),  # adaptive: FlexMatch; balanced: of each class the top share
+    "shares": Field((0.5, 1.0), least=0, most=1),  # of balanced, after the first iteration, the second ...
+    "targets": Field("hard", choices=("hard", "soft")),  # soft: the posterior itself is learned
+    "pseudo_weight": Field(1.0, above=0, most=1),  # of a pseudo-labelled image's loss beside a labelled one's
+    "ema": Field(0.0, least=0, below=1),  # decay of a teacher that averages the weights over updates; 0: none
+    # of each image, one of which it is trained on at an update where its label is a pseudo-label; 0: as it is
+    "strong_views": Field(0, least=0, most=32),
+    "alteration.shift": Field(8, least=0, most=1000),  # of strong views, at most: frames (12.5 ms) to either side,
+    "alteration.bands": Field(10, least=0, most=1000),  # bands and
+    "alteration.frames": Field(16, least=0, most=1000),  # frames masked,
+    "alteration.gain": Field(6.0, least=0, most=60),  # and dB to either side
     "epochs": Field(100, least=1, most=100_000),
     "batch_size": Field(32, least=1, most=65_536),
     "learning_rate": Field(1e-2, above=0),  # of the head

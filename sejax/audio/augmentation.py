@@ -1,14 +1,14 @@
-"""Random gain and random noise in training (pure jnp): how loud a corpus was recorded, and how quiet its room was, are
-nothing to learn.
+"""Random gain, noise and masks in training (pure jnp): how loud a corpus was recorded, and how quiet its room was, are
+nothing to learn, and an emotion is heard without one band and without a tenth of a second.
 
-Every example of a batch gets a gain, or a signal-to-noise ratio, of its own, uniform between two limits in dB and drawn
-anew at every update.
+Every example of a batch gets a gain, a signal-to-noise ratio or masks of its own, uniform between limits and drawn anew
+at every update.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +39,46 @@ def spectrograms_at_random_gain(
     The floor in dB of digital silence moves along; images are black there anyway.
     """
     return spectrogram_db + _gains(key, len(spectrogram_db), limits)[:, None, None]
+
+
+class Alteration(NamedTuple):
+    """How far `altered_spectrograms` goes, at most: each is drawn for every example.
+
+    Attributes:
+      shift: frames, to either side. bands, frames: masked, one stretch of each. gain: dB, to either side.
+    """
+
+    shift: int = 8
+    bands: int = 10
+    frames: int = 16
+    gain: float = 6.0
+
+
+def altered_spectrograms(
+    key: jax.Array, spectrogram_db: Float[Array, "batch bands frames"], *, most: Alteration
+) -> Float[Array, "batch bands frames"]:
+    """Spectrograms in dB shifted in time, without a stretch of bands and one of frames, and louder or quieter.
+
+    Masks are those of Park et al., "SpecAugment: a simple data augmentation method for automatic speech recognition",
+    Interspeech 2019, one of each kind, with the example's mean in them. A shift repeats the frame at the edge.
+    """
+    keys = jax.random.split(key, 4)
+    examples, bands, frames = spectrogram_db.shape
+    shift = jax.random.randint(keys[0], (examples, 1), -most.shift, most.shift + 1)
+    place = jnp.clip(jnp.arange(frames) + shift, 0, frames - 1)  # [B, T]
+    shifted = jnp.take_along_axis(spectrogram_db, place[:, None, :], axis=-1)
+    masked = _stretch(keys[1], examples, bands, most.bands)[:, :, None]
+    masked |= _stretch(keys[2], examples, frames, most.frames)[:, None, :]
+    mean = shifted.mean((1, 2), keepdims=True)
+    return jnp.where(masked, mean, shifted) + _gains(keys[3], examples, (-most.gain, most.gain))[:, None, None]
+
+
+def _stretch(key: jax.Array, examples: int, length: int, most: int) -> jax.Array:
+    """bool[B, length], at most so many neighbours in each row, from none on, at any place where they have room."""
+    width, start = jax.random.uniform(key, (2, examples, 1))
+    width = jnp.floor(width * (min(most, length) + 1))
+    start = jnp.floor(start * (length - width + 1))
+    return (jnp.arange(length) >= start) & (jnp.arange(length) < start + width)
 
 
 def waveforms_at_random_gain(

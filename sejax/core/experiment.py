@@ -65,10 +65,12 @@ Conclude = Callable[[State, Metrics, PyTree], tuple[State, dict[str, jax.Array]]
 
 ``metrics`` come from the evaluation of the whole data. ``record`` is a dict of arrays of fixed
 shapes (confusions, counts) which the engine keeps for every iteration. One whose name begins with `HISTOGRAM` is
-f32[B], counts in equal bins of [0, 1], and is there to be looked at alone.
+f32[B], counts in equal bins of [0, 1], and is there to be looked at alone; so is one whose name begins with
+`DIAGNOSTIC`, of any shape.
 """
 
 HISTOGRAM = "histogram/"
+DIAGNOSTIC = "diagnostic/"
 
 Restart = Callable[[State, PyTree], State]
 """``restart(state, data) -> state``: get ready for the next iteration; clears ``stopped``."""

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sejax.core.experiment import HISTOGRAM, PyTree
+from sejax.core.experiment import DIAGNOSTIC, HISTOGRAM, PyTree
 from sejax.core.files import check_digests, damaged, missing, write_digests
 from sejax.core.rng import KEY_IMPLEMENTATION
 from sejax.engine.hosts import alone, is_first
@@ -27,7 +27,8 @@ from sejax.errors import InputError, typed
 
 DIGESTS = "digests.json"
 LEFT = "left out"  # of a finished run: what its training alone has read
-_LOOKED_AT = f"records/{HISTOGRAM}"  # of a carry: what checkpoints of earlier versions lack, and nothing is computed of
+# Of a carry: what checkpoints of earlier versions lack, and no figure is computed of.
+_LOOKED_AT = tuple(f"records/{prefix}" for prefix in (DIAGNOSTIC, HISTOGRAM))
 CHANGED_LATER = ("_CHECKPOINT_METADATA", "commit_success.txt")  # by orbax; times, of no influence on what is restored
 REMEDY = (
     "delete the checkpoint's folder, and results.json or finished.json where the run is finished: the same command of "

@@ -98,6 +98,15 @@ def gather_views(data, plan: Plan):
     return gather(data, plan) | {"inputs": data["views"][plan.index]}
 
 
+def gather_strong_views(gather: Callable[[PyTree, Plan], Batch]) -> Callable[[PyTree, Plan], Batch]:
+    """``gather`` with "strong_views" [B, V, ...] of the same rows beside what it gives."""
+
+    def gather_both(data, plan: Plan):
+        return gather(data, plan) | {"strong_views": data["strong_views"][plan.index]}
+
+    return gather_both
+
+
 def _in_turn(rows: str, counts: str, batch_size: int) -> Callable[[State, jax.Array], Plan]:
     """Plans of a state's rows i32[L], ``batch_size`` at a time, and of which of them count, bool[L]."""
 

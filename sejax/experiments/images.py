@@ -19,6 +19,7 @@ from sejax.data.folds import TRAIN, VALIDATION
 from sejax.errors import InputError, typed
 from sejax.experiments.classification import (
     gather,
+    gather_strong_views,
     gather_views,
     train_source,
     valid_source,
@@ -128,7 +129,7 @@ def image_parts(
 
     Args:
       data: inputs [I, ...], label and utterance of the images, utterance_label, what is pretrained, and perhaps views
-        [I, V, ...] of the inputs to train on.
+        [I, V, ...] of the inputs to train on, and strong_views.
       batch_size: images to an update. evaluated_at_once: images to a batch of an evaluation, at most.
       stream: reads plans' images from the disk, see `sejax.data.streams`.
 
@@ -138,10 +139,11 @@ def image_parts(
     """
     trains, validates = (int((part == kind).sum(1).max()) for kind in (TRAIN, VALIDATION))
     images, at_once = part.shape[1], min(evaluated_at_once, max(validates, 1))
+    fetch = gather_views if "views" in data else gather
     lengths = {"order_length": whole_batches(trains, batch_size), "valid_length": whole_batches(validates, at_once)}
     return lengths, {
         "train": train_source(
-            batch_size, stream_batches=stream, gather=gather_views if "views" in data else gather
+            batch_size, stream_batches=stream, gather=gather_strong_views(fetch) if "strong_views" in data else fetch
         ),
         "valid": valid_source(lengths["valid_length"], at_once) if validates else whole_source(images, 1, batches=0),
         "whole": whole_source(images, min(evaluated_at_once, images)),

@@ -4,7 +4,7 @@ docs/comparing.md says how pairs are chosen, what makes two runs comparable, and
 their difference.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -263,11 +263,11 @@ def _difference(pair, metric):
     if not cells:
         return None
     folds = by_fold(pair.first.run, cells)
-    ratio = max(_ratio(item.run, folds) for item in pair)
+    ratio = max(size_ratio(item.run, folds) for item in pair)
     return Difference(pair, metric, folds, ratio, infer(list(folds.values()), ratio))
 
 
-def _ratio(results, places):
+def size_ratio(results: Results, places: Collection[tuple]) -> float:
     """Examples of a test part over those of its training part, mean over folds; 1 / (k - 1) of k folds if not told."""
     sizes = [entry["examples"] for place, entry in tested(results).items() if place in places]
     ratios = [size["test"] / size["train"] for size in sizes if size["train"]]

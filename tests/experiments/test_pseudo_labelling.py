@@ -10,7 +10,14 @@ from sejax.core.experiment import Assembly
 from sejax.core.rng import member_key, root_key, stream
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.engine.segment import make_segment
-from sejax.experiments.classification import gather, gather_views, train_source, valid_source, whole_source
+from sejax.experiments.classification import (
+    gather,
+    gather_strong_views,
+    gather_views,
+    train_source,
+    valid_source,
+    whole_source,
+)
 from sejax.experiments.methods import experiment_of
 from sejax.experiments.pseudo_labelling.algorithm import Method, Settings
 from sejax.experiments.pseudo_labelling.assembly import summarise
@@ -29,7 +36,10 @@ def features():
     return (centres[label] + 0.8 * random.normal(size=(IMAGES, SIZE))).astype(np.float32), label.astype(np.int32)
 
 
-def assembly(inputs, label, *, views=None, iterations=2, epochs=6, dropout=0.0, **settings) -> Assembly:
+EVERY_RULE = {"vote": "utterance", "calibration": "temperature", "selection": "balanced", "targets": "soft", "ema": 0.9}
+
+
+def assembly(inputs, label, *, views=None, strong=None, iterations=2, epochs=6, dropout=0.0, **settings) -> Assembly:
     """Two members: every third image tests, every tenth of the rest validates, half of the rest is labelled."""
     part = np.where(np.arange(IMAGES) // CLASSES % 3 == 0, TEST, TRAIN).astype(np.int8)
     part[np.flatnonzero(part == TRAIN)[::10]] = VALIDATION
@@ -38,9 +48,12 @@ def assembly(inputs, label, *, views=None, iterations=2, epochs=6, dropout=0.0, 
     method = Settings(num_classes=CLASSES, batch_size=8, epochs=epochs, threshold=0.8, **settings)
     network = linear_head(CLASSES, dropout_rate=dropout, gain=GAIN)
     augment = unchanged if views is None else random_views
+    fetch = gather if views is None else gather_views
+    strengthen = None if strong is None else lambda key, batch: random_views(key, batch["strong_views"])
+    lengths = {"order_length": 56, "valid_length": 8}
     return Assembly(
-        experiment=experiment_of(Method(network, method, order_length=56, valid_length=8, augment=augment)),
-        train=train_source(8, gather=gather if views is None else gather_views),
+        experiment=experiment_of(Method(network, method, **lengths, augment=augment, strengthen=strengthen)),
+        train=train_source(8, gather=fetch if strong is None else gather_strong_views(fetch)),
         valid=valid_source(8, 4),
         whole=whole_source(IMAGES, 40),
         data={
@@ -50,7 +63,8 @@ def assembly(inputs, label, *, views=None, iterations=2, epochs=6, dropout=0.0, 
             "utterance_label": jnp.asarray(label[::2]),
             "pretrained": {},
         }
-        | ({} if views is None else {"views": jnp.asarray(views)}),
+        | ({} if views is None else {"views": jnp.asarray(views)})
+        | ({} if strong is None else {"strong_views": jnp.asarray(strong)}),
         members={"part": jnp.stack([part, part]), "labelled": jnp.asarray(labelled)},
         names=({"fold": 0, "seed": 0}, {"fold": 1, "seed": 0}),
         iterations=iterations,
@@ -100,10 +114,11 @@ def test_an_update_equals_torchs_adamw_on_weighted_cross_entropy(features):
     np.testing.assert_allclose(state.params["head"]["bias"], linear.bias.detach().numpy(), rtol=1e-4, atol=1e-5)
 
 
-def test_labels_of_test_and_unlabelled_images_never_reach_training(features):
+@pytest.mark.parametrize("rules", [{}, EVERY_RULE, {"selection": "adaptive", "pseudo_weight": 0.5}])
+def test_labels_of_test_and_unlabelled_images_never_reach_training(features, rules):
     inputs, label = features
-    first = finish(assembly(inputs, label))
-    made = assembly(inputs, label)
+    first = finish(assembly(inputs, label, **rules))
+    made = assembly(inputs, label, **rules)
     hidden = ~np.asarray(made.members["labelled"]).any(0) & (np.asarray(made.members["part"])[0] != VALIDATION)
     wrong = np.where(hidden, (label + 1) % CLASSES, label).astype(np.int32)
     made = made._replace(data=made.data | {"label": jnp.asarray(wrong)})
@@ -212,3 +227,105 @@ def test_an_update_sees_one_of_its_views_of_each_image(features):
     other, _ = plain.experiment.step(state, batch | {"inputs": chosen})
     for ours, theirs in zip(jax.tree.leaves(one.params), jax.tree.leaves(other.params), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_features_of_test_images_never_reach_training(features):
+    inputs, label = features
+    first = finish(assembly(inputs, label, **EVERY_RULE))
+    tests = np.asarray(first.state.part[0]) == TEST
+    other = np.where(tests[:, None], inputs[::-1] + 1.0, inputs)
+    second = finish(assembly(other, label, **EVERY_RULE))
+    np.testing.assert_array_equal(first.state.params["head"]["kernel"], second.state.params["head"]["kernel"])
+
+
+def test_images_of_an_utterance_get_one_pseudo_label_and_all_of_them_where_the_share_is_one(features):
+    state = finish(assembly(*features, vote="utterance", selection="balanced", shares=(1.0,))).state
+    unlabelled = (np.asarray(state.part) == TRAIN) & ~np.asarray(state.labelled)
+    np.testing.assert_array_equal(np.asarray(state.active), unlabelled | np.asarray(state.labelled))
+    first, second = unlabelled[:, ::2], unlabelled[:, 1::2]
+    both, label = first & second, np.asarray(state.label)
+    assert both.any()
+    np.testing.assert_array_equal(label[:, ::2][both], label[:, 1::2][both])
+    alone = np.asarray(state.posterior).argmax(-1)
+    assert (alone[:, ::2][both] != alone[:, 1::2][both]).any()
+
+
+def test_the_share_that_is_kept_grows_with_the_iterations(features):
+    record = finish(assembly(*features, iterations=3, selection="balanced", shares=(0.2, 0.6))).records
+    kept = record["confident"] / record["unlabelled"]
+    np.testing.assert_allclose(kept, np.tile([0.2, 0.6, 0.6], (2, 1)), atol=0.06)
+    counts = record["diagnostic/by_class"]
+    np.testing.assert_array_equal(counts.sum(-1)[..., 0], record["unlabelled"])
+    np.testing.assert_array_equal(counts.sum(-1)[..., 1], record["confident"])
+    np.testing.assert_array_equal(counts.sum(-1)[..., 2], record["confident_correct"])
+
+
+def test_a_soft_target_is_the_posterior_and_its_loss_is_by_class_weights(features):
+    made = assembly(*features, targets="soft", selection="balanced", shares=(1.0,), pseudo_weight=0.5)
+    state = start(made)
+    posterior = jnp.asarray(np.random.default_rng(2).dirichlet(np.ones(CLASSES), IMAGES), jnp.float32)
+    metrics = {"posterior": type("Fixed", (), {"compute": lambda self: posterior})()}
+    state = made.experiment.restart(made.experiment.conclude(state, metrics, made.data)[0], made.data)
+    labelled = np.asarray(state.labelled)
+    expected = np.where(labelled[:, None], np.eye(CLASSES)[features[1]], posterior)
+    np.testing.assert_allclose(state.target, expected, rtol=1e-6)
+    batch = made.train.batch_at(made.data, state, jnp.int32(0))
+    _, totals = made.experiment.step(state, batch)
+    index = np.asarray(batch["index"])
+    scaled = (batch["inputs"] - state.constants["mean"]) * state.constants["scale"]
+    logits = scaled @ state.params["head"]["kernel"].T + state.params["head"]["bias"]
+    losses = -(expected[index] * jax.nn.log_softmax(logits)).sum(-1)
+    weights = expected[index] @ state.class_weight * np.where(labelled[index], 1.0, 0.5)
+    assert float(totals["loss"].compute()) == pytest.approx(float((losses * weights).sum() / weights.sum()), rel=1e-4)
+
+
+def test_the_teacher_averages_weights_judges_and_is_what_is_kept(features):
+    made = assembly(*features, iterations=1, epochs=4, ema=0.9)
+    state = start(made)
+    kernels = [np.asarray(state.params["head"]["kernel"])]
+    for position in range(3):
+        state, _ = made.experiment.step(state, made.train.batch_at(made.data, state, jnp.int32(position)))
+        kernels.append(np.asarray(state.params["head"]["kernel"]))
+    # 1/2, 2/3 and 3/4 are below the decay: the mean of all weights so far
+    np.testing.assert_allclose(state.teacher["head"]["kernel"], np.mean(kernels, axis=0), rtol=1e-4, atol=1e-6)
+    batch = made.valid.batch_at(made.data, state, jnp.int32(0))
+    judged = made.experiment.evaluate(state, batch)["posterior"].values
+    student = made.experiment.evaluate(state.replace(teacher=state.params), batch)["posterior"].values
+    assert not np.allclose(judged, student)
+    state = finish(made).state
+    for ours, kept in zip(jax.tree.leaves(state.params), jax.tree.leaves(state.teacher), strict=True):
+        np.testing.assert_array_equal(ours, kept)
+
+
+def test_pseudo_labelled_images_are_trained_on_strong_views_and_labelled_ones_as_they_are(features):
+    inputs, label = features
+    strong = np.stack([inputs + 10.0, inputs - 10.0], axis=1)
+    made, plain = (assembly(inputs, label, strong=x, selection="balanced", shares=(1.0,)) for x in (strong, None))
+    state = start(made)
+    state = made.experiment.conclude(state, made.experiment.evaluate(state, _all(made)), made.data)[0]
+    state = made.experiment.restart(state, made.data)
+    batch = made.train.batch_at(made.data, state, jnp.int32(0))
+    chosen = random_views(stream(state.key, "strong", state.step), batch["strong_views"])
+    known = np.asarray(state.labelled)[np.asarray(batch["index"])]
+    assert 0 < known.sum() < 8
+    given = jnp.where(known[:, None], batch["inputs"], chosen)
+    one, _ = made.experiment.step(state, batch)
+    other, _ = plain.experiment.step(state, batch | {"inputs": given})
+    np.testing.assert_array_equal(one.params["head"]["kernel"], other.params["head"]["kernel"])
+
+
+def _all(made):
+    """All images in one batch."""
+    index = jnp.arange(IMAGES)
+    return {"inputs": made.data["inputs"], "label": made.data["label"], "index": index, "valid": index >= 0}
+
+
+def test_an_iterations_entry_says_what_became_of_its_pseudo_labels(features):
+    carry = finish(assembly(*features, **EVERY_RULE))
+    records = [{name: np.asarray(rows[0, i]) for name, rows in carry.records.items()} for i in range(2)]
+    entry = summarise([], records)["iterations"][0]
+    assert entry["temperature"] > 0 and set(entry["calibration_error"]) == {"before", "after"}
+    assert sum(entry["by_class"]["kept"]) == entry["confident"]
+    assert sum(entry["by_class"]["right"]) == entry["confident_correct"]
+    earlier = [record | {name: 0 * record[name] for name in record if "diagnostic" in name} for record in records]
+    assert "by_class" not in summarise([], earlier)["iterations"][0]

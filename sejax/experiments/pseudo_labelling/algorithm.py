@@ -8,6 +8,9 @@ stopping on the same figure.
 
 An epoch is one pass over the examples that have a label or a confident pseudo-label, so its number
 of updates differs between iterations; shapes do not.
+
+That is the paper. `Settings` has other rules beside its own, those of `pseudo_labels`, and an averaged teacher; its
+defaults are the paper's.
 """
 
 from collections.abc import Callable
@@ -21,7 +24,7 @@ from flax import struct
 
 from sejax.audio.augmentation import unchanged
 from sejax.core import metrics as metrics_lib
-from sejax.core.experiment import HISTOGRAM, State
+from sejax.core.experiment import DIAGNOSTIC, HISTOGRAM, Batch, State
 from sejax.core.metrics import Mean
 from sejax.core.rng import permutation_order, stream
 from sejax.core.schedules import EarlyStopping, Plateau
@@ -29,6 +32,7 @@ from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.labels import balanced_weights
 from sejax.experiments.classification import confidences, evaluated, rows_of, scores, test_confusions
 from sejax.experiments.methods import first_fields, stop_early
+from sejax.experiments.pseudo_labelling import pseudo_labels
 from sejax.experiments.pseudo_labelling.networks import Network
 
 
@@ -44,6 +48,15 @@ class Settings(NamedTuple):
       threshold: least posterior of a confident pseudo-label.
       weight_decay: decoupled, times the learning rate (0 in the paper).
       l2: of half the sum of the head's squared kernels, in the loss (0 in the paper).
+      vote: whose mean posterior a pseudo-label is of, "image" (each its own, the paper) or "utterance" (of its
+        utterance's unlabelled images).
+      calibration: "none" (the paper), or "temperature", which is fitted to the validation part.
+      selection: which pseudo-labels are kept: "threshold" (the paper), "adaptive" (a threshold for each class) or
+        "balanced" (of each class the most confident).
+      shares: with "balanced" the share kept after the first iteration, the second ...; the last one for all others.
+      targets: what is learned of a pseudo-label, "hard" (the class alone, the paper) or "soft" (the posterior).
+      pseudo_weight: of a pseudo-labelled image's loss beside a labelled one's.
+      ema: decay of the teacher, an average of the weights over updates that judges in the network's place; 0: none.
     """
 
     num_classes: int
@@ -57,6 +70,13 @@ class Settings(NamedTuple):
     threshold: float = 0.99
     weight_decay: float = 0.0
     l2: float = 0.0
+    vote: str = "image"
+    calibration: str = "none"
+    selection: str = "threshold"
+    shares: tuple[float, ...] = (0.5, 1.0)
+    targets: str = "hard"
+    pseudo_weight: float = 1.0
+    ema: float = 0.0
 
 
 @struct.dataclass
@@ -65,6 +85,7 @@ class PseudoLabelState(State):
 
     Attributes:
       params, best: the network's weights and those of the best validation accuracy in this iteration.
+      teacher: average of the params over updates; None where ``ema`` is 0.
       optimizer: Adam's moments.
       constants: what the network fitted to the training part without labels (feature scaling).
       plateau, stopping: schedule states.
@@ -72,6 +93,7 @@ class PseudoLabelState(State):
       part: i8[I], 0 training, 1 validation, 2 test; fixed.
       labelled: bool[I], training images whose true label may be used; fixed.
       label: i32[I], the label trained on: the true one or the latest pseudo-label.
+      target: f32[I, C], what is trained on instead with soft targets, None otherwise.
       active: bool[I], images that take part in training in this iteration.
       class_weight: f32[C], balanced over the active images.
       order, order_valid: i32[L], bool[L], this epoch's order of the active images.
@@ -81,6 +103,7 @@ class PseudoLabelState(State):
 
     params: Any
     best: Any
+    teacher: Any
     optimizer: Any
     constants: Any
     plateau: Plateau
@@ -89,6 +112,7 @@ class PseudoLabelState(State):
     part: jax.Array
     labelled: jax.Array
     label: jax.Array
+    target: jax.Array | None
     active: jax.Array
     class_weight: jax.Array
     order: jax.Array
@@ -113,6 +137,7 @@ class Method:
       order_length: L, a multiple of the batch size, at least the largest member's training images.
       valid_length: V, at least the largest member's validation images; 0: nothing validates.
       augment: ``augment(key, inputs) -> inputs`` of a batch to train on, see `sejax.audio.augmentation`.
+      strengthen: ``strengthen(key, batch) -> inputs`` to train on where a label is a pseudo-label; None: the others'.
     """
 
     network: Network
@@ -120,6 +145,7 @@ class Method:
     order_length: int
     valid_length: int
     augment: Callable[[jax.Array, jax.Array], jax.Array] = unchanged
+    strengthen: Callable[[jax.Array, Batch], jax.Array] | None = None
 
     def _begin(self, state: PseudoLabelState, data) -> PseudoLabelState:
         """Pre-trained weights, fresh head, optimizer and schedules, for the labels the state now holds."""
@@ -127,6 +153,7 @@ class Method:
         state = state.replace(
             params=params,
             best=params,
+            teacher=params if self.settings.ema else None,
             optimizer=ADAM.init(params),
             plateau=Plateau.init(self.settings.learning_rate),
             stopping=EarlyStopping.init(),
@@ -152,6 +179,7 @@ class Method:
             **first_fields(key, jnp.zeros((), jnp.int32)),
             params=None,
             best=None,
+            teacher=None,
             optimizer=None,
             constants=self.network.fit(data["inputs"], member),
             plateau=Plateau.init(self.settings.learning_rate),
@@ -160,6 +188,7 @@ class Method:
             part=member["part"],
             labelled=member["labelled"],
             label=jnp.where(member["labelled"], data["label"], 0),
+            target=self._one_hot(jnp.where(member["labelled"], data["label"], 0)),
             active=member["labelled"],
             class_weight=jnp.zeros((self.settings.num_classes,), jnp.float32),
             order=jnp.zeros((self.order_length,), jnp.int32),
@@ -173,13 +202,16 @@ class Method:
     def step(self, state: PseudoLabelState, batch):
         """One update by the class-weighted cross-entropy of the batch."""
         label = state.label[batch["index"]]
-        weight = batch["valid"] * state.class_weight[label]  # [B]
-        inputs = self.augment(stream(state.key, "gain", state.step), batch["inputs"])
+        weight = batch["valid"] * self._weights(state, batch["index"])  # [B]
+        inputs = self._trained_on(state, batch)
         key = stream(state.key, "dropout", state.step)
 
         def objective(params):
             logits = self.network.apply(params, state.constants, inputs, key=key)
-            losses = optax.softmax_cross_entropy_with_integer_labels(logits, label)
+            if state.target is None:
+                losses = optax.softmax_cross_entropy_with_integer_labels(logits, label)
+            else:
+                losses = optax.softmax_cross_entropy(logits, state.target[batch["index"]])
             loss = (losses * weight).sum() / jnp.maximum(weight.sum(), 1e-12)
             return loss + self._penalty(params["head"]), (logits, losses)
 
@@ -189,6 +221,7 @@ class Method:
         params = self.network.descend(state.params, directions, rate=rate, weight_decay=self.settings.weight_decay)
         metrics = scores(logits, losses, label, batch["valid"])
         metrics |= {"loss": Mean.from_values(losses, weight), "learning_rate": Mean.from_values(rate)}
+        state = state.replace(teacher=self._averaged(state.teacher, params, optimizer.count))
         return state.replace(params=params, optimizer=optimizer, step=state.step + 1), metrics
 
     def _penalty(self, head) -> jax.Array | float:
@@ -196,9 +229,45 @@ class Method:
             return 0.0
         return self.settings.l2 / 2 * sum(jnp.square(leaf).sum() for leaf in jax.tree.leaves(head) if leaf.ndim > 1)
 
+    def _weights(self, state: PseudoLabelState, index):
+        """f32[B], what the loss of each image counts: by its class, and less without a true label where asked."""
+        if state.target is None:
+            weight = state.class_weight[state.label[index]]
+        else:
+            weight = state.target[index] @ state.class_weight
+        if self.settings.pseudo_weight == 1.0:
+            return weight
+        return weight * jnp.where(state.labelled[index], 1.0, self.settings.pseudo_weight)
+
+    def _trained_on(self, state: PseudoLabelState, batch):
+        """The inputs [B, ...] of an update.
+
+        With strong views, an image without a true label is trained on one that is drawn anew at every update, and was
+        labelled as it is: Sohn et al., "FixMatch: simplifying semi-supervised learning with consistency and
+        confidence", NeurIPS 2020.
+        """
+        inputs = self.augment(stream(state.key, "gain", state.step), batch["inputs"])
+        if self.strengthen is None:
+            return inputs
+        strong = self.strengthen(stream(state.key, "strong", state.step), batch)
+        known = state.labelled[batch["index"]]
+        return jnp.where(known.reshape(known.shape + (1,) * (inputs.ndim - 1)), inputs, strong)
+
+    def _averaged(self, teacher, params, count):
+        """The teacher after the update number ``count`` i32[] of an iteration, from 1 on.
+
+        Tarvainen and Valpola, "Mean teachers are better role models", NeurIPS 2017, equation 1 and section 3.1: at
+        first the plain mean of all weights so far, until the decay is reached.
+        """
+        if not self.settings.ema:
+            return None
+        decay = jnp.minimum(1.0 - 1.0 / (count + 1.0), self.settings.ema)
+        return jax.tree.map(lambda old, new: decay * old + (1.0 - decay) * new, teacher, params)
+
     def evaluate(self, state: PseudoLabelState, batch):
         """Posteriors of a batch; loss and confusion of the validation images in it."""
-        logits = self.network.apply(state.params, state.constants, batch["inputs"])
+        params = state.teacher if self.settings.ema else state.params
+        logits = self.network.apply(params, state.constants, batch["inputs"])
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(batch["label"], 0))
         return evaluated(state.part, batch, logits, losses)
 
@@ -219,15 +288,20 @@ class Method:
             minimum=self.settings.minimum_rate,
         )
         rule = {"epochs": self.settings.epochs, "patience": self.settings.stop_patience}
-        fields, params = stop_early(state.stopping, accuracy, state.params, state.best, **rule)
-        return self._next_epoch(state.replace(params=params, plateau=plateau, **fields))
+        if not self.settings.ema:
+            fields, params = stop_early(state.stopping, accuracy, state.params, state.best, **rule)
+            return self._next_epoch(state.replace(params=params, plateau=plateau, **fields))
+        fields, teacher = stop_early(state.stopping, accuracy, state.teacher, state.best, **rule)
+        # What is kept and predicts is the teacher.
+        params = jax.tree.map(lambda top, new: jnp.where(fields["stopped"], top, new), teacher, state.params)
+        return self._next_epoch(state.replace(params=params, teacher=teacher, plateau=plateau, **fields))
 
     def conclude(self, state: PseudoLabelState, metrics, data):
         """Scores the test part and labels every unlabelled image anew."""
         posterior = metrics["posterior"].compute()  # [I, C]
-        predicted, confidence = posterior.argmax(-1), posterior.max(-1)
         unlabelled = (state.part == TRAIN) & ~state.labelled
-        confident = unlabelled & (confidence >= self.settings.threshold)
+        judged, diagnostics = self._judged(state, posterior, unlabelled, data)
+        predicted, confident = judged.argmax(-1), self._kept(state, judged, unlabelled)
         record = test_confusions(posterior, state.part == TEST, data)
         for name, rows in (("test", state.part == TEST), ("unlabelled", unlabelled)):
             record[f"{HISTOGRAM}posterior/{name}"] = confidences(posterior, rows)
@@ -240,8 +314,45 @@ class Method:
             "epochs": state.stopping.epochs,
             "best_epoch": state.stopping.best_epoch + 1,
         }
+        counts = pseudo_labels.by_class(
+            predicted, data["label"], unlabelled, confident, num_classes=self.settings.num_classes
+        )
+        record |= diagnostics | {f"{DIAGNOSTIC}by_class": counts}
         label = jnp.where(state.labelled, data["label"], predicted).astype(jnp.int32)
-        return state.replace(posterior=posterior, label=label, active=state.labelled | confident), record
+        target = self._one_hot(label)
+        if target is not None:
+            target = jnp.where(state.labelled[:, None], target, judged)
+        active = state.labelled | confident
+        return state.replace(posterior=posterior, label=label, target=target, active=active), record
+
+    def _judged(self, state: PseudoLabelState, posterior, unlabelled, data):
+        """The posteriors that pseudo-labels are made of, and what the record says of their calibration."""
+        validates = state.part == VALIDATION
+        judged = posterior
+        if self.settings.vote == "utterance":
+            for rows in (unlabelled, validates):
+                judged = pseudo_labels.by_utterance(
+                    judged, data["utterance"], rows, num_utterances=data["utterance_label"].shape[0]
+                )
+        before = pseudo_labels.calibration_error(judged, data["label"], unlabelled)
+        temperature = pseudo_labels.fit_temperature(judged, data["label"], validates)
+        scaled = pseudo_labels.tempered(judged, temperature)
+        after = pseudo_labels.calibration_error(scaled, data["label"], unlabelled)
+        diagnostics = {f"{DIAGNOSTIC}calibration": jnp.stack([temperature, before, after])}
+        return scaled if self.settings.calibration == "temperature" else judged, diagnostics
+
+    def _kept(self, state: PseudoLabelState, judged, unlabelled):
+        """bool[I], the unlabelled images whose pseudo-labels are trained on."""
+        if self.settings.selection == "balanced":
+            shares = jnp.asarray(self.settings.shares, jnp.float32)
+            share = shares[jnp.minimum(state.iteration, len(shares) - 1)]
+            return pseudo_labels.most_confident(judged, unlabelled, share=share)
+        rules = {"threshold": pseudo_labels.at_least, "adaptive": pseudo_labels.at_least_by_class}
+        return rules[self.settings.selection](judged, unlabelled, threshold=self.settings.threshold)
+
+    def _one_hot(self, label):
+        """f32[I, C] of labels i32[I] where targets are soft, else None."""
+        return jax.nn.one_hot(label, self.settings.num_classes) if self.settings.targets == "soft" else None
 
     def restart(self, state: PseudoLabelState, data) -> PseudoLabelState:
         """From the pre-trained weights again, with the labels of the last iteration."""

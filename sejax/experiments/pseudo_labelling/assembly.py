@@ -12,8 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from sejax import models
+from sejax.audio.augmentation import Alteration, altered_spectrograms, random_views
 from sejax.audio.image import render
-from sejax.core.experiment import Assembly, PyTree
+from sejax.core.experiment import DIAGNOSTIC, Assembly, Batch, PyTree
+from sejax.core.rng import root_key
+from sejax.core.rng import stream as key_of
 from sejax.corpora.published import PUBLISHED
 from sejax.data.blocks.load import Spectrograms, find_blocks
 from sejax.data.blocks.trunk_features import trunk_features
@@ -80,6 +83,7 @@ def summarise(
         iterations.append(
             {"iteration": number}
             | {name: int(record[name]) for name in COUNTS}
+            | diagnosed(record)
             | {"confusion": {part: confusion.astype(int).tolist() for part, confusion in confusions.items()}}
         )
     by_corpus, matrices = corpus_figures(records[-1], speech, parts)
@@ -89,6 +93,24 @@ def summarise(
         figures |= confusion_metrics(np.asarray(last[part], np.float32), f"{part}/")
     rows = [{name.removeprefix("train/") if "rate" in name else name: row[name] for name in row} for row in history]
     return {"metrics": figures, "history": rows, "iterations": iterations, "confusion": last | matrices}
+
+
+def diagnosed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What an iteration's entry says of its pseudo-labels; {} where a run of an earlier version recorded nothing.
+
+    {"temperature", "calibration_error": of the unlabelled images before and after it, "by_class": {"unlabelled",
+    "kept", "right"}, each a list by the predicted class}.
+    """
+    calibration = record.get(f"{DIAGNOSTIC}calibration")
+    if calibration is None or not calibration[0]:
+        return {}
+    temperature, before, after = (round(float(x), 4) for x in calibration)
+    counts = np.asarray(record[f"{DIAGNOSTIC}by_class"]).astype(int).tolist()
+    return {
+        "temperature": temperature,
+        "calibration_error": {"before": before, "after": after},
+        "by_class": dict(zip(("unlabelled", "kept", "right"), counts, strict=True)),
+    }
 
 
 EVALUATION_BATCH = {"head": 1024, "classifier": 256, "all": 64}
@@ -156,14 +178,16 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
         own
         | {"inputs": np.asarray(inputs, np.float32), "pretrained": pretrained_params}
         | corpus_masks(spectrograms)
-        | views(config, partial(trunk_inputs, config, spectrograms, variables)),
+        | views(config, partial(trunk_inputs, config, spectrograms, variables))
+        | strong_views(config, spectrograms, variables),
         members["part"],
         batch_size=settings.batch_size,
         evaluated_at_once=EVALUATION_BATCH[config.trainable],
         stream=stream,
     )
+    method = Method(network, settings, **lengths, augment=augment, strengthen=strengthening(config))
     return Assembly(
-        experiment=experiment_of(Method(network, settings, **lengths, augment=augment)),
+        experiment=experiment_of(method),
         **parts,
         members=jax.tree.map(jnp.asarray, members),
         names=names,
@@ -245,20 +269,62 @@ def make_inputs(config, spectrograms, variables: PyTree) -> tuple[np.ndarray, Py
     return inputs, {name: kept[name] for name in ("fc6", "fc7")} if config.trainable == "classifier" else {}
 
 
-def trunk_inputs(config, spectrograms, variables: PyTree, *, gain: float = 0.0) -> np.ndarray:
-    """Features [I, ...] of a frozen trunk, of the spectrograms so many dB louder; kept beside each corpus's set."""
+def trunk_inputs(
+    config,
+    spectrograms,
+    variables: PyTree,
+    *,
+    gain: float = 0.0,
+    alter: Callable[[jax.Array], jax.Array] | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> np.ndarray:
+    """Features [I, ...] of a frozen trunk, of the spectrograms so many dB louder, or altered as ``about`` says.
+
+    They are kept beside each corpus's set.
+    """
     if spectrograms.joined_from:
-        each = [trunk_inputs(config, one, variables, gain=gain) for one in spectrograms.joined_from]
-        return np.concatenate(each)
+        how = {"gain": gain, "alter": alter, "about": about}
+        return np.concatenate([trunk_inputs(config, one, variables, **how) for one in spectrograms.joined_from])
+    trunk = frozen_trunk(config)
     return trunk_features(
-        frozen_trunk(config),
+        (lambda variables, spectrogram: trunk(variables, alter(spectrogram))) if alter else trunk,
         {"params": variables["params"]},
         spectrograms.spectrogram,
         gain=gain,
         cache=Path(spectrograms.folder) if spectrograms.folder else None,
         settings={name: config[name] for name in ("model", "layer", "grid", "trainable")}
-        | {"image": asdict(image_settings(config.image, config.weights))},
+        | {"image": asdict(image_settings(config.image, config.weights))}
+        | dict(about or {}),
     )
+
+
+def strong_views(config, spectrograms, variables: PyTree) -> dict[str, np.ndarray]:
+    """{"strong_views": f32[I, V, ...]}, a frozen trunk's features of altered spectrograms; {} where none are asked for.
+
+    They are drawn by an image's place in a batch of `trunk_features`: of one view 64 images in a row differ in theirs.
+    """
+    if not config.strong_views or config.trainable == "all":
+        return {}
+    found = []
+    for view in range(config.strong_views):
+        drawn = key_of(root_key(config.seed), "strong view", view)
+        about = {"alteration": config.alteration.to_dict(), "view": view, "seed": config.seed}
+        found.append(trunk_inputs(config, spectrograms, variables, alter=altering(config, drawn), about=about))
+    return {"strong_views": np.stack(found, axis=1)}
+
+
+def altering(config, key: jax.Array) -> Callable[[jax.Array], jax.Array]:
+    """``alter(spectrogram f32[B, bands, frames] in dB)``, as a config has it."""
+    return partial(altered_spectrograms, key, most=Alteration(**config.alteration.to_dict()))
+
+
+def strengthening(config) -> Callable[[jax.Array, Batch], jax.Array] | None:
+    """What pseudo-labelled images are trained on, see `Method`: cached views, or with a whole network ever new ones."""
+    if not config.strong_views:
+        return None
+    if config.trainable == "all":
+        return lambda key, batch: altering(config, key)(batch["inputs"])
+    return lambda key, batch: random_views(key, batch["strong_views"])
 
 
 def frozen_trunk(config) -> Callable[[PyTree, jax.Array], jax.Array]:
