@@ -5,6 +5,7 @@ the weights, model.safetensors or pytorch_model.bin.
 """
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,25 @@ def load_encoder(path, **options):
     if lines:
         raise InputError("\n".join([f"{path}: does not fit its own description; convert the original again", *lines]))
     return module, names.unflatten(jax.device_put(dict(flat)))
+
+
+def parse_encoder(text):
+    """(name, layers) of "NAME:LAYERS" or "NAME", with "encoder:" in front or not.
+
+    LAYERS is 9, 6-9 or all, and all where it is left out. layers: the numbers of hidden states in `Encoded.hidden`,
+    (9,) or (6, 7, 8, 9), () for all of them; 0 is what enters the first layer, k what the k-th leaves.
+    Raises InputError for another text.
+    """
+    found = _ENCODER.fullmatch(text)
+    first, last = (found["first"], found["last"] or found["first"]) if found else (None, None)
+    if not found or (first and int(first) > int(last)):
+        raise InputError(f"{text!r} names no encoder; give encoder:NAME:LAYERS with LAYERS such as 9, 6-9 or all")
+    return found["name"], tuple(range(int(first), int(last) + 1)) if first else ()
+
+
+_ENCODER = re.compile(
+    r"(?:encoder:)?(?P<name>[A-Za-z0-9][\w.-]*)(?::(?:all|(?P<first>\d{1,4})(?:-(?P<last>\d{1,4}))?))?", re.ASCII
+)
 
 
 def architecture_of(config, extractor, where):

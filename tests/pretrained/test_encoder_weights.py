@@ -232,3 +232,22 @@ def test_damaged_bits_are_found(folder, tmp_path):
 def test_architectures_survive_their_description(name):
     architecture = encoders.ARCHITECTURES[name]
     assert files.from_json(json.loads(json.dumps(files.as_json(architecture)))) == architecture
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("encoder:wavlm_base:9", ("wavlm_base", (9,))),
+        ("encoder:large-robust.1:0-2", ("large-robust.1", (0, 1, 2))),
+        ("hubert_base:all", ("hubert_base", ())),
+        ("encoder:hubert_base", ("hubert_base", ())),
+    ],
+)
+def test_an_encoder_in_a_config_names_its_hidden_states(text, parsed):
+    assert files.parse_encoder(text) == parsed
+
+
+@pytest.mark.parametrize("text", ["", "encoder:", "encoder:a:", "encoder:a:9-6", "a:-1", "a:some", "a/b:1", "a:1:2"])
+def test_other_texts_name_no_encoder(text):
+    with pytest.raises(InputError, match="encoder:NAME:LAYERS"):
+        files.parse_encoder(text)
