@@ -153,7 +153,10 @@ def check_named(field, value, *, others):
         if text not in others:
             if not text.startswith("encoder:"):
                 raise InputError(f"config: {field}={text}; give {', '.join(others)}, or encoder:NAME:LAYERS")
-            parse_encoder(text)
+            try:
+                parse_encoder(text)
+            except InputError as error:
+                raise InputError(f"config: {field}: {error}") from None
 
 
 def architecture_of(config, extractor, where):

@@ -146,7 +146,7 @@ def method_settings(config) -> Settings:
     """The method's numbers of a config."""
     tuned = config.tuned or not config.vectors
     given = {"tuned": tuned, "random_gain": gain_limits(config), "noise_snr": tuple(config.noise_snr)}
-    given["encoder_rate"] = config.encoder.rate
+    given["encoder_rate"] = config.encoder.rate if named_encoder(config) else 0.0
     return settings_of(Settings, config, **given)
 
 

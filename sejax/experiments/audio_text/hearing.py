@@ -42,7 +42,7 @@ def named_encoder(config) -> Named | None:
             f"config: {changed} with encoder_rate=0, where the encoder hears each recording once, as it is; leave it "
             "out, or give encoder_rate, such as 0.003"
         )
-    return find_encoder(sound, config.encoder.weights)
+    return find_encoder(sound, config.encoder.weights, field="sound")
 
 
 def sound_of(config) -> SoundEncoder | None:

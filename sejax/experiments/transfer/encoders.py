@@ -52,7 +52,7 @@ def checked(config, weights: str) -> Named:
         )
     if gain_limits(config):
         raise InputError(f"config: random_gain is one of images, and models={config.model} hears none; leave it out")
-    return find_encoder(config.model, weights)
+    return find_encoder(config.model, weights, field="models")
 
 
 def recordings(
