@@ -104,8 +104,9 @@ def test_cached_states_are_those_of_each_recording_alone(weights, family):
     found = find_encoder(own.sound, own.encoder.weights)
     pieces = cut(speech, [np.zeros(0, np.int32)] * 80, longest=10**6, most_words=9)
     variables = load_encoder(found, seed=0)
-    states = states_of(own, speech, pieces, np.array([3]), found, variables)
-    assert states.pieces.shape == (80, 2, 8) and states.quiet.shape == (1, 40, 2, 8)
+    states = states_of(own, speech, pieces, np.array([5, 3]), np.array([1, 1]), found, variables)
+    assert states.pieces.shape == (80, 2, 8) and states.quiet.shape == (2, 40, 2, 8)
+    assert not states.quiet[0].any() and states.quiet[1].any(-1).all()
     heard = frozen_states(found)
     for number in (0, 7):
         samples = speech.waveform[speech.offset[number] : speech.offset[number + 1]]

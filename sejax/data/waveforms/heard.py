@@ -17,7 +17,7 @@ from sejax.core.files import read_npy, write_npy
 from sejax.data.blocks.trunk_features import REMEDY, fingerprint
 from sejax.data.buckets import choose_buckets
 
-SAMPLES = 1 << 20  # in one call, 65 s: what an encoder of base size keeps of them takes about 1 GiB
+SAMPLES = 1 << 20  # in one call, 65 s: an encoder of base size takes 1.6 GiB with them
 ROWS = 32  # in one call at most
 SHAPES = 8  # lengths that calls have at most, each compiled once: one for every ten minutes of sound
 PART = 512  # recordings after which what is known is kept

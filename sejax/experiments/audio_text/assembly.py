@@ -99,7 +99,7 @@ def assemble(config, speech: Waveforms, vectors: WordVectors | None = None) -> A
     encoder, states = named_encoder(config), None
     variables = load_encoder(encoder, seed=config.seed) if encoder else None
     if encoder and not config.encoder.rate:
-        states = states_of(config, speech, pieces, rows, encoder, variables)
+        states = states_of(config, speech, pieces, rows, example[0], encoder, variables)
         stream, variables = functools.partial(stream, states=states.pieces), None
     network = trained_network(config, len(speech.classes), rows=max(one.size for one in folds.vocabularies))
     return Assembly(

@@ -21,7 +21,7 @@ CONVOLUTIONS = "convolutions"
 
 class States(NamedTuple):
     """What a frozen encoder hears: f32[N, states, width] of all pieces, 0 of those without a class; and
-    f32[P, STRETCHES, states, width] of examples without each stretch."""
+    f32[P, STRETCHES, states, width] of examples without each stretch, 0 of those that no result shows."""
 
     pieces: np.ndarray
     quiet: np.ndarray
@@ -57,14 +57,20 @@ def sound_of(config) -> SoundEncoder | None:
 
 
 def states_of(
-    config, speech: Waveforms, pieces: Pieces, examples: np.ndarray, found: Named, variables: PyTree
+    config,
+    speech: Waveforms,
+    pieces: Pieces,
+    examples: np.ndarray,
+    shown: np.ndarray,
+    found: Named,
+    variables: PyTree,
 ) -> States:
     """What a frozen encoder hears, computed once and cached beside the prepared set.
 
     Args:
-      examples: i32[P], rows of the pieces that are explained.
+      examples: i32[P], rows of the pieces that are explained; shown: i32[E], those of them that results show.
     """
-    used = np.flatnonzero(speech.label[pieces.utterance] >= 0)
+    used, shown = np.flatnonzero(speech.label[pieces.utterance] >= 0), np.unique(shown)
     asked = {"variables": variables, "cache": Path(speech.folder) if speech.folder else None}
     settings: dict[str, Any] = {"layers": found.layers, "architecture": found.architecture, "dtype": config.dtype}
 
@@ -72,7 +78,7 @@ def states_of(
         return np.asarray(speech.waveform[pieces.start[number] :][: pieces.length[number]])
 
     def without(place: int) -> np.ndarray:
-        samples, stretch = piece(examples[place // STRETCHES]), place % STRETCHES
+        samples, stretch = piece(examples[shown[place // STRETCHES]]), place % STRETCHES
         # As `without_each_stretch` has it, without a program for each length.
         share = np.arange(len(samples), dtype=np.float32) / np.float32(len(samples))
         return np.where(np.floor(share * np.float32(STRETCHES)) == stretch, np.int16(0), samples)
@@ -86,5 +92,6 @@ def states_of(
     own = ask(used, lambda place: piece(used[place]))
     every = np.zeros((len(pieces.length), *own.shape[1:]), np.float32)
     every[used] = own
-    quiet = ask(examples, without, stretches=STRETCHES)
-    return States(every, quiet.reshape(len(examples), STRETCHES, *quiet.shape[1:]))
+    quiet = np.zeros((len(examples), STRETCHES, *own.shape[1:]), np.float32)
+    quiet[shown] = ask(examples[shown], without, stretches=STRETCHES).reshape(len(shown), *quiet.shape[1:])
+    return States(every, quiet)
