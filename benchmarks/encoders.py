@@ -1,18 +1,26 @@
 """Speech encoders against transformers' in PyTorch, eager, on the same machine in the same run.
 
-    python benchmarks/encoders.py [--case=wav2vec2_base] [--rounds=3] [--frozen]    # speed
+    python benchmarks/encoders.py [--model=wavlm_base] [--what=forward] [--repeats=5] [--frozen]    # speed
+    python benchmarks/encoders.py --model=wavlm_base --what=step --repeats=2 --log=FILE             # a piece of it
     python benchmarks/encoders.py --memory                                          # of the training step
     python benchmarks/encoders.py --padding                                         # what padding does to outputs
 
+Without --model all models take part, one after the other, without --what both. With --log every repetition is written
+to a file as it ends, and medians are of all that the file has of the same model, part and threads: a table may come of
+many short runs on a quiet machine, and a run that is ended early loses one repetition.
+
 Speed: 8 recordings of 2 to 8 s, in two buckets of four, padded to equal lengths on either side; the forward pass, and a
 training step (cross-entropy of four classes on the mean over real frames, dropout of 0.1, Adam on every parameter; with
---frozen not on the convolutions). The sides take turns; the ratio is that of the medians, above 1 sejax is the faster.
+--frozen not on the convolutions). The sides take turns after one call each to warm up; the ratio is that of the
+medians, above 1 sejax is the faster; beside it the least and the largest ratio of a turn.
 Padding: half of a recording beside the whole, against the half alone. Needs torch and transformers.
 """
 
 import argparse
+import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -26,8 +34,6 @@ import optax
 ROOT = Path(__file__).resolve().parents[1]
 # transformers is imported as in the parity tests.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "parity")]
-
-from turns import medians  # noqa: E402
 
 SECONDS = (2.0, 2.7, 3.4, 4.1, 5.2, 6.1, 7.1, 8.0)
 CASES = ("wav2vec2_base", "hubert_base", "wavlm_base", "data2vec_audio_base")
@@ -78,7 +84,7 @@ def ours(case, network=None, frozen=()):
 
 
 def our_calls(case, network, frozen):
-    """[forward, step], each a call on all buckets that returns when done, and seconds of compiling the step."""
+    """{"forward", "step"}: each a call on all buckets that returns when done; programs compile in the first."""
     from sejax.models import encoders, freezing
 
     module, variables = ours(case, network, ("convolutions",) if frozen else ())
@@ -103,9 +109,6 @@ def our_calls(case, network, frozen):
     update, key = jax.jit(update, donate_argnums=(0, 1)), jax.random.key(0)
     state = jax.tree.map(jnp.copy, [params, optimiser.init(params)])
     made = [tuple(map(jnp.asarray, batch)) for batch in batches()]
-    began = time.perf_counter()
-    update.lower(*state, *made[0], key).compile()
-    compiled = time.perf_counter() - began
 
     def forward():
         for batch in made:
@@ -116,7 +119,7 @@ def our_calls(case, network, frozen):
             state[:] = update(*state, *batch, key)
             jax.block_until_ready(state)
 
-    return [forward, step], compiled
+    return {"forward": forward, "step": step}
 
 
 def their_calls(network, frozen):
@@ -148,38 +151,59 @@ def their_calls(network, frozen):
             torch.nn.functional.cross_entropy(logits, torch.arange(4)).backward()
             optimiser.step()
 
-    return [forward, step]
+    return {"forward": forward, "step": step}
 
 
-def speed(case, rounds, frozen, asked):
+def speed(case, repeats, frozen, asked, log):
     """Prints medians and ratios of what is asked for, the forward pass and the training step."""
     network = theirs(case)
-    mine, compiled = our_calls(case, network, frozen)
-    for what, our, their in zip(WHAT, mine, their_calls(network, frozen), strict=True):
-        if what not in asked:
-            continue
-        a, b = medians([our, their], rounds)
-        print(f"{case} {what}{', convolutions frozen' * frozen}: {a:.2f} / {b:.2f} s, ratio {b / a:.2f}", flush=True)
-    print(f"{case}: a step of one bucket compiled in {compiled:.1f} s")
+    mine, other = our_calls(case, network, frozen), their_calls(network, frozen)
+    for what in asked:
+        calls = {"ours": mine[what], "theirs": other[what]}
+        known = {"model": case, "what": what, "frozen": frozen, "threads": len(os.sched_getaffinity(0))}
+        firsts = {side: _seconds(call) for side, call in calls.items()}
+        turns = []
+        for _ in range(repeats):
+            turns.append({side: _seconds(call) for side, call in calls.items()})
+            print(f"{case} {what}: {turns[-1]['ours']:.2f} / {turns[-1]['theirs']:.2f} s", flush=True)
+            if log:
+                with open(log, "a") as file:
+                    file.write(json.dumps(known | turns[-1]) + "\n")
+        if log:
+            rows = [json.loads(line) for line in Path(log).read_text().splitlines()]
+            turns = [row for row in rows if known.items() <= row.items()]
+        print(f"{case} {what}{', convolutions frozen' * frozen}: {in_words(turns)}", flush=True)
+        print(f"{case} {what}: the first call, with what compiles in it, {firsts['ours']:.1f} s", flush=True)
+
+
+def _seconds(call):
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def in_words(turns):
+    """Medians of both sides, their ratio, and between what the ratios of turns lie."""
+    ours, other = (statistics.median(turn[side] for turn in turns) for side in ("ours", "theirs"))
+    ratios = [turn["theirs"] / turn["ours"] for turn in turns]
+    spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+    return f"{ours:.2f} / {other:.2f} s, ratio {other / ours:.2f} ({spread}) of {len(turns)} turns"
 
 
 def memory(case, frozen):
     """Prints the largest memory of a process that does training steps, for either side."""
     for side in ("ours", "theirs"):
-        command = [sys.executable, __file__, f"--case={case}", f"--side={side}", *["--frozen"] * frozen]
+        command = [sys.executable, __file__, f"--model={case}", f"--side={side}", *["--frozen"] * frozen]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         print(f"{case} {side}: {done.stdout.strip()}", flush=True)
 
 
 def one_side(case, side, frozen):
     """Prints how much memory a process takes at most by two training steps of one side, and before the first."""
-    if side == "theirs":
-        calls = their_calls(theirs(case), frozen)
-    else:
-        calls, _ = our_calls(case, None, frozen)
+    calls = their_calls(theirs(case), frozen) if side == "theirs" else our_calls(case, None, frozen)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    calls[1]()
-    calls[1]()
+    calls["step"]()
+    calls["step"]()
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"{after / 2**20:.2f} GiB, {before / 2**20:.2f} GiB of them before the first step")
 
@@ -216,20 +240,22 @@ def padding(case):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--case", default="wav2vec2_base", choices=CASES)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--model", choices=CASES, action="append", help="one alone, or several (default: all)")
+    parser.add_argument("--repeats", type=int, default=5, help="turns of both sides")
     parser.add_argument("--what", choices=WHAT, action="append", help="one alone (default: both)")
+    parser.add_argument("--log", help="a file that every turn is added to, and medians are taken of")
     parser.add_argument("--frozen", action="store_true", help="convolutions are not trained")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--padding", action="store_true")
     parser.add_argument("--side", choices=("ours", "theirs"), help="(what --memory starts)")
     options = parser.parse_args()
-    if options.side:
-        one_side(options.case, options.side, options.frozen)
-    elif options.memory:
-        memory(options.case, options.frozen)
-    elif options.padding:
-        for name in CASES:
+    cases = options.model or CASES
+    for name in cases:
+        if options.side:
+            one_side(name, options.side, options.frozen)
+        elif options.memory:
+            memory(name, options.frozen)
+        elif options.padding:
             padding(name)
-    else:
-        speed(options.case, options.rounds, options.frozen, options.what or WHAT)
+        else:
+            speed(name, options.repeats, options.frozen, options.what or WHAT, options.log)

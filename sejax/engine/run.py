@@ -70,6 +70,7 @@ def run(
     *,
     seed: int = 0,
     asked_for: Callable[[], tuple[str, ...]] = tuple,
+    timing: list[tuple[float, int]] | None = None,
 ) -> list[dict[str, Any]]:
     """Trains every member to the end, or goes on where an earlier run in this workdir was cut off.
 
@@ -81,6 +82,7 @@ def run(
         ``fold_in(root, streams[i])`` where the assembly has streams.
       asked_for: the subtrees of the states that prediction reads (`trained_states`). A member that is finished keeps
         them, and what its evaluation reads.
+      timing: takes of each segment the seconds without compiling, and the updates of all its members.
 
     Returns:
       One entry of ``results.json`` per member: name, failure if any, metrics, history, iterations.
@@ -96,7 +98,7 @@ def run(
             how = {"seed": seed, "segments": segments, "trains": True}
             group = open_group(assembly, settings, workdir, start, stop, **how)
             try:
-                carry = _train(assembly, settings, group, board)
+                carry = _train(assembly, settings, group, board, timing)
                 if not group.left:
                     asked = tuple(f"state/{name}/" for name in asked_for())
                     unread = unread_by_evaluation(assembly, carry)
@@ -153,9 +155,10 @@ def open_group(
     return Group(start, stop, segment, data, placed.members(carry), checkpoints, LEFT in about)
 
 
-def _train(assembly: Assembly, settings: RunSettings, group: Group, board) -> Carry:
+def _train(assembly: Assembly, settings: RunSettings, group: Group, board, timing: list | None) -> Carry:
     """The group's last carry; `Interrupted` where a signal arrived during a segment, once that is saved."""
     carry, received = group.carry, []
+    before = int(hosts.whole(carry.state.step)[: group.stop - group.start].sum())
     budget, logged = 1, _epochs_done(carry, assembly)
     title = ", ".join(f"{k} {v}" for k, v in assembly.names[group.start].items())
     if group.stop - group.start > 1:
@@ -174,6 +177,9 @@ def _train(assembly: Assembly, settings: RunSettings, group: Group, board) -> Ca
                 # it. Its number grows with every segment: all members' updates, and iterations closed.
                 steps = hosts.whole(carry.state.step)[: group.stop - group.start]
                 number = int(steps.sum()) + int(carry.iteration)
+                if timing is not None:
+                    timing.append((seconds, int(steps.sum()) - before))
+                before = int(steps.sum())
                 group.checkpoints.save(number, carry, {"members": [group.start, group.stop]})
                 # A signal that one process has received stops all of them here.
                 signal = hosts.any_of(signals.Signals[received[-1]] if received else 0)

@@ -35,13 +35,14 @@ class Transcribed(NamedTuple):
     Attributes:
       pieces: ``pieces(waveform int16[T], rate, text=, types=) -> (start, end, inputs, words)`` of N pieces: seconds
         f64[N], arrays [N, 1, ...], and each one's words; ``types`` are the words of the training corpus.
-      explain: ``explain(state, inputs, decided i32[I]) -> dict`` of arrays [I, ...], traceable.
+      explain: ``explain(state, shared, inputs, decided i32[I]) -> dict`` of arrays [I, ...], traceable, with
+        state and shared as `Posteriors.apply` takes them.
       describe: ``describe(inputs, row, words, explained) -> dict``, one piece as `sejax.report.utterance` draws it.
       ignored: what makes no difference to the network's answer, "audio" or "text"; "": both make one.
     """
 
     pieces: Callable[..., tuple]
-    explain: Callable[[dict[str, PyTree], PyTree, PyTree], dict[str, PyTree]]
+    explain: Callable[[dict[str, PyTree], PyTree, PyTree, PyTree], dict[str, PyTree]]
     describe: Callable[..., dict[str, Any]]
     ignored: str = ""
 

@@ -13,7 +13,7 @@ import numpy as np
 from sejax import models, pretrained
 from sejax.audio.augmentation import random_views, spectrograms_at_random_gain, unchanged, view_gains
 from sejax.audio.image import ImageSettings, render
-from sejax.core.experiment import PyTree
+from sejax.core.experiment import Batch, Plan, PyTree
 from sejax.core.rng import root_key
 from sejax.data.folds import TRAIN, VALIDATION
 from sejax.errors import InputError, typed
@@ -123,7 +123,13 @@ def views(config, features: Callable[..., np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def image_parts(
-    data: dict[str, Any], part: np.ndarray, *, batch_size: int, evaluated_at_once: int, stream: Callable | None
+    data: dict[str, Any],
+    part: np.ndarray,
+    *,
+    batch_size: int,
+    evaluated_at_once: int,
+    stream: Callable | None,
+    gather: Callable[[PyTree, Plan], Batch] = gather,
 ) -> tuple[dict[str, int], dict[str, Any]]:
     """What members train and are judged on, of parts i8[M, I].
 
@@ -132,6 +138,7 @@ def image_parts(
         [I, V, ...] of the inputs to train on, and strong_views.
       batch_size: images to an update. evaluated_at_once: images to a batch of an evaluation, at most.
       stream: reads plans' images from the disk, see `sejax.data.streams`.
+      gather: the batch of a plan, where its inputs are not rows of `inputs`.
 
     Returns:
       "order_length" and "valid_length", the places of an epoch and of a pass over the validation images, the most that
@@ -145,8 +152,10 @@ def image_parts(
         "train": train_source(
             batch_size, stream_batches=stream, gather=gather_strong_views(fetch) if "strong_views" in data else fetch
         ),
-        "valid": valid_source(lengths["valid_length"], at_once) if validates else whole_source(images, 1, batches=0),
-        "whole": whole_source(images, min(evaluated_at_once, images)),
+        "valid": valid_source(lengths["valid_length"], at_once, gather=gather)
+        if validates
+        else whole_source(images, 1, batches=0),
+        "whole": whole_source(images, min(evaluated_at_once, images), gather=gather),
         "data": {
             name: values.astype(np.int32) if name in ("label", "utterance", "utterance_label") else values
             for name, values in data.items()

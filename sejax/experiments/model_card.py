@@ -151,6 +151,9 @@ def licence_notes(results: Mapping[str, Any], settings: Mapping[str, Any], confi
     )
 
 
+_ENCODER_TERMS = "those that its weights were published under; third_party/ has them of the usual ones"
+
+
 def _weights(config) -> list[tuple[str, str]]:
     """Where a variant's network began, and its word vectors."""
     given, found = config.get("model_weights", config.get("weights", "")), []
@@ -163,6 +166,10 @@ def _weights(config) -> list[tuple[str, str]]:
             source = about["source"]
             told = f"{about['model']}'s ImageNet weights, {source} (sha256 {about['sha256']})"
             found.append((told, LICENCES.get(source, UNKNOWN)))
+    sound = config.get("sound", "")
+    if sound.startswith("encoder:") and config.get("fusion") != "text":
+        told = f"speech encoder {sound.split(':')[1]}"
+        found.append((told, "of random weights: none" if config.encoder.weights == "random" else _ENCODER_TERMS))
     if vectors := config.get("vectors", ""):
         found.append((f"word vectors {str(vectors).rpartition('/')[2]}", UNKNOWN))
     return found

@@ -414,7 +414,8 @@ def _trained(posteriors: Posteriors, folder: Path, config, rows: list[int], coun
 
 def _explaining(posteriors: Posteriors, states):
     """What explains the decisions of some members of a variant: (inputs, decided i32[I]) -> arrays [M, I, ...]."""
-    return partial(jax.jit(jax.vmap(posteriors.transcribed.explain, in_axes=(0, None, None))), states)
+    explain = jax.jit(jax.vmap(posteriors.transcribed.explain, in_axes=(0, None, None, None)))
+    return partial(explain, states, posteriors.shared)
 
 
 def _check_together(workdir: Path, wanted: str, given: bool) -> None:

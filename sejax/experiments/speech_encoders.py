@@ -38,11 +38,12 @@ class Named(NamedTuple):
     architecture: Architecture
 
 
-def find_encoder(text: str, given: str) -> Named:
+def find_encoder(text: str, given: str, *, field: str = "") -> Named:
     """The encoder that ``encoder:NAME:LAYERS`` names.
 
     Args:
       text: as in a config.
+      field: of the config, which errors name.
       given: where weights are: "random" (NAME is of `sejax.models.encoders.names` then), a converted file, a folder of
         NAME.safetensors, or "auto", the folder ``weights``.
 
@@ -51,6 +52,7 @@ def find_encoder(text: str, given: str) -> Named:
         layer that the encoder does not have.
     """
     name, layers = parse_encoder(text)
+    text = f"config: {field}={text}" if field else text
     if given == "random":
         if name not in encoders.ARCHITECTURES:
             raise InputError(f"{text}: of random weights there are {', '.join(encoders.names())}; name one of these")

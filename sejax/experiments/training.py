@@ -119,12 +119,16 @@ def _write_page(workdir: Path, results: dict[str, Any]) -> None:
 
 
 class Trained(NamedTuple):
-    """A variant's assembly, the entries of its members and of its stages in the results, and where it ran."""
+    """A variant's assembly, the entries of its members and of its stages in the results, and where it ran.
+
+    update: seconds of one update of one member, evaluation at the ends of epochs included; None where none was done.
+    """
 
     assembly: Assembly
     members: list[dict[str, Any]]
     stages: dict[str, Any]
     environment: dict[str, Any]
+    update: float | None = None
 
 
 def _train_variants(config, variants, workdir: Path, data_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -140,6 +144,8 @@ def _train_variants(config, variants, workdir: Path, data_dir: Path) -> tuple[di
             folder = folder_of(workdir, name)
             if read_finished(folder) is None:
                 trained = _train(variant, folder, data_dir)
+                if trained.update is not None:
+                    trained.assembly.about.setdefault("data", {})["update_seconds"] = {name: trained.update}
                 _finish(folder, trained)
                 examples = trained.assembly.examples()
             finished.append(read_finished(folder))
@@ -175,8 +181,10 @@ def _train(config, folder: Path, data_dir: Path) -> Trained:
         if known:
             how = moved(folder, here)
             print(f"going on in {folder}" + (f", on other devices ({how})" if how else ""), file=sys.stderr)
-        members = run(assembly, settings, folder, seed=config.seed, asked_for=asked_for)
-    return Trained(assembly, members, stages, here)
+        timing: list[tuple[float, int]] = []
+        members = run(assembly, settings, folder, seed=config.seed, asked_for=asked_for, timing=timing)
+    seconds, updates = (sum(of) for of in zip((0.0, 0), *timing, strict=True))
+    return Trained(assembly, members, stages, here, seconds / updates if updates else None)
 
 
 def one_variant(config, swept: Iterable[str] = ()):

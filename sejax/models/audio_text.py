@@ -10,8 +10,9 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from sejax.core.rng import dropout, glorot_uniform, he_normal, uniform
+from sejax.core.rng import dropout, glorot_uniform, he_normal, stream, uniform
 from sejax.errors import InputError
+from sejax.models.encoder_branch import EncoderBranch, SoundEncoder
 from sejax.models.gru import GRU
 from sejax.models.masked import MaskedBatchNorm, Shortcut, pool_of_sum, real_moments, scaled_where_real
 from sejax.models.normalisation import wide
@@ -169,6 +170,8 @@ class AudioText(nn.Module):
       widths, maps: of `TextBranch`; both kinds of features have n = len(widths) * maps numbers.
       hidden, dropout: of the layer between fusion and logits.
       shared_attention: one W for both modalities, as written in the paper.
+      sound: a speech encoder in the place of `AudioBranch`. One that is not trained here has states
+        f32[B, states, width] (`sejax.models.encoder_branch.mean_states`) where `waveform` is written below.
       dtype: of products and convolutions; None: that of the inputs.
     """
 
@@ -188,6 +191,7 @@ class AudioText(nn.Module):
     dropout: float = 0.55
     pool_padding: bool = False
     shared_attention: bool = True
+    sound: SoundEncoder | None = None
     dtype: Any = None
 
     def setup(self):
@@ -196,7 +200,9 @@ class AudioText(nn.Module):
             raise InputError(f"AudioText: no fusion {self.fusion!r}; there are {', '.join(FUSIONS)}")
         names = ("kernels", "channels", "strides", "pool", "gru", "gru_summary")
         sizes = {name: getattr(self, name) for name in names}
-        if self.fusion != "text":
+        if self.fusion != "text" and self.sound is not None:
+            self.audio = EncoderBranch(self.features, self.sound, dtype=self.dtype)
+        elif self.fusion != "text":
             padding = {"pool_padding": self.pool_padding}
             self.audio = AudioBranch(self.features, **sizes, **padding, dtype=self.dtype)
         if self.fusion != "audio":
@@ -217,13 +223,16 @@ class AudioText(nn.Module):
         statistic, and what they give is finite and means nothing. `train` takes the batch's own statistics
         ("batch_stats" mutable) and drops out, by `seed` as in `sejax.core.rng.dropout`.
         """
-        audio = self.audio_features(waveform, length, train=train)
+        audio = self.audio_features(waveform, length, train=train, seed=seed)
         return self.fused(audio, self.text_features(words, word_count), train=train, seed=seed)
 
-    def audio_features(self, waveform, length, *, train=False):
+    def audio_features(self, waveform, length, *, train=False, seed=None):
         """Features f32[B, n] of the waveforms; zeros where the network has no such branch."""
         if self.fusion == "text":
             return jnp.zeros((waveform.shape[0], self.features))
+        if self.sound is not None:
+            key = None if seed is None else stream(seed, "encoder", 0)
+            return self.audio(waveform, length, train=train, key=key)
         if jnp.issubdtype(waveform.dtype, jnp.integer):
             waveform = waveform.astype(jnp.float32) / FULL_SCALE
         return self.audio(waveform, length, train=train)

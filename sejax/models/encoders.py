@@ -334,7 +334,7 @@ class Encoder(nn.Module):
         at, rates, record = self.architecture, self.regularisation, {}
         key = self._checked_key(waveform, train, key)
         held = _Held(self.frozen)
-        length = jnp.minimum(jnp.asarray(length, jnp.int32), waveform.shape[1])
+        length = jnp.minimum(jnp.asarray(length, jnp.int32), jnp.asarray(waveform.shape[1], jnp.int32))
         frames = frame_counts(length, at)
 
         x = record["projection"] = self._projected(waveform, length, key, held, record)
@@ -392,7 +392,8 @@ class Encoder(nn.Module):
         """The bias of attention by distance, [1, heads, F, F]."""
         relative, heads = self.architecture.relative, self.architecture.heads
         table = self.param("relative_positions", nn.initializers.normal(0.02), (relative.buckets, heads))
-        return held(table[distance_buckets(frames, relative)].transpose(2, 0, 1), "relative_positions")[None]
+        bias = jnp.asarray(table)[distance_buckets(frames, relative)].transpose(2, 0, 1)
+        return held(bias, "relative_positions")[None]
 
     def _layer(self, i):
         at, rates = self.architecture, self.regularisation

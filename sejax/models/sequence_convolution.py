@@ -1,7 +1,8 @@
 """Convolutions along time of signals with many channels, as matrix products.
 
 XLA:CPU convolves groups of channels, and strided signals, far slower than it multiplies matrices, and slower still at
-their gradients. Signals are [B, T, C], kernels [K, C, D].
+their gradients. Signals are [B, T, C], kernels [K, C, D]. T may be symbolic, of a program that is exported for any
+length: positions are gathered then, where slices would need to know that they lie inside.
 """
 
 import jax
@@ -26,6 +27,10 @@ def convolve_valid(x, kernel, *, stride):
 
 def _convolve_valid(x, kernel, stride):
     (batch, length, channels), (width, _, filters) = x.shape, kernel.shape
+    if not isinstance(length, int):
+        outputs = (length - width) // stride + 1
+        met = _places(x, jnp.arange(outputs)[:, None] * stride + np.arange(width))
+        return met.reshape(batch, outputs, width * channels) @ kernel.reshape(-1, filters)
     outputs, blocks = (length - width) // stride + 1, -(-width // stride)
     samples = (outputs + blocks - 1) * stride
     x = jnp.pad(x, ((0, 0), (0, max(0, samples - length)), (0, 0)))[:, :samples]
@@ -60,9 +65,14 @@ def by_frequencies(x, kernel, groups):
     period = 1 << (2 * width - 1).bit_length()  # of a block; the first period - width + 1 outputs of it are right
     step = period - width + 1
     blocks = -(-length // step)
-    behind = (blocks - 1) * step + period - width // 2 - length
-    padded = jnp.pad(x, ((0, 0), (width // 2, behind), (0, 0)))
-    cut = jnp.stack([padded[:, i * step : i * step + period] for i in range(blocks)], axis=1)
+    if isinstance(length, int):
+        behind = (blocks - 1) * step + period - width // 2 - length
+        padded = jnp.pad(x, ((0, 0), (width // 2, behind), (0, 0)))
+        cut = jnp.stack([padded[:, i * step : i * step + period] for i in range(blocks)], axis=1)
+    else:
+        place = jnp.arange(blocks)[:, None] * step + np.arange(period) - width // 2
+        inside = (place >= 0) & (place < length)
+        cut = jnp.where(inside[..., None], _places(x, place), 0)
     cut = cut.transpose(2, 0, 1, 3).reshape(period, batch * blocks * channels)  # positions first
     cos, sin = _waves(period)  # [frequencies, period]
     frequencies = len(cos)
@@ -71,7 +81,7 @@ def by_frequencies(x, kernel, groups):
         return (jnp.asarray(waves, values.dtype) @ values).reshape(frequencies, *shape)
 
     # exp(-i angle) of the signal, exp(+i angle) of the kernel: a correlation, not a convolution.
-    taps = kernel.reshape(width, -1)
+    taps = kernel.reshape(width, inputs * filters)
     x_real, x_imaginary = (spectrum(waves, cut, batch * blocks, groups, inputs) for waves in (cos, -sin))
     k_real, k_imaginary = (spectrum(w[:, :width], taps, inputs, groups, filters // groups) for w in (cos, sin))
 
@@ -83,9 +93,15 @@ def by_frequencies(x, kernel, groups):
     once = np.full((frequencies, 1), 2.0)  # all but the ends stand for their conjugates too
     once[0] = once[-1] = 1.0
     back = np.concatenate([cos * once, -sin * once])[:, :step].T / period  # [step, 2 frequencies]
-    both = jnp.concatenate([real, imaginary]).reshape(2 * frequencies, -1)
+    both = jnp.concatenate([real, imaginary]).reshape(2 * frequencies, groups * batch * blocks * (filters // groups))
     y = (jnp.asarray(back, x.dtype) @ both).reshape(step, groups, batch, blocks, filters // groups)
-    return y.transpose(2, 3, 0, 1, 4).reshape(batch, blocks * step, filters)[:, :length]
+    y = y.transpose(2, 3, 0, 1, 4).reshape(batch, blocks * step, filters)
+    return y[:, :length] if isinstance(length, int) else _places(y, jnp.arange(length))
+
+
+def _places(x, place):
+    """x [B, T, C] at the positions place i32[...], which may be as many as nobody knows yet: [B, ..., C]."""
+    return jnp.take(x, place, axis=1, mode="clip")
 
 
 def _waves(period):

@@ -50,9 +50,17 @@ def distance_buckets(frames, relative):
     """i32[F, F]: the row of the bias's table for a query (first axis) and a key (second) at each distance.
 
     Half of the buckets are for keys behind the query. In each half the first half of the buckets is a distance each,
-    the others are logarithmic up to `relative.distance` (WavLM, section 3.2, after T5).
+    the others are logarithmic up to `relative.distance` (WavLM, section 3.2, after T5). frames may be symbolic.
     """
-    distance = np.arange(frames)[None, :] - np.arange(frames)[:, None]
+    if isinstance(frames, int):
+        return _bucket(np.arange(frames)[None, :] - np.arange(frames)[:, None], relative)
+    far = relative.distance  # and beyond, the last bucket of its half
+    distance = jnp.arange(frames)[None, :] - jnp.arange(frames)[:, None]
+    return jnp.asarray(_bucket(np.arange(-far, far + 1), relative))[jnp.clip(distance, -far, far) + far]
+
+
+def _bucket(distance, relative):
+    """i32[...] of distances i[...], see `distance_buckets`."""
     half = relative.buckets // 2
     exact = half // 2
     far = np.maximum(np.abs(distance), 1).astype(np.float32)
@@ -86,8 +94,8 @@ class _Attention(nn.Module):
             gates = nn.sigmoid(wide(gates.reshape(*split[:3], 2, 4).sum(-1)))
             gate = gates[..., 0] * (gates[..., 1] * scale - 1.0) + 2.0  # [B, F, heads]
             bias = gate.transpose(0, 2, 1)[..., None] * bias
-        # A fused attention has no dropout of its weights, and jax's is never wider than float32.
-        if (key is not None and self.dropout > 0) or x.dtype == jnp.float64:
+        # A fused attention has no dropout of its weights; jax's is never wider than float32, and knows its length.
+        if (key is not None and self.dropout > 0) or x.dtype == jnp.float64 or not isinstance(length, int):
             y = _plain_attention(query, keys, value, frames, bias, partial(dropped, key, "attention", self.dropout))
         else:
             bias = None if bias is None else bias.astype(x.dtype)

@@ -147,6 +147,18 @@ _ENCODER = re.compile(
 )
 
 
+def check_named(field, value, *, others):
+    """Raise InputError where a config's text, or one in its list, is neither of `others` nor names an encoder."""
+    for text in (value,) if isinstance(value, str) else value:
+        if text not in others:
+            if not text.startswith("encoder:"):
+                raise InputError(f"config: {field}={text}; give {', '.join(others)}, or encoder:NAME:LAYERS")
+            try:
+                parse_encoder(text)
+            except InputError as error:
+                raise InputError(f"config: {field}: {error}") from None
+
+
 def architecture_of(config, extractor, where):
     """(Architecture, family) of what config.json and preprocessor_config.json hold; `where` names the first in errors.
 

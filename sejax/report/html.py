@@ -185,7 +185,7 @@ def _what_was_run(results, report):
     data, seconds = results.get("data") or {}, results.get("seconds")
     body = page.preformatted(results.get("command") or _equivalent_config(results))
     data = data | ({"voice_activity": terms.heard(data["voice_activity"])} if "voice_activity" in data else {})
-    elsewhere = (*report.elsewhere, "levels_alone", "anchor", "anchors_by_corpus", "splits")
+    elsewhere = (*report.elsewhere, "levels_alone", "anchor", "anchors_by_corpus", "splits", "update_seconds")
     facts = {name: _fact(value) for name, value in data.items() if name not in (*elsewhere, "recordings")}
     facts |= {
         terms.RECORDINGS.get(name, name): " to ".join(f"{end:.3g}" for end in ends if is_finite(end))

@@ -1,6 +1,7 @@
 """Speech encoders in small: padding, drawing at random, frozen parts, what is refused. Parity is tests/parity's."""
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -276,3 +277,18 @@ def test_half_precision_is_near_and_its_parameters_stay_single():
     assert ours.dtype == jnp.bfloat16
     assert np.abs(np.asarray(ours, np.float32) - wanted).max() < 0.05 * np.abs(wanted).max()
     assert {leaf.dtype for leaf in jax.tree.leaves(encoders.shapes(half))} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_program_for_any_length_gives_what_one_for_a_length_gives(kind):
+    module, variables = made(KINDS[kind])
+
+    def last(x, length):
+        return encoders.mean_over_frames(module.apply(variables, x, length).last, encoders.frame_counts(length, SMALL))
+
+    rows, samples = jax.export.symbolic_shape("I, T")
+    shapes = (jax.ShapeDtypeStruct((rows, 64 * samples), jnp.float32), jax.ShapeDtypeStruct((rows,), jnp.int32))
+    exported = jax.export.export(jax.jit(last))(*shapes)
+    x, length = np.pad(waveform(), ((0, 0), (0, 1536 - 420))), np.minimum(LENGTH, 400)
+    for samples in (448, 1536):
+        np.testing.assert_allclose(exported.call(x[:, :samples], length), last(x[:, :samples], length), atol=1e-5)

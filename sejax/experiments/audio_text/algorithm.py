@@ -44,6 +44,8 @@ class Settings(NamedTuple):
       random_gain: dB between which every training waveform gets a gain of its own; None: it stays as it is.
       random_noise: what is added to every training waveform, of `sejax.audio.augmentation.NOISES`; "none": nothing.
       noise_snr: dB between which the signal-to-noise ratio of each lies.
+      encoder_rate: factor on the learning rate of a speech encoder that is trained; it has no L2 either, which would
+        draw its weights to 0 and not to where they began.
     """
 
     decay: float = 0.988
@@ -59,6 +61,7 @@ class Settings(NamedTuple):
     random_gain: tuple[float, float] | None = None
     random_noise: str = "none"
     noise_snr: tuple[float, float] = (0.0, 30.0)
+    encoder_rate: float = 0.0
 
 
 @struct.dataclass
@@ -124,8 +127,12 @@ def gather(data: PyTree, plan: Plan, buckets: Buckets) -> Batch:
     bucket = len(buckets.samples) - 1
     if not isinstance(length, jax.core.Tracer):
         bucket = int(buckets.of(np.asarray(length), np.asarray(count)).max())
-    return {
-        "waveform": _rows(data["waveform"], data["start"][plan.index], length, buckets.samples[bucket]),
+    if "states" in data:  # while plans are traced there is one row of them
+        rows = jnp.minimum(plan.index, len(data["states"]) - 1)
+        heard = {"states": jnp.where(plan.valid[..., None, None], data["states"][rows], 0.0)}
+    else:
+        heard = {"waveform": _rows(data["waveform"], data["start"][plan.index], length, buckets.samples[bucket])}
+    return heard | {
         "length": length,
         "words": _rows(data["words"], data["first_word"][plan.index], count, buckets.words[bucket]),
         "word_count": count,
@@ -162,7 +169,7 @@ class Method:
             known = member["lookup"] > 0
             rows = jnp.zeros((self.network.model.vocabulary, data["vectors"].shape[-1]))
             vectors = rows.at[member["lookup"]].add(data["vectors"] * known[:, None])
-        params, statistics = self.network.init(key, vectors)
+        params, statistics = self.network.init(key, vectors, data.get("encoder"))
         part, bucket = member["part"], data["bucket"]
         trains = (part == TRAIN).sum(dtype=jnp.int32)
         return AudioTextState(
@@ -194,16 +201,25 @@ class Method:
 
     @property
     def adam(self) -> optax.GradientTransformation:
-        """Adam's direction with the L2 term in the gradient, without the rate; words' vectors may be left as they are.
+        """Adam's direction with the L2 term in the gradient, without the rate; words' vectors may be left as they are,
+        and so are the layers of an encoder that are frozen.
 
         Adam evens out the size of gradients, the L2 term's too: vectors of words that never occur are drawn to 0.
         """
         settings = self.settings
+        tunes = self.network.tunes_encoder
         direction = optax.chain(
-            optax.add_decayed_weights(settings.l2),
+            optax.add_decayed_weights(settings.l2, mask=self.network.own if tunes else None),
             optax.scale_by_adam(b1=settings.b1, b2=settings.b2, eps=settings.epsilon),
         )
-        return direction if settings.tuned else where_trained(direction, self.network.untuned)
+        if settings.tuned and not tunes:
+            return direction
+        return where_trained(direction, partial(self.network.trains, tuned=settings.tuned))
+
+    def rates(self, params, rate: jax.Array) -> PyTree:
+        """The learning rate of each weight, where the usual one is ``rate`` f32[]."""
+        factor = self.settings.encoder_rate
+        return jax.tree.map(lambda own: rate if own else rate * factor, self.network.own(params))
 
     def step(self, state: AudioTextState, batch):
         """One update by the mean cross-entropy of the batch's real rows."""
@@ -232,7 +248,10 @@ class Method:
         rate = state.learning_rate * self.settings.decay**state.stopping.epochs.astype(jnp.float32)
         state = state.replace(
             step=state.step + 1,
-            params=jax.tree.map(lambda weight, update: weight - rate * update, state.params, updates),
+            params=jax.tree.map(
+                lambda weight, update, rate: weight - rate * update,
+                *(state.params, updates, self.rates(state.params, rate)),
+            ),
             statistics=statistics,
             optimizer=optimizer,
         )

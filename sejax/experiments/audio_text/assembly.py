@@ -26,11 +26,13 @@ from sejax.errors import InputError
 from sejax.experiments import HeldOut, Posteriors, Study, Transcribed
 from sejax.experiments.audio_text.algorithm import Method, Settings, planned_source
 from sejax.experiments.audio_text.explanation import explain
+from sejax.experiments.audio_text.hearing import States, named_encoder, sound_of, states_of
 from sejax.experiments.audio_text.members import Split, choose_examples, make_members, split
 from sejax.experiments.audio_text.networks import EMBEDDING, Network
 from sejax.experiments.audio_text.report import REPORT
 from sejax.experiments.audio_text.results import Summary, about, batches_in_words, described_piece
 from sejax.experiments.methods import compared, dtype_of, experiment_of, gain_limits, rate_members, settings_of
+from sejax.experiments.speech_encoders import frozen_states, load_encoder
 from sejax.models.audio_text import FUSIONS, AudioText
 
 _SIZES = ("kernels", "channels", "strides", "widths")
@@ -40,9 +42,12 @@ def variants(config) -> dict[str, ConfigDict]:
     """A config for each way of fusing in a run, by its name.
 
     Raises:
-      InputError: one twice, or an unknown one.
+      InputError: one twice, or an unknown one; an encoder that is not there.
     """
-    return compared(config, "fusions", "fusion", known=FUSIONS)
+    found = compared(config, "fusions", "fusion", known=FUSIONS)
+    for own in found.values():
+        named_encoder(own)
+    return found
 
 
 def build(config, data_dir: Path) -> Assembly:
@@ -93,13 +98,19 @@ def assemble(config, speech: Waveforms, vectors: WordVectors | None = None) -> A
         stream_utterances, waveform=speech.waveform, pieces=pieces, buckets=buckets, label=label
     )
     lengths = batch_counts(config, members["part"])
+    encoder, states = named_encoder(config), None
+    variables = load_encoder(encoder, seed=config.seed) if encoder else None
+    if encoder and not config.encoder.rate:
+        states = states_of(config, speech, pieces, rows, example[0], encoder, variables)
+        stream, variables = functools.partial(stream, states=states.pieces), None
     network = trained_network(config, len(speech.classes), rows=max(one.size for one in folds.vocabularies))
     return Assembly(
         experiment=experiment_of(Method(network, method_settings(config), config.batch_size, lengths)),
         train=planned_source("order", buckets, stream=stream),
         valid=planned_source("validation", buckets, batches=lengths[1], stream=stream),
         whole=planned_source("held_out", buckets, batches=lengths[2], stream=stream),
-        data=resident(speech, pieces, buckets, label, rows, vectors),
+        data=resident(speech, pieces, buckets, label, rows, vectors, states)
+        | ({"encoder": variables["params"]} if variables else {}),
         members=members,
         names=names,
         streams=tuple(int(draw) for draw in members["draw"]),
@@ -107,7 +118,7 @@ def assemble(config, speech: Waveforms, vectors: WordVectors | None = None) -> A
         epochs=config.epochs,
         batch_size=config.batch_size,
         summarise=Summary(speech, pieces, types, ids, rows, example[0]),
-        about=about(config, speech, pieces, buckets, folds, types, ids, vectors),
+        about=about(config, speech, pieces, buckets, folds, types, ids, vectors, encoder),
     )
 
 
@@ -137,6 +148,7 @@ def method_settings(config) -> Settings:
     """The method's numbers of a config."""
     tuned = config.tuned or not config.vectors
     given = {"tuned": tuned, "random_gain": gain_limits(config), "noise_snr": tuple(config.noise_snr)}
+    given["encoder_rate"] = config.encoder.rate if named_encoder(config) else 0.0
     return settings_of(Settings, config, **given)
 
 
@@ -151,6 +163,7 @@ def trained_network(config, num_classes: int, *, rows: int) -> Network:
         num_classes,
         rows,
         embedding=config.embedding,
+        sound=sound_of(config),
         dtype=dtype_of(config),
         **{name: tuple(config[name]) for name in _SIZES},
         **{name: config[name] for name in ("pool", "gru", "gru_summary", "maps", "hidden", "dropout")},
@@ -179,28 +192,42 @@ def batch_counts(config, part: np.ndarray) -> tuple[int, int, int]:
     return tuple(int(-(-count.max() // config.batch_size)) for count in counts)
 
 
-def resident(speech, pieces: Pieces, buckets: Buckets, label, examples, vectors) -> dict[str, Any]:
-    """What the device holds: everything but the samples, of which there is one to trace with."""
+def resident(
+    speech, pieces: Pieces, buckets: Buckets, label, examples, vectors, states: States | None = None
+) -> dict[str, Any]:
+    """What the device holds: everything but the samples, of which there is one to trace with.
+
+    The same with what a frozen encoder hears, where it is what batches hold.
+    """
     # Beyond 37 hours places do not fit 32 bits; the device reads none of them, batches come from the disk.
     number = {"start": np.minimum(pieces.start, np.iinfo(np.int32).max), "first_word": pieces.first_word}
     number |= {"length": pieces.length, "word_count": pieces.word_count, "utterance": pieces.utterance}
     bucket = np.zeros(len(label), np.int32)
     bucket[label >= 0] = buckets.of(pieces.length[label >= 0], pieces.word_count[label >= 0])
-    explained = read_batch(speech.waveform, pieces, buckets, examples, np.ones(len(examples), bool))
+    own = None if states is None else states.pieces
+    explained = read_batch(speech.waveform, pieces, buckets, examples, np.ones(len(examples), bool), states=own)
+    named = ("length", "words", "word_count", "waveform" if states is None else "states")
+    explained = {name: explained[name] for name in named} | ({} if states is None else {"quiet": states.quiet})
     found = {
         "waveform": np.zeros(1, np.int16),
         "words": np.resize(pieces.words, max(len(pieces.words), 1)).astype(np.int32),
         "label": label.astype(np.int32),
         "bucket": bucket,
         "utterance_label": speech.label.astype(np.int32),
-        "examples": {name: explained[name] for name in ("waveform", "length", "words", "word_count")},
+        "examples": explained,
     }
+    if states is not None:
+        found["states"] = np.zeros((1, *states.pieces.shape[1:]), np.float32)
     found |= {name: values.astype(np.int32) for name, values in number.items()}
     return found if vectors is None else found | {"vectors": vectors.values}
 
 
 def posteriors(config, num_classes: int) -> Posteriors:
     """How a trained member classifies utterances; see `sejax.experiments.Posteriors`."""
+    encoder, shared, states = named_encoder(config), {}, None
+    if encoder and not config.encoder.rate:
+        shared = load_encoder(encoder, seed=config.seed)
+        states = frozen_states(encoder, dtype=dtype_of(config))
 
     def trained(state):
         """What a member infers with: its network, params, statistics, and rows of words, unknown ones last."""
@@ -210,18 +237,20 @@ def posteriors(config, num_classes: int) -> Posteriors:
         return network, state["params"], statistics, jnp.append(state["lookup"], 0)
 
     def apply(state, shared, batch):
-        del shared
         network, params, statistics, lookup = trained(state)
+        if states:
+            batch = batch | {"states": states(shared, batch["waveform"], batch["length"])}
         return jax.nn.softmax(network.infer(params, statistics, batch, lookup)["logits"])
 
-    def explained(state, batch, decided):
+    def explained(state, shared, batch, decided):
         network, params, statistics, lookup = trained(state)
-        return explain(network, params, statistics, batch, lookup, decided)
+        encode = functools.partial(states, shared) if states else None
+        return explain(network, params, statistics, batch, lookup, decided, encode)
 
     bounds = {"longest": round(config.longest * RATE), "most_words": config.most_words}
     ignored = {"audio": "text", "text": "audio"}.get(config.fusion, "")
     transcribed = Transcribed(functools.partial(pieces_of, **bounds), explained, described_piece, ignored)
-    return Posteriors(("params", "statistics", "lookup"), {}, apply, transcribed=transcribed)
+    return Posteriors(("params", "statistics", "lookup"), shared, apply, transcribed=transcribed)
 
 
 STUDY = Study(

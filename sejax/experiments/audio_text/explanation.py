@@ -4,6 +4,8 @@ Beside the attention of Lima and Bak (section 5), which says how much of each mo
 which moments: leaving things out asks the network itself, and holds for every way of fusing.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
@@ -14,15 +16,24 @@ STRETCHES = 40  # of equal length, silenced one after the other
 
 
 def explain(
-    network: Network, params, statistics, batch: Batch, lookup: jax.Array, decided: jax.Array | None = None
+    network: Network,
+    params,
+    statistics,
+    batch: Batch,
+    lookup: jax.Array,
+    decided: jax.Array | None = None,
+    encode: Callable[[jax.Array, jax.Array], jax.Array] | None = None,
 ) -> dict[str, jax.Array]:
     """Posteriors of a batch, and the importance of each word and stretch for the class decided for.
 
     Args:
       network, params, statistics: a trained one.
-      batch: of E pieces, as `sejax.data.streams` makes them: T samples, W words at most.
+      batch: of E pieces, as `sejax.data.streams` makes them: T samples, W words at most. Where the network hears states
+        of a frozen encoder they are there already, with "quiet" f32[E, STRETCHES, states, width] of the pieces without
+        each stretch, or ``encode`` makes them.
       lookup: i32[types], the row of each word type.
       decided: i32[E], the class that importance is asked for; None: the network's own decision.
+      encode: ``encode(waveform [B, T], length i32[B]) -> f32[B, states, width]``, of a frozen encoder.
 
     Returns:
       posterior f32[E, C]; attention f32[E, 2] of audio and text where the fusion has any; word_importance f32[E, W]
@@ -32,6 +43,8 @@ def explain(
     def one(given):
         row, decision = given
         row = jax.tree.map(lambda x: x[None], row)
+        if encode is not None:
+            row = row | {"states": encode(row["waveform"], row["length"])}
         found = network.infer(params, statistics, row, lookup)
         posterior = jax.nn.softmax(found["logits"])[0]
         kept = {"posterior": posterior}
@@ -50,14 +63,32 @@ def explain(
             falls = lost(_repeated(found, "audio", len(text)), text)
             kept["word_importance"] = jnp.where(jnp.arange(len(falls)) < row["word_count"], falls, 0.0)
         if network.listens:
-            quiet = without_each_stretch(row["waveform"][0], row["length"][0])
-            length = jnp.repeat(row["length"], STRETCHES)
-            audio = network.model.apply(variables, quiet, length, method="audio_features")
+            audio = _quiet_features(network, variables, row, encode)
             kept["audio_importance"] = lost(audio, _repeated(found, "text", STRETCHES))
         return kept
 
     rows = len(batch["length"])
     return jax.lax.map(one, (batch, jnp.zeros(rows, jnp.int32) if decided is None else decided))
+
+
+def _quiet_features(network: Network, variables, row: Batch, encode) -> jax.Array:
+    """Features f32[STRETCHES, n] of a piece without each stretch."""
+    length = jnp.repeat(row["length"], STRETCHES)
+
+    def features(sound, length):
+        return network.model.apply(variables, sound, length, method="audio_features")
+
+    if "quiet" in row:
+        return features(row["quiet"][0], length)
+    quiet = without_each_stretch(row["waveform"][0], row["length"][0])
+    if not network.hears_states and not network.tunes_encoder:
+        return features(quiet, length)
+
+    def one(waveform):  # an encoder's activations for all stretches at once would take many GiB
+        sound = waveform[None] if encode is None else encode(waveform[None], row["length"])
+        return features(sound, row["length"])[0]
+
+    return jax.lax.map(one, quiet)
 
 
 def _repeated(found, name: str, count: int) -> jax.Array | None:

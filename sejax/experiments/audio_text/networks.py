@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from sejax.core.experiment import PyTree
 from sejax.core.rng import stream
+from sejax.models import freezing
 from sejax.models.audio_text import AudioText
 from sejax.models.normalisation import settled
 
@@ -38,14 +39,33 @@ class Network:
         """Whether it has attention scores."""
         return self.model.fusion.startswith("att_")
 
-    def init(self, key: jax.Array, vectors: jax.Array | None = None) -> tuple[PyTree, PyTree]:
-        """First params, and statistics that have seen nothing. ``vectors``: f32[V, E], the words' first vectors."""
+    @property
+    def hears_states(self) -> bool:
+        """Whether it takes states of a frozen encoder, a batch's "states", in the place of its "waveform"."""
+        return self.listens and self.model.sound is not None and not self.model.sound.trained
+
+    @property
+    def tunes_encoder(self) -> bool:
+        """Whether it holds an encoder that is trained with it."""
+        return self.listens and self.model.sound is not None and self.model.sound.trained
+
+    def init(
+        self, key: jax.Array, vectors: jax.Array | None = None, encoder: PyTree | None = None
+    ) -> tuple[PyTree, PyTree]:
+        """First params, and statistics that have seen nothing.
+
+        ``vectors``: f32[V, E], the words' first vectors; ``encoder``: the first params of one that is trained.
+        """
         waveform, words = jnp.zeros((2, 64)), jnp.zeros((2, 1), jnp.int32)
         length, count = jnp.full((2,), 64), jnp.ones((2,), jnp.int32)
+        if self.hears_states:
+            waveform = jnp.zeros((2, len(self.model.sound.layers), self.model.sound.architecture.width))
         found = self.model.init(stream(key, "first weights", 0), waveform, length, words, count)
         params = found["params"]
         if vectors is not None and self.reads:
             params = params | {"text": params["text"] | {EMBEDDING: {"embedding": vectors}}}
+        if encoder is not None and self.tunes_encoder:
+            params = params | {"audio": params["audio"] | {"encoder": encoder}}
         running = jax.tree.map(jnp.zeros_like, found.get("batch_stats", {}))
         return params, {"running": running, "passes": jnp.zeros(())}
 
@@ -56,7 +76,7 @@ class Network:
         """
         found, moved = self.model.apply(
             {"params": params, "batch_stats": statistics["running"]},
-            *(batch["waveform"], batch["length"], rows, count),
+            *(self.sound(batch), batch["length"], rows, count),
             train=True,
             seed=seed,
             mutable=["batch_stats"],
@@ -68,12 +88,29 @@ class Network:
         """Outputs by running statistics: what a row becomes does not depend on those beside it."""
         return self.model.apply(
             self.variables(params, statistics),
-            *(batch["waveform"], batch["length"], lookup[batch["words"]], batch["word_count"]),
+            *(self.sound(batch), batch["length"], lookup[batch["words"]], batch["word_count"]),
         )
 
-    def untuned(self, params) -> PyTree:
-        """True for each weight but the words' vectors."""
-        return jax.tree_util.tree_map_with_path(lambda path, _: EMBEDDING not in jax.tree_util.keystr(path), params)
+    def sound(self, batch) -> jax.Array:
+        """What of a batch the audio branch takes."""
+        return batch["states" if self.hears_states else "waveform"]
+
+    def trains(self, params, *, tuned: bool) -> PyTree:
+        """True for each weight that is trained: not the words' vectors unless ``tuned``, no layer that is frozen."""
+        trained = jax.tree.map(lambda _: True, params)
+        if not tuned and self.reads:
+            trained["text"][EMBEDDING] = {"embedding": False}
+        if self.tunes_encoder:
+            encoder = freezing.trainable(params["audio"]["encoder"], self.model.sound.frozen)
+            trained["audio"]["encoder"] = encoder
+        return trained
+
+    def own(self, params) -> PyTree:
+        """True for each weight but an encoder's."""
+        own = jax.tree.map(lambda _: True, params)
+        if self.tunes_encoder:
+            own["audio"]["encoder"] = jax.tree.map(lambda _: False, own["audio"]["encoder"])
+        return own
 
     def variables(self, params, statistics) -> PyTree:
         """What the model infers with."""

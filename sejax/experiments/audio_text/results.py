@@ -23,6 +23,7 @@ from sejax.experiments.audio_text.members import Split
 from sejax.experiments.audio_text.words import word_counts
 from sejax.experiments.classification import confusion_metrics
 from sejax.experiments.corpora import corpus_figures, counted, named
+from sejax.experiments.speech_encoders import described as described_encoder
 
 
 def described_piece(
@@ -34,7 +35,7 @@ def described_piece(
 
 
 def about(
-    config, speech: Waveforms, pieces: Pieces, buckets: Buckets, folds: Split, types, ids, vectors
+    config, speech: Waveforms, pieces: Pieces, buckets: Buckets, folds: Split, types, ids, vectors, encoder=None
 ) -> dict[str, Any]:
     """What the results file says about the data and the paper."""
     labelled = speech.label >= 0
@@ -74,6 +75,7 @@ def about(
             "vectors": covered,
             "shapes": [list(shape) for shape in shapes(pieces, buckets, *epoch)],
             "padding": padding(pieces, buckets, *epoch),
+            **({"encoder": described_encoder(encoder)} if encoder else {}),
             "settings": speech.settings,
             "recordings": speech.counts.get("recordings", {}),
             **described_folds(folds.folds, speech),

@@ -18,7 +18,7 @@ from sejax.data.folds import TRAIN, Instead
 from sejax.data.store.joined import find_corpora
 from sejax.data.store.sets import UtteranceSet
 from sejax.data.vectors.load import Vectors, find_vectors
-from sejax.data.waveforms.heard import digest_of_places, heard
+from sejax.data.waveforms.heard import digest_of_places, heard, kept_beside
 from sejax.data.waveforms.load import Waveforms, find_waveforms
 from sejax.data.waveforms.pieces import LEAST
 from sejax.errors import InputError
@@ -112,7 +112,7 @@ def named_encoder(config) -> Named:
     Raises:
       InputError: there is none of that name, or it has no such layer.
     """
-    return find_encoder(config.features, config.weights)
+    return find_encoder(config.features, config.weights, field="features")
 
 
 def heard_vectors(config, speech: Waveforms) -> Vectors:
@@ -127,9 +127,8 @@ def heard_vectors(config, speech: Waveforms) -> Vectors:
         frozen_states(named),
         load_encoder(named, seed=config.seed),
         length,
-        lambda number: np.asarray(speech.waveform[start[number] :][: length[number]]),
-        cache=Path(speech.folder) if speech.folder else None,
-        settings=settings | {"places": digest_of_places(start, length)},
+        lambda number: np.asarray(speech.waveform[start[number] : start[number] + length[number]]),
+        **kept_beside(speech, settings | {"places": digest_of_places(start, length)}),
     )
     own = {field.name: getattr(speech, field.name) for field in fields(UtteranceSet)}
     return Vectors(**own, features=states, names=())

@@ -22,6 +22,7 @@ from sejax.data.official_folds import SPLIT, described
 from sejax.data.store.joined import by_part, find_corpora
 from sejax.data.store.sets import heard
 from sejax.data.streams import stream_batches
+from sejax.data.waveforms.load import Waveforms, find_waveforms
 from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import HeldOut, Posteriors, Study
@@ -38,6 +39,8 @@ from sejax.experiments.images import (
     views,
 )
 from sejax.experiments.methods import compared, dtype_of, experiment_of, settings_of
+from sejax.experiments.speech_encoders import is_encoder, load_encoder
+from sejax.experiments.transfer import encoders
 from sejax.experiments.transfer.algorithm import Method, Network, Settings, head_network, image_network
 from sejax.experiments.transfer.report import REPORT
 from sejax.experiments.transfer.split import balanced_split, fifths
@@ -79,13 +82,14 @@ def variants(config) -> dict[str, ConfigDict]:
       InputError: a network twice, an unknown one, weights that are not there, or a gain that no image shows.
     """
     augmentation(config)  # refuses a gain that no image shows
-    found = compared(config, "models", "model", known=models.names())
+    heard = tuple(name for name in config.models if is_encoder(name))
+    found = compared(config, "models", "model", known=(*models.names(), *heard))
     weights = tuple(config.weights)
     if len(weights) not in (1, len(found)):
         raise InputError(f"config: weights={'+'.join(weights)}; give one for all networks, or {len(found)}")
     weights = weights * len(found) if len(weights) == 1 else weights
     for (name, own), source in zip(found.items(), weights, strict=True):
-        own.model_weights = find_weights(name, source)
+        own.model_weights = encoders.checked(own, source).weights if name in heard else find_weights(name, source)
     return found
 
 
@@ -95,6 +99,10 @@ def build(config, data_dir: Path) -> Assembly:
     Raises:
       InputError: no such prepared set, weights that do not fit, parts that cannot be filled.
     """
+    if is_encoder(config.model):
+        found, chunks = encoders.checked(config, config.model_weights), _find(config, data_dir)
+        waveforms = find_corpora(partial(find_waveforms, data_dir, level=config.level), config.corpus, config.test)
+        return assemble(config, chunks, load_encoder(found, seed=config.seed), waveforms)
     return assemble(config, _find(config, data_dir), load_weights(config.model, config.model_weights, seed=config.seed))
 
 
@@ -115,25 +123,26 @@ def held_out(config, data_dir: Path) -> HeldOut:
     return HeldOut(chunks, names, members["part"], chunks.utterance, {"": chunks.utterance_label})
 
 
-def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
-    """As `build`, from prepared chunks and the network's variables at hand."""
+def assemble(
+    config, chunks: Spectrograms, variables: PyTree, waveforms: Waveforms | None = None
+) -> Assembly:
+    """As `build`, from prepared chunks and the network's variables at hand; ``waveforms`` are what an encoder hears."""
     augment = augmentation(config)
     chunks = _with_classes(config, chunks)
     names, members = make_members(config, chunks)
     rows = np.flatnonzero((members["part"] >= 0).any(0))  # what no member uses is neither read nor kept
     members = members | {"part": members["part"][:, rows]}
-    inputs, pretrained = make_inputs(config, chunks, rows, variables)
     settings = settings_of(Settings, config)
-    own = {"inputs": inputs, "label": chunks.label[rows].astype(np.int32), "utterance": chunks.utterance[rows]}
+    own = {"label": chunks.label[rows].astype(np.int32), "utterance": chunks.utterance[rows]}
+    if is_encoder(config.model):
+        inputs, how = _heard(config, chunks, rows, variables, waveforms)
+    else:
+        inputs, how = _seen(config, chunks, rows, variables, own["label"])
     lengths, parts = image_parts(
-        own
-        | {"utterance_label": chunks.utterance_label, "pretrained": pretrained}
-        | corpus_masks(chunks)
-        | views(config, partial(pooled_features, config, chunks, rows, variables)),
+        own | inputs | {"utterance_label": chunks.utterance_label} | corpus_masks(chunks),
         members["part"],
         batch_size=settings.batch_size,
-        evaluated_at_once=EVALUATION_BATCH[config.trainable],
-        stream=partial(stream_batches, spectrogram=inputs, label=own["label"]) if streamed(config) else None,
+        **how,
     )
     return Assembly(
         experiment=experiment_of(
@@ -146,9 +155,28 @@ def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
         epochs=config.epochs,
         batch_size=settings.batch_size,
         summarise=partial(summarise, speech=chunks),
-        about=about(config, chunks, members["part"]),
-        examples=partial(example_images, _image(config), chunks),
+        about=about(config, chunks, members["part"], variables),
+        examples=dict if is_encoder(config.model) else partial(example_images, _image(config), chunks),
     )
+
+
+def _seen(config, chunks: Spectrograms, rows, variables: PyTree, label) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a network of images takes of the chunks ``rows``, and how `image_parts` serves it."""
+    inputs, pretrained = make_inputs(config, chunks, rows, variables)
+    found = {"inputs": inputs, "pretrained": pretrained}
+    found |= views(config, partial(pooled_features, config, chunks, rows, variables))
+    stream = partial(stream_batches, spectrogram=inputs, label=label) if streamed(config) else None
+    return found, {"evaluated_at_once": EVALUATION_BATCH[config.trainable], "stream": stream}
+
+
+def _heard(config, chunks: Spectrograms, rows, variables: PyTree, waveforms) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The same of an encoder; recordings stay on the device."""
+    named = encoders.checked(config, config.model_weights)
+    found = encoders.recordings(config, chunks, rows, waveforms, named, variables)
+    whole = config.trainable == "all"
+    at_once = encoders.EVALUATION_BATCH if whole else EVALUATION_BATCH["head"]
+    data = {"inputs": found.place, "recordings": found.heard, "pretrained": variables if whole else {}}
+    return data, {"evaluated_at_once": at_once, "stream": None, "gather": encoders.gather}
 
 
 def make_members(config, chunks: Spectrograms) -> tuple[tuple[dict[str, Any], ...], dict[str, np.ndarray]]:
@@ -170,6 +198,8 @@ def make_members(config, chunks: Spectrograms) -> tuple[tuple[dict[str, Any], ..
 
 def trained_network(config, num_classes: int) -> Network:
     """What a config trains, see `sejax.experiments.transfer.algorithm`."""
+    if is_encoder(config.model):
+        return encoders.encoder_network(encoders.checked(config, config.model_weights), config, num_classes)
     if config.trainable == "head":
         return head_network(num_classes, hidden=config.hidden)
     return image_network(_trunk(config), num_classes, hidden=config.hidden, image=_image(config))
@@ -232,6 +262,8 @@ def _image(config) -> ImageSettings:
 
 def posteriors(config, num_classes: int) -> Posteriors:
     """How a trained member classifies spectrograms; see `sejax.experiments.Posteriors`."""
+    if is_encoder(config.model):
+        return Posteriors(("params", "statistics"), {}, partial(encoders.refuse, config.model))
     network = trained_network(config, num_classes)
     head_only = config.trainable == "head"
 
@@ -243,8 +275,18 @@ def posteriors(config, num_classes: int) -> Posteriors:
     return Posteriors(("params", "statistics"), shared, apply)
 
 
-def about(config, chunks: Spectrograms, part) -> dict[str, Any]:
+def about(config, chunks: Spectrograms, part, variables: PyTree) -> dict[str, Any]:
     """What the results file says about the data and the paper."""
+    if is_encoder(config.model):
+        network = encoders.about(encoders.checked(config, config.model_weights))
+    else:
+        trunk = jax.tree.leaves(trunk_variables(config, variables)["params"])
+        network = {
+            "weights": describe_weights(config.model_weights),
+            "input": "image of a chunk",
+            "parameters": sum(int(leaf.size) for leaf in trunk),
+            "image_size": _image(config).size[0],
+        }
     trains, validates, tests = ((part[0] == kind) for kind in range(3))
     official = {}
     if config.protocol == SPLIT:  # of all chunks of the classes, of which draws take some
@@ -262,8 +304,7 @@ def about(config, chunks: Spectrograms, part) -> dict[str, Any]:
             "images": {"training": int(trains.sum()), "validation": int(validates.sum()), "test": int(tests.sum())},
             "utterances": int((chunks.utterance_label >= 0).sum()),
             "speakers": len(chunks.speakers),
-            "weights": {config.model: describe_weights(config.model_weights)},
-            "image_size": {config.model: _image(config).size[0]},
+            **{name: {config.model: value} for name, value in network.items()},
             "settings": chunks.settings,
             "recordings": chunks.counts.get("recordings", {}),
             **heard(chunks),
