@@ -140,15 +140,20 @@ class Method:
         return state.replace(order=order, order_valid=valid, epoch_steps=steps)
 
     def init(self, key, member, data) -> PseudoLabelState:
-        """Fold, seed and labels as the member ``{"part": i8[I], "labelled": bool[I]}`` says, weights as pre-trained."""
-        images = data["label"].shape[0]
+        """Fold, seed and labels as the member ``{"part": i8[I], "labelled": bool[I]}`` says, weights as pre-trained.
+
+        A member brings the "constants" along where the inputs are not resident, all of whose rows they depend on.
+        """
+        images, constants = data["label"].shape[0], member.get("constants")
+        if constants is None:
+            constants = self.network.fit(data["inputs"], member["part"] == TRAIN)
         valid_index, valid_mask = rows_of(member["part"] == VALIDATION, self.valid_length)
         state = PseudoLabelState(
             **first_fields(key, jnp.zeros((), jnp.int32)),
             params=None,
             best=None,
             optimizer=None,
-            constants=self.network.fit(data["inputs"], member["part"] == TRAIN),
+            constants=constants,
             plateau=Plateau.init(self.settings.learning_rate),
             stopping=EarlyStopping.init(),
             iteration=jnp.zeros((), jnp.int32),

@@ -16,12 +16,11 @@ from sejax.audio.image import render
 from sejax.core.experiment import Assembly, PyTree
 from sejax.corpora.published import PUBLISHED
 from sejax.data.blocks.load import Spectrograms, find_blocks
-from sejax.data.blocks.trunk_features import trunk_features
+from sejax.data.blocks.trunk_features import moments, trunk_features
 from sejax.data.folds import LEFT_OUT, TEST, TRAIN, Folds, Instead, near_copies_in_training
 from sejax.data.labels import choose_classes, class_facts, labelled_subset
 from sejax.data.official_folds import SPLIT, described, folds_of
 from sejax.data.store.sets import heard
-from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import HeldOut, Posteriors, Study
@@ -109,18 +108,18 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
     inputs, pretrained_params = make_inputs(config, spectrograms, variables)
     network = trained_network(config, len(spectrograms.classes))
     settings = settings_of(Settings, config, num_classes=len(spectrograms.classes))
-    stream = None
-    if streamed(config):  # spectrograms are read as they are needed
-        stream = partial(stream_batches, spectrogram=spectrograms.spectrogram, label=spectrograms.label)
+    if config.run.input == "tfdata":
+        members |= constants_of(network, inputs, members["part"])
     own = {name: getattr(spectrograms, name) for name in ("label", "utterance", "utterance_label")}
     lengths, parts = image_parts(
         own
-        | {"inputs": np.asarray(inputs, np.float32), "pretrained": pretrained_params}
+        | {"inputs": inputs, "pretrained": pretrained_params}
         | views(config, partial(trunk_inputs, config, spectrograms, variables)),
         members["part"],
         batch_size=settings.batch_size,
         evaluated_at_once=EVALUATION_BATCH[config.trainable],
-        stream=stream,
+        streamed=streamed(config),
+        resident=config.run.input != "tfdata",
     )
     return Assembly(
         experiment=experiment_of(Method(network, settings, **lengths, augment=augment)),
@@ -182,6 +181,16 @@ def trained_network(config, num_classes: int) -> Network:
         gain=config.feature_gain,
         trunk_rate=config.trunk_rate,
     )
+
+
+def constants_of(network: Network, inputs: np.ndarray, part: np.ndarray) -> dict[str, PyTree]:
+    """{"constants": what the network fits to the training part of each member}, the inputs read in pieces."""
+    if network.fit_moments is None:
+        return {"constants": {}}
+    folds, fold = np.unique(part, axis=0, return_inverse=True)
+    mean, variance = (values.astype(np.float32) for values in moments(inputs, folds == TRAIN))
+    fitted = jax.vmap(network.fit_moments)(mean, variance)
+    return {"constants": jax.tree.map(lambda x: np.asarray(x)[fold.reshape(-1)], fitted)}
 
 
 def make_inputs(config, spectrograms, variables: PyTree) -> tuple[np.ndarray, PyTree]:

@@ -20,7 +20,6 @@ from sejax.data.blocks.trunk_features import trunk_features
 from sejax.data.labels import choose_classes, class_facts
 from sejax.data.official_folds import SPLIT, described
 from sejax.data.store.sets import heard
-from sejax.data.streams import stream_batches
 from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import HeldOut, Posteriors, Study
@@ -125,7 +124,8 @@ def assemble(config, chunks: Spectrograms, variables: PyTree) -> Assembly:
         members["part"],
         batch_size=settings.batch_size,
         evaluated_at_once=EVALUATION_BATCH[config.trainable],
-        stream=partial(stream_batches, spectrogram=inputs, label=own["label"]) if streamed(config) else None,
+        streamed=streamed(config),
+        resident=config.run.input != "tfdata",
     )
     return Assembly(
         experiment=experiment_of(
@@ -175,7 +175,7 @@ def make_inputs(config, chunks: Spectrograms, rows: np.ndarray, variables: PyTre
     """The network's inputs [rows, ...], and the pre-trained variables that it starts from (of the trunk alone)."""
     if config.trainable == "all":
         return np.asarray(chunks.spectrogram[rows], np.float32), trunk_variables(config, variables)
-    return np.asarray(pooled_features(config, chunks, rows, variables)), {}
+    return pooled_features(config, chunks, rows, variables), {}
 
 
 def pooled_features(
@@ -185,8 +185,9 @@ def pooled_features(
     return trunk_features(
         frozen_trunk(config),
         variables,
-        np.asarray(chunks.spectrogram[rows], np.float32),
+        chunks.spectrogram,
         gain=gain,
+        rows=rows,
         cache=Path(chunks.folder) if chunks.folder else None,
         settings={"model": config.model, "image": vars(_image(config)), "dtype": config.dtype, "rows": rows.tolist()},
     )
