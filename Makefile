@@ -1,10 +1,11 @@
 # Two commands for a newcomer: `make quickstart` and `make test`. Each makes .venv where it is missing.
 PYTHON ?= python3
 VENV ?= .venv
+BEAM ?= .venv-beam
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: quickstart test test-all lint bench clean
+.PHONY: quickstart test test-all lint beam bench clean
 
 quickstart: $(STAMP)
 	$(BIN)/python launch/prepare.py --corpus=synthetic --data_dir=data
@@ -22,6 +23,16 @@ test-all:
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
+
+# An environment of its own for openSMILE through Apache Beam, which keeps protobuf below 7, and its tests in it.
+beam: $(BEAM)/.installed
+	$(BEAM)/bin/python -m pytest tests/data/vectors/test_beam.py
+
+$(BEAM)/.installed: setup.py
+	test -x $(BEAM)/bin/python || $(PYTHON) -m venv $(BEAM)
+	$(BEAM)/bin/python -m pip install --quiet --upgrade pip
+	$(BEAM)/bin/python -m pip install --quiet --editable '.[data,beam,dev]'
+	touch $@
 
 $(STAMP): setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

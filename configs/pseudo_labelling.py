@@ -94,6 +94,8 @@ FIELDS = {
     "image.level": Field(22.0),  # of the brightest colour, dB; 30 where recordings are not brought to -26 dB
     "runlocal": Field(False),
     **RUN,
+    # whether spectrograms, or features of a frozen trunk, lie on the device or are read as they are needed
+    "run.input": Field("auto", choices=("auto", "resident", "tfdata"), argument="input"),
 }
 # Where vectors are what is learned from; see docs/pseudo_labelling.md for how they were chosen.
 ON_VECTORS = {

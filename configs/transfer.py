@@ -67,6 +67,8 @@ FIELDS = {
     "dtype": Field("float32", choices=("float32", "bfloat16")),
     "runlocal": Field(False),
     **RUN,
+    # whether spectrograms, or features of a frozen trunk, lie on the device or are read as they are needed
+    "run.input": Field("auto", choices=("auto", "resident", "tfdata"), argument="input"),
 }
 
 

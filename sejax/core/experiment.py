@@ -124,12 +124,15 @@ class Source(NamedTuple):
       stream: for data that does not live on the device: turns an iterator of host plans (numpy,
         leading member axis) into an iterator of batches equal to ``gather``'s. Their shapes may differ from batch
         to batch (each is compiled once); metrics have the same shapes for all of them.
+      shared: the plans of an evaluation do not depend on the state, so that members share its batches: a stream's
+        plans and batches have no member axis then.
     """
 
     plan_at: Callable[[State, jax.Array], Plan]
     gather: Callable[[PyTree, Plan], Batch]
     batches: int | None = None
     stream: Callable[[Iterator[Plan]], Iterator[Batch]] | None = None
+    shared: bool = False
 
     def batch_at(self, data: PyTree, state: State, position: jax.Array) -> Batch:
         """The batch at ``position`` of the state's current epoch, gathered on the device."""

@@ -76,12 +76,12 @@ def _delete_abandoned(partial: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path, refusal: str) -> Iterator[None]:
+def locked(path: Path, refusal: str | None) -> Iterator[None]:
     """Hold a lock file while the body runs; the system releases it when the process ends, however it ends.
 
     The file stays, and means nothing. Where the file system has no locks, or the folder may not be written, nothing is
     held: a finished set can be read there, and what would be written fails by itself. Raises InputError(refusal) when
-    another process holds it.
+    another process holds it; without a refusal it is waited for.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -96,9 +96,9 @@ def locked(path: Path, refusal: str) -> Iterator[None]:
         yield
 
 
-def _hold(file, refusal: str) -> None:
+def _hold(file, refusal: str | None) -> None:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if refusal else 0))
     except BlockingIOError:
         raise InputError(refusal) from None
     except OSError as error:

@@ -66,8 +66,29 @@ def crop_data(spectrograms, rows=None) -> dict[str, np.ndarray]:
     }
 
 
-def joined_crops(sets: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The arrays of several sets as one, utterances of the first set first; several sets' frames are copied.
+class JoinedFrames:
+    """Frames f16[T, bands] of several sets, one after the other, of which slices are read where the sets are."""
+
+    def __init__(self, parts: Sequence[np.ndarray]):
+        self._parts, self.dtype = tuple(parts), parts[0].dtype
+        self._first = np.cumsum([0, *map(len, parts)])
+        self.shape = (int(self._first[-1]), *parts[0].shape[1:])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        start, stop, _ = rows.indices(len(self))
+        inside = [slice(max(start - first, 0), max(stop - first, 0)) for first in self._first[:-1].tolist()]
+        taken = [part[rows] for part, rows in zip(self._parts, inside, strict=True)]
+        taken = [values for values in taken if len(values)] or taken[:1]
+        return taken[0] if len(taken) == 1 else np.concatenate(taken)
+
+
+def joined_crops(sets: Sequence[Mapping[str, np.ndarray]], *, copied: bool = True) -> dict[str, np.ndarray]:
+    """The arrays of several sets as one, utterances of the first set first.
+
+    Several sets' frames are copied, or else they are `JoinedFrames`, of which crops are streamed.
 
     Raises InputError for sets of different bands, or more frames than an i32 counts.
     """
@@ -80,7 +101,9 @@ def joined_crops(sets: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarr
             f"crops: sets of {' and '.join(map(str, sorted(shapes)))} bands and {total} frames in all cannot be joined;"
             f" give sets of equal bands, with at most {np.iinfo(np.int32).max} frames"
         )
-    joined = {name: np.concatenate([data[name] for data in sets]) for name in sets[0]}
+    joined = {name: np.concatenate([data[name] for data in sets]) for name in sets[0] if name != "frames"}
+    frames = [data["frames"] for data in sets]
+    joined["frames"] = np.concatenate(frames) if copied else JoinedFrames(frames)
     for number, spans in (("first", "frames"), ("span_first", "span_start")):
         before = np.cumsum([0, *(len(data[spans]) for data in sets[:-1])])
         joined[number] = np.concatenate([data[number] + start for data, start in zip(sets, before, strict=True)])

@@ -345,7 +345,8 @@ RUN = {
     "run.convolutions": Field(False),  # whether any are trained
     "run.ensemble": Field("vmap", choices=("vmap", "map")),
     "run.members_at_once": Field(0, least=0),  # 0: all
-    # "resident" on the device, or "tfdata"; auto: tfdata with the loop backend
+    # "resident" on the device, or "tfdata": read as it is needed; auto: resident, but what convolutions train on in the
+    # loop backend is read
     "run.input": Field("auto", choices=("auto", "resident", "tfdata")),
     "run.save_seconds": Field(20.0, least=0),  # about how long a segment takes; a kill loses no more than that
     "run.keep": Field(2, least=1),  # the latest, and the one before it, should the latest be damaged
@@ -361,28 +362,21 @@ def run_settings(config) -> RunSettings:
     """The driver's settings of a config; ``backend="auto"`` is decided by platform and network.
 
     Convolution gradients inside XLA loops run many times slower on a CPU, so a config whose ``run.convolutions``
-    says that it trains some uses the loop backend there, and scan everywhere else.
+    says that it trains some uses the loop backend there; so does one whose ``run.input`` is read as it is needed. It is
+    scan everywhere else.
     """
     settings = RunSettings(**{name: getattr(config.run, name) for name in RunSettings._fields})
     if settings.backend != "auto":
         return settings
     looped = config.run.convolutions and jax.default_backend() == "cpu"
-    return settings._replace(backend="loop" if looped else "scan")
+    return settings._replace(backend="loop" if looped or config.run.input == "tfdata" else "scan")
 
 
 def streamed(config) -> bool:
-    """Whether spectrograms come through tf.data as they are needed, rather than from the device.
+    """Whether what is trained on (spectrograms, features of a frozen trunk) is read as it is needed.
 
-    ``run.input="auto"`` streams where the loop backend trains convolutions.
-
-    Raises:
-      InputError: ``run.input="tfdata"`` for a network whose inputs are features computed once.
+    ``run.input="auto"`` streams so where the loop backend trains convolutions.
     """
-    if config.run.input == "tfdata" and not config.run.convolutions:
-        raise InputError(
-            "config: run.input='tfdata' reads spectrograms as they are needed, and without run.convolutions the inputs "
-            "are features computed once: use run.input='auto', or train the convolutions too (trainable='all')"
-        )
     if config.run.input != "auto":
         return config.run.input == "tfdata"
     return config.run.convolutions and run_settings(config).backend == "loop"

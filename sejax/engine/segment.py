@@ -80,6 +80,7 @@ class Parts:
             return over_members(gathered_function, how=how, member_args=(False, True, False))
 
         self.members = ensemble(experiment._replace(step=step), how=how)
+        self.evaluate_shared = over_members(experiment.evaluate, how=how, member_args=(True, False))
         self.gathered_step = gathered(step, assembly.train)
         self.evaluations = {part: gathered(experiment.evaluate, self.sources[part]) for part in ("valid", "whole")}
         self.plans = {
@@ -119,9 +120,10 @@ class Parts:
         """``totals`` with batch ``i`` of a part, gathered on the device."""
         return metrics_lib.merge(totals, self.evaluations[part](data, state, i))
 
-    def evaluate_given(self, state: State, totals: dict[str, Any], batch: PyTree):
-        """``totals`` with a batch from the host."""
-        return metrics_lib.merge(totals, self.members.evaluate(state, batch))
+    def evaluate_given(self, part: str, state: State, totals: dict[str, Any], batch: PyTree):
+        """``totals`` with a batch of a part from the host."""
+        evaluate = self.evaluate_shared if self.sources[part].shared else self.members.evaluate
+        return metrics_lib.merge(totals, evaluate(state, batch))
 
     def end_epoch(self, carry: Carry, valid: dict[str, Any]) -> Carry:
         """Writes the epoch into the history and refreshes the states."""
@@ -299,10 +301,11 @@ def _looped(parts: Parts) -> Segment:
     restart = jax.jit(parts.restart_iteration, donate_argnums=1)
     zeros = jax.jit(parts.zeros, static_argnums=0)
     evaluate_batch = jax.jit(parts.evaluate_batch, static_argnums=0)
-    evaluate_given = jax.jit(parts.evaluate_given, donate_argnums=1)
+    evaluate_given = jax.jit(parts.evaluate_given, static_argnums=0, donate_argnums=2)
 
     def planned(part, state, positions):
-        return iter(whole([plans[part](state, np.int32(i)) for i in positions]))
+        made = whole([plans[part](state, np.int32(i)) for i in positions])
+        return iter(jax.tree.map(lambda x: x[0], made) if parts.sources[part].shared else made)
 
     def evaluate(part, data, state):
         totals, source = zeros(part, data, state), parts.sources[part]
@@ -311,7 +314,8 @@ def _looped(parts: Parts) -> Segment:
                 totals = evaluate_batch(part, data, state, totals, np.int32(i))
             return totals
         for batch in source.stream(planned(part, state, range(source.batches))):
-            totals = evaluate_given(state, totals, batch)
+            # The host would run ahead of the device otherwise, with a batch in memory for every step.
+            totals = jax.block_until_ready(evaluate_given(part, state, totals, batch))
         return totals
 
     def run_updates(data, carry, count):

@@ -124,14 +124,25 @@ def train_source(
     return Source(_in_turn("order", "order_valid", batch_size), gather, stream=stream_batches)
 
 
-def valid_source(valid_length: int, batch_size: int, *, gather: Callable[[PyTree, Plan], Batch] = gather) -> Source:
+def valid_source(
+    valid_length: int,
+    batch_size: int,
+    *,
+    gather: Callable[[PyTree, Plan], Batch] = gather,
+    stream_batches: Callable | None = None,
+) -> Source:
     """The state's "valid_index" i32[V] with "valid_mask" bool[V], in turn; ``gather`` makes the batch of a plan."""
     plan_at = _in_turn("valid_index", "valid_mask", batch_size)
-    return Source(plan_at, gather, batches=valid_length // batch_size)
+    return Source(plan_at, gather, batches=valid_length // batch_size, stream=stream_batches)
 
 
 def whole_source(
-    rows: int, batch_size: int, *, gather: Callable[[PyTree, Plan], Batch] = gather, batches: int | None = None
+    rows: int,
+    batch_size: int,
+    *,
+    gather: Callable[[PyTree, Plan], Batch] = gather,
+    batches: int | None = None,
+    stream_batches: Callable | None = None,
 ) -> Source:
     """All rows of the data in their order. Plans do not depend on the member, so members share the rows.
 
@@ -140,6 +151,7 @@ def whole_source(
       batch_size: rows to a batch; the last one is filled up with rows that do not count.
       gather: the batch of a plan.
       batches: 0 evaluates nothing; None: as many as hold all rows.
+      stream_batches: reads plans' rows from the disk instead.
     """
 
     def plan_at(state, position):
@@ -147,7 +159,8 @@ def whole_source(
         index = position * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
         return Plan(jnp.minimum(index, rows - 1), index < rows)
 
-    return Source(plan_at, gather, batches=-(-rows // batch_size) if batches is None else batches)
+    batches = -(-rows // batch_size) if batches is None else batches
+    return Source(plan_at, gather, batches=batches, stream=stream_batches, shared=True)
 
 
 def confusion_metrics(confusion: np.ndarray, prefix: str) -> dict[str, float]:

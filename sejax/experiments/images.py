@@ -1,6 +1,6 @@
 """Pre-trained networks on spectrogram images: their weights, how images are made for them, examples to look at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from sejax.audio.image import ImageSettings, render
 from sejax.core.experiment import Batch, Plan, PyTree
 from sejax.core.rng import root_key
 from sejax.data.folds import TRAIN, VALIDATION
+from sejax.data.streams import stream_batches
 from sejax.errors import InputError, typed
 from sejax.experiments.classification import (
     gather,
@@ -114,12 +115,27 @@ def augmentation(config) -> Callable[[jax.Array, jax.Array], jax.Array]:
     return partial(spectrograms_at_random_gain, limits=limits) if config.trainable == "all" else random_views
 
 
-def views(config, features: Callable[..., np.ndarray]) -> dict[str, np.ndarray]:
+class Stacked:
+    """Arrays [I, ...] of one shape as one [I, V, ...] of which rows are read; nothing is copied before."""
+
+    def __init__(self, arrays: Sequence[np.ndarray]):
+        self._arrays, self.dtype = tuple(arrays), arrays[0].dtype
+        self.shape = (len(arrays[0]), len(arrays), *arrays[0].shape[1:])
+
+    def __getitem__(self, rows) -> np.ndarray:
+        taken = [array[rows] for array in self._arrays]
+        return np.stack(taken, axis=taken[0].ndim - len(self.shape) + 2)
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.stack(self._arrays, axis=1, dtype=dtype)
+
+
+def views(config, features: Callable[..., np.ndarray]) -> dict[str, Stacked]:
     """{"views": f32[I, V, ...]}, a frozen network's ``features(gain=dB)`` at each gain; {} where none are asked for."""
     limits = gain_limits(config)
     if not limits or config.trainable == "all":
         return {}
-    return {"views": np.stack([features(gain=gain) for gain in view_gains(limits)], axis=1)}
+    return {"views": Stacked([features(gain=gain) for gain in view_gains(limits)])}
 
 
 def image_parts(
@@ -128,16 +144,19 @@ def image_parts(
     *,
     batch_size: int,
     evaluated_at_once: int,
-    stream: Callable | None,
+    streamed: bool = False,
+    resident: bool = True,
     gather: Callable[[PyTree, Plan], Batch] = gather,
 ) -> tuple[dict[str, int], dict[str, Any]]:
     """What members train and are judged on, of parts i8[M, I].
 
     Args:
       data: inputs [I, ...], label and utterance of the images, utterance_label, what is pretrained, and perhaps views
-        [I, V, ...] of the inputs to train on, and strong_views.
+        [I, V, ...] of the inputs to train on, and strong_views; these three may be memory-mapped.
       batch_size: images to an update. evaluated_at_once: images to a batch of an evaluation, at most.
-      stream: reads plans' images from the disk, see `sejax.data.streams`.
+      streamed: what is trained on is read a batch at a time, from where it lies.
+      resident: inputs are on the device. Where they are not, what is evaluated is read so too, and of the data's inputs
+        and views the first row is left, which says the shapes.
       gather: the batch of a plan, where its inputs are not rows of `inputs`.
 
     Returns:
@@ -148,16 +167,27 @@ def image_parts(
     images, at_once = part.shape[1], min(evaluated_at_once, max(validates, 1))
     fetch = gather_views if "views" in data else gather
     lengths = {"order_length": whole_batches(trains, batch_size), "valid_length": whole_batches(validates, at_once)}
+    large = {name: data[name] for name in ("inputs", "views") if name in data}
+    trained = judged = None
+    read = partial(stream_batches, label=data["label"])
+    if streamed:
+        trained = partial(read, spectrogram=large.get("views", large["inputs"]))
+    if not resident:
+        judged = partial(read, spectrogram=large["inputs"], prefetch=1)  # batches are large
+        large = {name: values[:1] for name, values in large.items()}
+    numbers = {name: data[name].astype(np.int32) for name in ("label", "utterance", "utterance_label")}
     return lengths, {
         "train": train_source(
-            batch_size, stream_batches=stream, gather=gather_strong_views(fetch) if "strong_views" in data else fetch
+            batch_size, stream_batches=trained, gather=gather_strong_views(fetch) if "strong_views" in data else fetch
         ),
-        "valid": valid_source(lengths["valid_length"], at_once, gather=gather)
+        "valid": valid_source(lengths["valid_length"], at_once, gather=gather, stream_batches=judged)
         if validates
         else whole_source(images, 1, batches=0),
-        "whole": whole_source(images, min(evaluated_at_once, images), gather=gather),
-        "data": {
-            name: values.astype(np.int32) if name in ("label", "utterance", "utterance_label") else values
-            for name, values in data.items()
-        },
+        "whole": whole_source(images, min(evaluated_at_once, images), gather=gather, stream_batches=judged),
+        "data": data | numbers | {name: _numbers(values) for name, values in large.items()},
     }
+
+
+def _numbers(values) -> np.ndarray:
+    """Inputs as networks take them, f32; whole numbers, which say where inputs are, as they are."""
+    return np.asarray(values, None if np.issubdtype(values.dtype, np.integer) else np.float32)

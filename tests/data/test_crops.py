@@ -15,6 +15,7 @@ from scipy import stats
 
 from sejax.core.experiment import Plan
 from sejax.data.crops import (
+    JoinedFrames,
     crop_data,
     crop_starts,
     evaluation_starts,
@@ -332,3 +333,25 @@ def test_only_the_frames_asked_for_are_read(parts):
 
 def test_no_plans_are_no_batches(parts):
     assert list(stream_crops(iter(()), sets=parts, width=WIDTH)) == []
+
+
+def test_joined_frames_are_read_as_their_copy_is():
+    random = np.random.default_rng(3)
+    sets = [random.normal(size=(rows, 4)).astype(np.float16) for rows in (5, 1, 7)]
+    joined, whole = JoinedFrames(sets), np.concatenate(sets)
+    assert joined.shape == whole.shape and joined.dtype == whole.dtype and len(joined) == 13
+    for start in range(13):
+        for stop in range(start, 14):
+            np.testing.assert_array_equal(joined[start:stop], whole[start:stop])
+    np.testing.assert_array_equal(joined[:1], whole[:1])
+
+
+def test_crops_of_joined_sets_are_streamed_from_where_the_sets_lie(parts):
+    sets = [parts["labelled"], parts["unlabelled"], parts["labelled"]]
+    there, copied = joined_crops(sets, copied=False), joined_crops(sets)
+    assert isinstance(there["frames"], JoinedFrames) and there.keys() == copied.keys()
+    both = {"labelled": parts["labelled"], "unlabelled": copied}
+    plans = [plan._replace(index={"all": plan.index["unlabelled"]}) for plan in plans_of(both)]
+    batches = [list(stream_crops(plans, sets={"all": data}, width=WIDTH)) for data in (there, copied)]
+    for ours, theirs in zip(*batches, strict=True):
+        np.testing.assert_array_equal(ours["all"], theirs["all"])

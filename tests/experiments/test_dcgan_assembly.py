@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import toy_speech
 
+from sejax.data.crops import JoinedFrames
 from sejax.data.ratings import ratings_of
 from sejax.errors import InputError
 from sejax.experiments.dcgan.assembly import assemble, build, label_arrays, rated_by, resident, variants
@@ -158,6 +159,15 @@ def test_streamed_unlabelled_frames_are_not_on_the_device(source, frames):
     assert (assembly.train.stream is None) == (frames is None)
     parts = {"labelled": assembly.data["labelled"]}
     assert resident(config, parts)["labelled"] is parts["labelled"]
+
+
+def test_streamed_frames_of_several_corpora_are_not_copied():
+    others = [toy_speech.unlabelled(name) for name in ("one", "two")]
+    made = assemble(config_of(argument=f"{SMALL},input=tfdata"), toy_speech.rated(), others)
+    frames = made.train.stream.keywords["parts"]["unlabelled"]["frames"]
+    assert isinstance(frames, JoinedFrames) and len(frames) == sum(len(other.frames) for other in others)
+    assert len(made.data["unlabelled"]["frames"]) == 1
+    assert len(made.data["unlabelled"]["length"]) == sum(len(other.label) for other in others)
 
 
 def test_all_validation_utterances_are_evaluated_once():

@@ -6,7 +6,8 @@ outcomes into a file of their own under the set's unfinished folder, and hands o
 started the pipeline then puts the files together in the utterances' order. Files are written whole and say what they
 hold, so a range that is tried twice does no harm, and a pipeline that is started again leaves out what is there.
 Workers must see the utterance set and that folder under the same path (a network file system, where there are several
-machines) and have 'sejax[data]' installed; they share nothing else.
+machines) and have 'sejax[data]' installed; they share nothing else. How far a pipeline is, the process that started it
+sees by the files: a runner's own metrics, which count utterances too, may come at the end only (the DirectRunner's do).
 """
 
 import collections
@@ -20,8 +21,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ from sejax.errors import InputError, needs
 
 BEAM_FOLDER = "parts"  # in an unfinished set: what a pipeline's workers write, until the set is finished
 RANGE = 32  # utterances in one element of a pipeline: half a minute of work at most, a few hundred kilobytes
+WATCHED = 1.0  # seconds between two looks at what a pipeline's workers have written
 _AHEAD = 4  # utterances for each process that wait for it or for their turn to be written
 _AHEAD_BYTES = 64 * 2**20  # and never more samples than this, however long the recordings are
 
@@ -203,8 +205,10 @@ def _import_beam():
     return apache_beam
 
 
-def _beam_outcomes(utterances, first: int, folder: Path, *, how: dict[str, str], options) -> Iterator[Outcome]:
-    """Run the pipeline over what is not there yet, then read its files in order."""
+def _beam_outcomes(
+    utterances, first: int, folder: Path, told: Callable[[int], None], *, how: dict[str, str], options
+) -> Iterator[Outcome]:
+    """Run the pipeline over what is not there yet, telling of what is, then read its files in order."""
     total = utterances.info.splits[SPLIT].num_examples
     files = folder.resolve() / BEAM_FOLDER
     files.mkdir(exist_ok=True)
@@ -212,9 +216,35 @@ def _beam_outcomes(utterances, first: int, folder: Path, *, how: dict[str, str],
     ranges = [(start, min(start + RANGE, total)) for start in range(begin, total, RANGE) if first < total]
     missing = [limits for limits in ranges if not _range_file(files, limits).is_file()]
     if missing:
-        _run_pipeline(missing, Path(utterances.data_dir).resolve(), files, how, options)
+        with _watched(lambda: told(max(_extracted(files, ranges) - (first - begin), 0))):
+            _run_pipeline(missing, Path(utterances.data_dir).resolve(), files, how, options)
     outcomes = itertools.chain.from_iterable(read_range(_range_file(files, limits)) for limits in ranges)
     yield from itertools.islice(outcomes, first - begin, None)
+
+
+def _extracted(files: Path, ranges: Sequence[tuple[int, int]]) -> int:
+    """How many utterances of the ranges are in files."""
+    there = {path.name for path in files.iterdir()}
+    return sum(end - start for start, end in ranges if _range_file(files, (start, end)).name in there)
+
+
+@contextlib.contextmanager
+def _watched(look: Callable[[], None]) -> Iterator[None]:
+    """Looks every second while the body runs, and once when it has ended: a runner may not come back before."""
+    ended = threading.Event()
+
+    def watch():
+        while not ended.wait(WATCHED):
+            look()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    look()
 
 
 def _run_pipeline(missing, utterances: Path, files: Path, how: dict[str, str], options) -> None:
@@ -237,7 +267,17 @@ def extract_ranges(features: str, *, level: str = "none", trim: str = "none", ut
       folder: where the files go; it exists.
     """
     how = {"features": features, "level": level, "trim": trim}
-    return _import_beam().Map(functools.partial(write_range, **how, utterances=utterances, folder=folder))
+    write = functools.partial(write_range, **how, utterances=utterances, folder=folder)
+    return _import_beam().Map(functools.partial(_counted_range, write=write))
+
+
+def _counted_range(limits: tuple[int, int], *, write: Callable[[tuple[int, int]], str]) -> str:
+    """`write_range` in a worker of a pipeline, whose counter "utterances" the runner shows beside its own."""
+    from apache_beam.metrics import Metrics
+
+    path = write(limits)
+    Metrics.counter("sejax", "utterances").inc(limits[1] - limits[0])
+    return path
 
 
 def write_range(
@@ -253,7 +293,7 @@ def write_range(
     source, extractor = _opened(utterances, (features, level, trim))
     outcomes = [outcome(records.from_example(source[number]), extractor) for number in range(*limits)]
     values = [each.values for each in outcomes if each.problem is None]
-    notes = [[asdict(each.row), each.problem and astuple(each.problem)] for each in outcomes]
+    notes = [[asdict(each.row), each.problem] for each in outcomes]
     path = _range_file(Path(folder), limits)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.partial")
     with open(unfinished, "wb") as file:

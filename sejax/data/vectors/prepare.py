@@ -16,7 +16,7 @@ from sejax.audio.voice_activity import made_by, mode_of
 from sejax.core.files import write_text
 from sejax.corpora import records
 from sejax.corpora.builder import LEFT_OUT, SPLIT
-from sejax.corpora.corpus import Corpus
+from sejax.corpora.corpus import Corpus, seconds
 from sejax.corpora.problems import Problem, Problems, as_csv
 from sejax.data.store.sets import UNNAMED, check_settings, level_rule, with_level
 from sejax.data.store.writing import (
@@ -32,8 +32,9 @@ from sejax.data.vectors.extraction import BEAM_FOLDER, Outcome, VectorRow, extra
 
 GROUP = 64  # outcomes that are written and noted at once: a kill loses a few seconds of work
 
-# (utterance set's builder, first utterance, folder) -> the outcomes of it and all after it, in order.
-Extract = Callable[[object, int, Path], Iterator[Outcome]]
+# (utterance set's builder, first utterance, folder, told) -> the outcomes of it and all after it, in order. Where they
+# are made before the first is handed on, `told(how many)` is called meanwhile, from whatever thread.
+Extract = Callable[[object, int, Path, Callable[[int], None]], Iterator[Outcome]]
 
 
 def prepare_vectors(
@@ -78,9 +79,10 @@ def prepare_vectors(
 
 
 def _here(
-    utterances, first: int, folder: Path, *, features: str, level: str, trim: str, workers: int | None
+    utterances, first: int, folder: Path, told, *, features: str, level: str, trim: str, workers: int | None
 ) -> Iterator[Outcome]:
-    """Outcomes from processes of this machine."""
+    """Outcomes from processes of this machine, handed on as they are made."""
+    del told
     source = utterances.as_data_source(split=SPLIT)
     remaining = (records.from_example(source[number]) for number in range(first, len(source)))
     return extract(remaining, features=features, level=level, trim=trim, workers=workers)
@@ -100,7 +102,7 @@ def _write(
     names = Extractor(features).names
     problems = Problems(corpus.name)
     rows = []
-    for group in _compute(utterances, folder, through, report):
+    for group in _compute(corpus, utterances, folder, through, report):
         rows += [VectorRow(**row) for row in group["rows"]]
         problems.found += [Problem(*problem) for problem in group["left_out"]]
     left_out = problems.settle(allow_partial=allow_partial, left=len(rows))
@@ -120,7 +122,9 @@ def _kept(rows: list[VectorRow]) -> dict[str, float | list[str]]:
     }
 
 
-def _compute(utterances, folder: Path, through: Extract, report: Callable[[float], None]) -> Journal:
+def _compute(
+    corpus: Corpus, utterances, folder: Path, through: Extract, report: Callable[[float], None]
+) -> Journal:
     """Write features.npy and the journal, one group of utterances after the other; returns the journal, closed."""
     journal = Journal(folder / JOURNAL)
     rows = tried = done = 0
@@ -130,10 +134,17 @@ def _compute(utterances, folder: Path, through: Extract, report: Callable[[float
         done += group["seconds"]
     report(done)
     array = GrowingArray(folder / "features.npy", (SIZE,), rows=rows, digest=journal.rows)
-    with contextlib.closing(journal), contextlib.closing(through(utterances, tried, folder)) as outcomes:
+    elsewhere, lasted = done, seconds(corpus.recordings)
+
+    def told(extracted: int) -> None:
+        nonlocal elsewhere
+        elsewhere = done + float(lasted[tried : tried + extracted].sum())
+        report(elsewhere)
+
+    with contextlib.closing(journal), contextlib.closing(through(utterances, tried, folder, told)) as outcomes:
         while group := list(itertools.islice(outcomes, GROUP)):
             done += _note(group, array, journal)
-            report(done)
+            report(max(done, elsewhere))
     array.finish()
     return journal
 

@@ -176,7 +176,7 @@ def assemble(config, speech: UtteranceSpectrograms, others: Sequence[UtteranceSp
     others = others if unlabelled else []
     parts = {"labelled": crop_data(speech)}
     if others:
-        parts["unlabelled"] = joined_crops([crop_data(other) for other in others])
+        parts["unlabelled"] = joined_crops([crop_data(other) for other in others], copied=not streamed(config))
     labels = label_arrays(ratings)
     valid_length, batch = valid_batches(config, members["part"])
     crops = {"width": config.width, "dynamic_range": config.dynamic_range}

@@ -171,9 +171,12 @@ class Method:
     def init(self, key, member, data) -> PseudoLabelState:
         """Fold, seed and labels as the member ``{"part": i8[I], "labelled": bool[I]}`` says, weights as pre-trained.
 
-        What else the member holds is for the network.
+        What else the member holds is for the network. It brings the network's "constants" where the inputs, on all of
+        whose rows they depend, are not resident.
         """
-        images = data["label"].shape[0]
+        images, constants = data["label"].shape[0], member.get("constants")
+        if constants is None:
+            constants = self.network.fit(data["inputs"], member)
         valid_index, valid_mask = rows_of(member["part"] == VALIDATION, max(self.valid_length, 1))
         state = PseudoLabelState(
             **first_fields(key, jnp.zeros((), jnp.int32)),
@@ -181,7 +184,7 @@ class Method:
             best=None,
             teacher=None,
             optimizer=None,
-            constants=self.network.fit(data["inputs"], member),
+            constants=constants,
             plateau=Plateau.init(self.settings.learning_rate),
             stopping=EarlyStopping.init(),
             iteration=jnp.zeros((), jnp.int32),

@@ -19,13 +19,12 @@ from sejax.core.rng import root_key
 from sejax.core.rng import stream as key_of
 from sejax.corpora.published import PUBLISHED
 from sejax.data.blocks.load import Spectrograms, find_blocks
-from sejax.data.blocks.trunk_features import trunk_features
+from sejax.data.blocks.trunk_features import moments, trunk_features
 from sejax.data.folds import LEFT_OUT, TEST, TRAIN, Folds, Instead, near_copies_in_training
 from sejax.data.labels import choose_classes, class_facts, labelled_subset
 from sejax.data.official_folds import SPLIT, described, folds_of
-from sejax.data.store.joined import find_corpora
+from sejax.data.store.joined import JoinedRows, find_corpora
 from sejax.data.store.sets import ExampleSet, heard
-from sejax.data.streams import stream_batches
 from sejax.data.vectors.load import Vectors
 from sejax.engine.run import streamed
 from sejax.errors import InputError
@@ -170,20 +169,20 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
     inputs, pretrained_params = make_inputs(config, spectrograms, variables)
     network = trained_network(config, len(spectrograms.classes))
     settings = settings_of(Settings, config, num_classes=len(spectrograms.classes))
-    stream = None
-    if streamed(config):  # spectrograms are read as they are needed
-        stream = partial(stream_batches, spectrogram=spectrograms.spectrogram, label=spectrograms.label)
+    if config.run.input == "tfdata":
+        members |= {} if on_vectors(config) else constants_of(network, inputs, members["part"])
     own = {name: getattr(spectrograms, name) for name in ("label", "utterance", "utterance_label")}
     lengths, parts = image_parts(
         own
-        | {"inputs": np.asarray(inputs, np.float32), "pretrained": pretrained_params}
+        | {"inputs": inputs, "pretrained": pretrained_params}
         | corpus_masks(spectrograms)
         | views(config, partial(trunk_inputs, config, spectrograms, variables))
         | strong_views(config, spectrograms, variables),
         members["part"],
         batch_size=settings.batch_size,
         evaluated_at_once=EVALUATION_BATCH[config.trainable],
-        stream=stream,
+        streamed=streamed(config),
+        resident=config.run.input != "tfdata",
     )
     method = Method(network, settings, **lengths, augment=augment, strengthen=strengthening(config))
     return Assembly(
@@ -258,6 +257,16 @@ def trained_network(config, num_classes: int) -> Network:
     )
 
 
+def constants_of(network: Network, inputs: np.ndarray, part: np.ndarray) -> dict[str, PyTree]:
+    """{"constants": what the network fits to the training part of each member}, the inputs read in pieces."""
+    if network.fit_moments is None:
+        return {"constants": {}}
+    folds, fold = np.unique(part, axis=0, return_inverse=True)
+    mean, variance = (values.astype(np.float32) for values in moments(inputs, folds == TRAIN))
+    fitted = jax.vmap(network.fit_moments)(mean, variance)
+    return {"constants": jax.tree.map(lambda x: np.asarray(x)[fold.reshape(-1)], fitted)}
+
+
 def make_inputs(config, spectrograms, variables: PyTree) -> tuple[np.ndarray, PyTree]:
     """The network's inputs [I, ...], and the pre-trained weights that it starts from."""
     if on_vectors(config):
@@ -284,7 +293,7 @@ def trunk_inputs(
     """
     if spectrograms.joined_from:
         how = {"gain": gain, "alter": alter, "about": about}
-        return np.concatenate([trunk_inputs(config, one, variables, **how) for one in spectrograms.joined_from])
+        return JoinedRows([trunk_inputs(config, one, variables, **how) for one in spectrograms.joined_from])
     trunk = frozen_trunk(config)
     return trunk_features(
         (lambda variables, spectrogram: trunk(variables, alter(spectrogram))) if alter else trunk,
@@ -305,6 +314,8 @@ def strong_views(config, spectrograms, variables: PyTree) -> dict[str, np.ndarra
     """
     if not config.strong_views or config.trainable == "all":
         return {}
+    if config.run.input == "tfdata":
+        raise InputError("config: strong_views of a frozen trunk stay on the device; leave run.input=tfdata out")
     found = []
     for view in range(config.strong_views):
         drawn = key_of(root_key(config.seed), "strong view", view)

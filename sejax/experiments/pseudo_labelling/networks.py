@@ -31,6 +31,8 @@ class Network(NamedTuple):
         The params are ``{"trunk": ..., "head": ...}`` or ``{"head": ...}``.
       fit: ``fit(inputs [I, ...], member) -> constants``: statistics of the training part. A member has part i8[I], and
         what its network wants to know of it.
+      fit_moments: ``fit_moments(mean [D], variance [D]) -> constants``, the same from the training part's moments;
+        None where nothing is fitted to inputs.
       apply: ``apply(params, constants, inputs [B, ...], key=None) -> logits f32[B, C]``; a key turns
         dropout on.
       rates: learning-rate factor of every top-level subtree of the params.
@@ -40,6 +42,7 @@ class Network(NamedTuple):
     fit: Callable[[jax.Array, jax.Array], PyTree]
     apply: Callable[..., jax.Array]
     rates: dict[str, float]
+    fit_moments: Callable[[jax.Array, jax.Array], PyTree] | None = None
 
     def descend(self, params: PyTree, directions: PyTree, *, rate: jax.Array, weight_decay: float) -> PyTree:
         """``params - rate * factor * (direction + weight_decay * params)``, factor by subtree."""
@@ -80,10 +83,12 @@ def linear_head(num_classes: int, *, dropout_rate: float, gain: float) -> Networ
         training = member["part"] == TRAIN  # [I]
         share = training / jnp.maximum(training.sum(), 1)  # [I]
         mean = share @ inputs
-        variance = jnp.maximum(share @ jnp.square(inputs) - jnp.square(mean), 0.0)
+        return fit_moments(mean, jnp.maximum(share @ jnp.square(inputs) - jnp.square(mean), 0.0))
+
+    def fit_moments(mean, variance):
         # The bound keeps a feature that hardly varies in training from blowing up on other speakers.
         deviation = jnp.sqrt(variance + 1e-2 * variance.mean() + 1e-12)
-        return {"mean": mean, "scale": gain / (jnp.sqrt(inputs.shape[1]) * deviation)}
+        return {"mean": mean, "scale": gain / (jnp.sqrt(mean.shape[0]) * deviation)}
 
     def apply(params, constants, inputs, *, key=None):
         kernel, bias = params["head"]["kernel"], params["head"]["bias"]
@@ -93,7 +98,7 @@ def linear_head(num_classes: int, *, dropout_rate: float, gain: float) -> Networ
             return inputs @ kernel.T + (bias - kernel @ mean)
         return rng.dropout(key, (inputs - mean) * scale, rate=dropout_rate) @ kernel.T + bias
 
-    return Network(init, fit, apply, {"head": 1.0})
+    return Network(init, fit, apply, {"head": 1.0}, fit_moments)
 
 
 def vector_head(num_classes: int, *, hidden: tuple[int, ...], dropout_rate: float, gain: float) -> Network:

@@ -19,9 +19,8 @@ from sejax.data.blocks.load import Spectrograms, find_blocks
 from sejax.data.blocks.trunk_features import trunk_features
 from sejax.data.labels import choose_classes, class_facts
 from sejax.data.official_folds import SPLIT, described
-from sejax.data.store.joined import by_part, find_corpora
+from sejax.data.store.joined import JoinedRows, by_part, find_corpora
 from sejax.data.store.sets import heard
-from sejax.data.streams import stream_batches
 from sejax.data.waveforms.load import Waveforms, find_waveforms
 from sejax.engine.run import streamed
 from sejax.errors import InputError
@@ -137,7 +136,7 @@ def assemble(
     if is_encoder(config.model):
         inputs, how = _heard(config, chunks, rows, variables, waveforms)
     else:
-        inputs, how = _seen(config, chunks, rows, variables, own["label"])
+        inputs, how = _seen(config, chunks, rows, variables)
     lengths, parts = image_parts(
         own | inputs | {"utterance_label": chunks.utterance_label} | corpus_masks(chunks),
         members["part"],
@@ -160,13 +159,13 @@ def assemble(
     )
 
 
-def _seen(config, chunks: Spectrograms, rows, variables: PyTree, label) -> tuple[dict[str, Any], dict[str, Any]]:
+def _seen(config, chunks: Spectrograms, rows, variables: PyTree) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a network of images takes of the chunks ``rows``, and how `image_parts` serves it."""
     inputs, pretrained = make_inputs(config, chunks, rows, variables)
     found = {"inputs": inputs, "pretrained": pretrained}
     found |= views(config, partial(pooled_features, config, chunks, rows, variables))
-    stream = partial(stream_batches, spectrogram=inputs, label=label) if streamed(config) else None
-    return found, {"evaluated_at_once": EVALUATION_BATCH[config.trainable], "stream": stream}
+    how = {"streamed": streamed(config), "resident": config.run.input != "tfdata"}
+    return found, how | {"evaluated_at_once": EVALUATION_BATCH[config.trainable]}
 
 
 def _heard(config, chunks: Spectrograms, rows, variables: PyTree, waveforms) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -176,7 +175,7 @@ def _heard(config, chunks: Spectrograms, rows, variables: PyTree, waveforms) -> 
     whole = config.trainable == "all"
     at_once = encoders.EVALUATION_BATCH if whole else EVALUATION_BATCH["head"]
     data = {"inputs": found.place, "recordings": found.heard, "pretrained": variables if whole else {}}
-    return data, {"evaluated_at_once": at_once, "stream": None, "gather": encoders.gather}
+    return data, {"evaluated_at_once": at_once, "gather": encoders.gather}
 
 
 def make_members(config, chunks: Spectrograms) -> tuple[tuple[dict[str, Any], ...], dict[str, np.ndarray]]:
@@ -213,7 +212,7 @@ def make_inputs(config, chunks: Spectrograms, rows: np.ndarray, variables: PyTre
     """The network's inputs [rows, ...], and the pre-trained variables that it starts from (of the trunk alone)."""
     if config.trainable == "all":
         return np.asarray(chunks.spectrogram[rows], np.float32), trunk_variables(config, variables)
-    return np.asarray(pooled_features(config, chunks, rows, variables)), {}
+    return pooled_features(config, chunks, rows, variables), {}
 
 
 def pooled_features(
@@ -225,14 +224,15 @@ def pooled_features(
         trunk_features(
             frozen_trunk(config),
             variables,
-            np.asarray(one.spectrogram[own], np.float32),
+            one.spectrogram,
             gain=gain,
+            rows=own,
             cache=Path(one.folder) if one.folder else None,
             settings=settings | {"rows": own.tolist()},
         )
         for one, own in by_part(chunks, rows)
     ]
-    return found[0] if len(found) == 1 else np.concatenate(found)
+    return found[0] if len(found) == 1 else JoinedRows(found)
 
 
 def trunk_variables(config, variables: PyTree) -> PyTree:

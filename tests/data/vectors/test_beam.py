@@ -1,6 +1,8 @@
 """The extraction as a Beam pipeline: the records and the set of the local way, bit for bit."""
 
+import functools
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -63,6 +65,39 @@ def test_the_transforms_records_are_the_local_outcomes_by_id(tmp_path, installed
         if expected.problem is None:
             np.testing.assert_array_equal(found[utterance.id].values, expected.values)
     assert found["u2"].problem.what.startswith("too short")
+
+
+def test_what_workers_have_written_is_told_while_the_pipeline_runs(
+    tmp_path, opensmile_installed, small_ranges, monkeypatch
+):
+    done, totals = [], set()
+
+    def progress(stage, seconds, total):
+        if stage == "is10":
+            done.append(seconds)
+            totals.add(total)
+
+    def pipeline(missing, utterances, files, how, options):
+        assert missing == [(0, 2), (2, 4), (4, 5)]
+        for limits in missing:
+            so_far = done[-1]
+            extraction.write_range(limits, **how, utterances=str(utterances), folder=str(files))
+            deadline = time.monotonic() + 30
+            while done[-1] == so_far and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert done[-1] > so_far
+
+    monkeypatch.setattr(extraction, "WATCHED", 0.01)
+    monkeypatch.setattr(extraction, "_run_pipeline", pipeline)
+    how = {"features": "is10", "level": "none", "trim": "none"}
+    through = functools.partial(extraction._beam_outcomes, how=how, options=None)
+    source = speech_like.corpus(tmp_path / "source", LENGTHS)
+    options = {"features": "is10", "allow_partial": True, "progress": progress}
+    made = prepare_vectors("manifest", source, tmp_path / "data", through=through, **options)
+    assert done == sorted(done) and done[0] == 0 and {done[-1]} == totals
+    for end in (2, 4):
+        assert any(seconds == pytest.approx(sum(LENGTHS[:end])) for seconds in done)
+    assert contents(made) == contents(prepare_vectors("manifest", source, tmp_path / "local", workers=1, **options))
 
 
 @pytest.fixture
