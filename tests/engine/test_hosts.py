@@ -67,6 +67,28 @@ def test_two_processes_stopped_and_gone_on_with_come_to_what_one_comes_to(pair, 
         assert_alike(found[name]["evaluated"], alone[name])
 
 
+@pytest.mark.parametrize(
+    ("name", "axis", "members"),
+    [
+        ("streamed_members", 0, 3),  # of five members and a copy
+        ("streamed_rows", 1, None),
+    ],
+)
+def test_each_process_reads_the_members_or_rows_of_its_devices_alone(pair, name, axis, members):
+    first, second = (found[name]["read"] for found in pair[1])
+    assert len(first) > 20 and {np.shape(whole)[1] for _, whole in first} == {2, 4}  # trained with, and evaluated
+    for (own, whole), (other, same) in zip(first, second, strict=True):
+        assert whole == same and np.shape(own) == np.shape(other)
+        assert np.shape(own) != np.shape(whole) and len(own) == (members or 1)
+        np.testing.assert_array_equal(np.concatenate([own, other], axis), whole)
+
+
+def test_each_process_reads_its_part_of_a_checkpoint_alone(pair):
+    for found in pair[1]:
+        assert found["restored"]["alike"]
+        assert 0.4 < found["restored"]["read"] < 0.55
+
+
 @pytest.mark.parametrize("name", WAYS)
 def test_one_process_goes_on_where_two_were_stopped(pair, alone, name):
     assert_alike(run(*assembly_of(name), pair[0] / f"{name}-half"), alone[name])
