@@ -22,7 +22,7 @@ import numpy as np
 from sejax.core.experiment import HISTOGRAM, PyTree
 from sejax.core.files import check_digests, damaged, missing, write_digests
 from sejax.core.rng import KEY_IMPLEMENTATION
-from sejax.engine.hosts import alone, by_all, by_first, is_first
+from sejax.engine.hosts import alone, by_all, by_first, is_first, place
 from sejax.errors import InputError, typed
 
 DIGESTS = "digests.json"
@@ -229,8 +229,7 @@ class Checkpoints:
         import orbax.checkpoint as ocp
 
         self.wait()  # this very process may be writing it
-        share = (0, 1) if alone() else (jax.process_index(), jax.process_count())
-        checked = by_all(lambda: check_digests(self.folder / str(step) / DIGESTS, REMEDY, share=share))
+        checked = by_all(lambda: check_digests(self.folder / str(step) / DIGESTS, REMEDY, share=place()))
         try:
             about = dict(self.manager.restore(step, args=ocp.args.Composite(about=ocp.args.JsonRestore()))["about"])
             kept = self.manager.item_metadata(step)["carry"]

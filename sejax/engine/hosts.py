@@ -33,6 +33,11 @@ def is_first() -> bool:
     return not joined() or jax.process_index() == 0
 
 
+def place() -> tuple[int, int]:
+    """Which process this is, from 0, and how many there are."""
+    return (0, 1) if alone() else (jax.process_index(), jax.process_count())
+
+
 def whole(tree: PyTree) -> PyTree:
     """The tree's arrays as numpy, on every process, wherever their parts lie. All processes must ask."""
     if alone():
