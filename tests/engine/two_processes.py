@@ -70,11 +70,18 @@ def interrupted(assembly, settings, folder, index):
 
 
 def refused(index):
-    """What both processes hear of an error in the first, and that a number is the largest of theirs."""
-    try:
-        hosts.by_first(lambda: json.loads("{") if index else _refuse())
-    except InputError as error:
-        return [str(error), hosts.any_of(index + 5), hosts.by_first(lambda: {"from": index})]
+    """What both processes hear of an error in the first, and in the second, of a number, and of long texts."""
+    heard = []
+    for ask in (
+        lambda: hosts.by_first(lambda: json.loads("{") if index else _refuse()),
+        lambda: hosts.by_all(lambda: _refuse() if index else None),
+    ):
+        try:
+            ask()
+        except InputError as error:
+            heard.append(str(error))
+    length = len(hosts.by_first(lambda: "ü" * 20_000))
+    return [*heard, hosts.any_of(index + 5), hosts.by_first(lambda: {"from": index}), length]
 
 
 def _refuse():
