@@ -91,7 +91,8 @@ def _refuse():
 def restored(folder):
     """Of a checkpoint of 8 MB: the share of them that this process read, and whether that is what was stored.
 
-    Its first array lies on the devices in parts, of the second each has all.
+    Its first array lies on the devices in parts, of the second each has all. Then whether three of six rows, five
+    members and a copy, come of as many rows as one device stores, and as four do.
     """
     placed = place(2, 1)
     values = {"x": np.random.default_rng(0).standard_normal((2, 1 << 20)).astype(np.float32), "y": np.arange(3)}
@@ -105,7 +106,16 @@ def restored(folder):
     (part,) = found["x"].addressable_shards
     alike = np.array_equal(part.data, values["x"][part.index]) and part.data.shape == (1, 1 << 20)
     (part,) = found["y"].addressable_shards
-    return {"read": read / values["x"].nbytes, "alike": alike and np.array_equal(part.data, values["y"])}
+    alike = [alike, np.array_equal(part.data, values["y"])]
+    placed, x = place(5, 1), np.arange(10.0).reshape(5, 2)
+    for rows in (5, 8):
+        checkpoints = Checkpoints(folder.with_name(f"rows{rows}"))
+        checkpoints.save(1, placed.shared({"x": x[np.minimum(np.arange(rows), 4)]}), {"members": [0, 5]})
+        found, _ = checkpoints.restore(placed.members({"x": x}), sharding=placed.sharding)
+        checkpoints.close()
+        (part,) = found["x"].addressable_shards
+        alike.append(found["x"].shape == (6, 2) and np.array_equal(part.data, np.stack([*x, x[4]])[part.index]))
+    return {"read": read / values["x"].nbytes, "alike": [bool(one) for one in alike]}
 
 
 def _bytes_read():
