@@ -3,13 +3,13 @@
     python tests/optimised.py        # prints the paths for pytest, one a line; none where nothing calls for it
 
 `make test` compiles without optimising (tests/conftest.py) and leaves out what is marked slow: new processes that go on
-with every experiment, two devices, whole runs of dcgan, audio_text, transfer and cyclegan, evaluation of what has
-several stages, kills of training, sweeps and judging and in every stage of preparing, SIGTERM, memory while preparing,
-the largest networks, the paper's and the networks' own sizes beside torch, all that is compared with Keras, weight
-files in every format, spectrograms judged from the disk, openSMILE after other libraries, tables of predictions after
-kills, the wheel in an environment of its own. Optimised programs may differ in what that cannot show: in bits between a
-whole run and one cut into segments, between a member alone and beside others, in figures within a tolerance.
-`make test-all` runs every test so; `.ci/run` runs these.
+with every experiment, two devices, two and four processes, whole runs of dcgan, audio_text, transfer and cyclegan,
+evaluation of what has several stages, kills of training, sweeps and judging and in every stage of preparing, SIGTERM,
+memory while preparing, the largest networks, the paper's and the networks' own sizes beside torch, all that is compared
+with Keras, weight files in every format, spectrograms judged from the disk, openSMILE after other libraries, tables of
+predictions after kills, the wheel in an environment of its own. Optimised programs may differ in what that cannot show:
+in bits between a whole run and one cut into segments, between a member alone and beside others, in figures within a
+tolerance. `make test-all` runs every test so; `.ci/run` runs these.
 """
 
 import subprocess

@@ -33,8 +33,10 @@ from sejax.corpora.audio_files import audio_files, listed_files
 from sejax.corpora.live import microphone, pcm
 from sejax.corpora.waveform import BadRecording, decode, inspect
 from sejax.data.text import read_table
+from sejax.engine import hosts
 from sejax.engine.command import progress_bar
 from sejax.engine.compiling import Compiling
+from sejax.engine.joining import define_flags
 from sejax.engine.run import use_compilation_cache
 from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
@@ -49,6 +51,7 @@ from sejax.experiments.prediction_lines import (
     utterance_line,
     who_answers,
 )
+from sejax.experiments.prediction_parts import TableInParts, in_parts
 from sejax.experiments.prediction_table import FORMATS, KINDS, Rows, Table, warnings_of
 from sejax.experiments.stream import predict_stream
 
@@ -77,6 +80,7 @@ STREAM_LEVEL = flags.DEFINE_string(
     "stream_level", "", "how loud the whole stream is (dBFS; LUFS with level=loudness), or running"
 )
 MICROPHONE = flags.DEFINE_string("microphone", None, "judge blocks from a microphone: its name, number or default")
+define_flags()
 
 
 TAKES = "audio files"
@@ -85,13 +89,18 @@ TAKES = "audio files"
 def main(argv):
     """Judge every file, or what is heard, and print, draw or write it down."""
     streamed = STREAM.value or MICROPHONE.value is not None
-    files = [] if streamed else given_files([*WAV.value, *argv[1:]])
+    files = [] if streamed else agreed_files([*WAV.value, *argv[1:]])
     if streamed and (WAV.value or argv[1:] or CSV.value or TABLE.value or FIGURES.value or OUTPUT.value):
         raise InputError("--stream and --microphone print blocks as they come; leave files, tables and figures out")
     if streamed and PAD.value:
         raise InputError("--pad fills up files; a stream is judged by whole blocks alone, leave it out")
     if BLOCKS.value and TABLE.value:
         raise InputError("--blocks is of what is printed; give --rows=utterance,block with --output_table")
+    if not hosts.alone() and (not TABLE.value or TOGETHER.value):
+        raise InputError(
+            "several processes fill a table, each with its share of the files: give --output_table and leave "
+            "--together out, or start one process"
+        )
     if ROWS.value and not TABLE.value:
         raise InputError("--rows says what a table holds; give one with --output_table")
     for kind in ROWS.value:
@@ -138,10 +147,16 @@ def judge_in_table(predict: Predictor, files: list[Recording]) -> None:
         transcribed=predict.transcribed,
         run=f"{WORKDIR.value}: {names_of(predict.members)}",
     )
-    table = Table(Path(TABLE.value), rows)
-    left = [given for given in files if table.failure(*given) is None]
-    done = len(files) - len(left)
-    with progress_bar("predicting", len(files), "files", done=done) as bar, Compiling(everywhere=True) as compiling:
+    path = Path(TABLE.value)
+    if in_parts(path):
+        table = TableInParts(path, rows, files)
+        left, done = table.left, table.done
+    else:
+        table = Table(path, rows)
+        left = [given for given in files if table.failure(*given) is None]
+        done = len(files) - len(left)
+    bar = progress_bar("predicting", len(left) + done, "files", done=done)
+    with bar, Compiling(everywhere=True) as compiling:
         # Where files are normalised by each other, those that the table has are heard again.
         for outcome in outcomes(predict, files if predict.together and left else left, explain=drawing()):
             if table.failure(*outcome.recording) is not None:
@@ -153,6 +168,11 @@ def judge_in_table(predict: Predictor, files: list[Recording]) -> None:
             bar.update()
     table.close()
     print(f"table: {TABLE.value}; {done} of {len(files)} files were there", file=sys.stderr)
+    hosts.by_first(lambda: refuse_failed(table, files))
+
+
+def refuse_failed(table: Table | TableInParts, files: list[Recording]) -> None:
+    """Raises InputError where files of a table failed."""
     failed = [given for given in files if table.failure(*given)]
     if failed:
         name, why = printable(failed[0].file), table.failure(*failed[0])
@@ -204,6 +224,12 @@ def given_files(names: list[str]) -> list[Recording]:
     if not found:
         raise InputError("no audio given; pass --wav=FILE")
     return list(dict.fromkeys(found))
+
+
+def agreed_files(names: list[str]) -> list[Recording]:
+    """`given_files` as the first of several processes finds them."""
+    found = hosts.by_first(lambda: [(str(given.file), given.text) for given in given_files(names)])
+    return [Recording(Path(file), text) for file, text in found]
 
 
 def wanted():

@@ -21,6 +21,7 @@ from ml_collections import config_flags
 from sejax.core.files import plain
 from sejax.engine.command import Interrupted
 from sejax.engine.fields import check_config, config_with
+from sejax.engine.joining import define_flags
 from sejax.engine.run import use_compilation_cache
 from sejax.engine.space import parse_space
 from sejax.engine.sweep import FILE, MOST_TRIALS, SEARCHES, Sweep, plan, run_sweep
@@ -40,6 +41,7 @@ SEARCH = flags.DEFINE_enum("search", "random", SEARCHES, "values at random, or a
 TRIALS = flags.DEFINE_integer("trials", None, "how many (default: 20 at random, a whole grid)", 1, MOST_TRIALS)
 METRIC = flags.DEFINE_string("metric", None, "validation figure that ranks the trials (default: the run's criterion)")
 SEED = flags.DEFINE_integer("seed", 0, "of the values drawn; the runs' own is --config.seed")
+define_flags()
 flags.mark_flag_as_required("config")
 
 

@@ -105,10 +105,13 @@ class Plan(NamedTuple):
     Attributes:
       index: i32[B], rows of the data set.
       valid: bool[B], False for rows that only fill up the batch (real examples with no weight).
+      whole: for streams alone, where several processes read a batch, each its part: the plan of all of it, by which
+        they choose the shape that the parts share. None: this is all of it.
     """
 
     index: jax.Array
     valid: jax.Array
+    whole: "Plan | None" = None
 
 
 class Source(NamedTuple):
@@ -123,7 +126,9 @@ class Source(NamedTuple):
         stand in no history); None for training, where the state's ``epoch_steps`` says it.
       stream: for data that does not live on the device: turns an iterator of host plans (numpy,
         leading member axis) into an iterator of batches equal to ``gather``'s. Their shapes may differ from batch
-        to batch (each is compiled once); metrics have the same shapes for all of them.
+        to batch (each is compiled once); metrics have the same shapes for all of them. Members and rows are the first
+        two axes of every array: of several processes each is given a plan of its own members and rows, and the
+        arrays that come out are put together along these axes.
       shared: the plans of an evaluation do not depend on the state, so that members share its batches: a stream's
         plans and batches have no member axis then.
     """

@@ -214,7 +214,7 @@ def stream_utterances(
 
     Args:
       plans: index i32[..., B] and valid bool[..., B] of each batch; members in front of the rows share its bucket, the
-        largest among them all.
+        largest among them all, and among those of the whole batch where a plan is a part of one.
       waveform: int16[T]; may be memory-mapped.
       label: i32[N] of the pieces.
       states: as `read_batch` takes them.
@@ -224,14 +224,19 @@ def stream_utterances(
       What `read_batch` returns and "label" i32[..., B], in the plans' order.
     """
     given = {"waveform": waveform, "pieces": pieces, "buckets": buckets, "label": np.asarray(label), "states": states}
-    read = functools.partial(_read_pieces, **given)
-    yield from _read_ahead([(np.asarray(plan.index), np.asarray(plan.valid)) for plan in plans], read, prefetch)
+    asked = []
+    for plan in plans:
+        whole = (np.asarray(array)[None] for array in (plan.whole or plan)[:2])
+        bucket = int(batch_buckets(pieces, buckets, *whole)[0])
+        asked.append((np.asarray(plan.index), np.asarray(plan.valid), bucket))
+    yield from _read_ahead(asked, functools.partial(_read_pieces, **given), prefetch)
 
 
-def _read_pieces(plan, *, waveform, pieces, buckets, label, bucket=None, states=None) -> dict[str, np.ndarray]:
-    """The batch of a plan (index, valid) with its labels."""
-    batch = read_batch(waveform, pieces, buckets, *plan, bucket=bucket, states=states)
-    return batch | {"label": label[plan[0]].astype(np.int32)}
+def _read_pieces(plan, *, waveform, pieces, buckets, label, states=None) -> dict[str, np.ndarray]:
+    """The batch of a plan (index, valid, bucket) with its labels."""
+    index, valid, bucket = plan
+    batch = read_batch(waveform, pieces, buckets, index, valid, bucket=bucket, states=states)
+    return batch | {"label": label[index].astype(np.int32)}
 
 
 def utterance_batches(
@@ -285,7 +290,7 @@ def utterance_batches(
 def _utterance_batch(step: int, *, epochs: _Epochs, read, share: slice) -> dict[str, np.ndarray]:
     """A share of the rows of a step's batch, in the whole batch's shape."""
     index, valid, bucket = epochs.batch(step)
-    return read((index[share], valid[share]), bucket=bucket)
+    return read((index[share], valid[share], bucket))
 
 
 class _Epochs:

@@ -11,9 +11,9 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ import numpy as np
 from sejax.core.experiment import DIAGNOSTIC, HISTOGRAM, PyTree
 from sejax.core.files import check_digests, damaged, missing, write_digests
 from sejax.core.rng import KEY_IMPLEMENTATION
-from sejax.engine.hosts import alone, is_first
+from sejax.engine.hosts import alone, by_all, by_first, is_first, place
 from sejax.errors import InputError, typed
 
 DIGESTS = "digests.json"
@@ -40,6 +40,33 @@ REMEDY = (
 logging.getLogger("absl").addFilter(
     lambda record: "/orbax/" not in record.pathname or (record.levelno >= logging.ERROR and not record.exc_info)
 )
+
+
+class Parts(NamedTuple):
+    """How each of several processes reads its part of a checkpoint.
+
+    Attributes:
+      wanted: the arrays that are asked for, by path.
+      sharding: where an array of a shape is to lie.
+    """
+
+    wanted: dict[str, jax.ShapeDtypeStruct]
+    sharding: Callable[[jax.ShapeDtypeStruct], jax.sharding.Sharding]
+
+    def of(self, name: str, stored: Any, members: int) -> jax.ShapeDtypeStruct:
+        """What to read of a stored array: as many rows as are wanted where only copies of the last member differ."""
+        found, wanted = jax.ShapeDtypeStruct(tuple(stored.shape), stored.dtype), self.wanted.get(name)
+        if wanted is not None and found.ndim and wanted.ndim and members <= min(found.shape[0], wanted.shape[0]):
+            found = found.update(shape=(wanted.shape[0], *found.shape[1:]))
+        return found.update(sharding=self.sharding(found))
+
+    @staticmethod
+    def filled_up(array: jax.Array, stored: Any, members: int) -> jax.Array:
+        """What was read, with copies of the last member where there are more rows than were stored."""
+        if array.shape == tuple(stored.shape):
+            return array
+        place = np.minimum(np.arange(len(array)), members - 1)
+        return jax.jit(lambda rows: rows[place], out_shardings=array.sharding)(array)
 
 
 def folder_of_members(folder: Path, start: int, stop: int) -> Path:
@@ -126,7 +153,12 @@ class Checkpoints:
         return self.manager.latest_step()
 
     def restore(
-        self, template: PyTree, step: int | None = None, *, fall_back: bool = False
+        self,
+        template: PyTree,
+        step: int | None = None,
+        *,
+        fall_back: bool = False,
+        sharding: Callable[[jax.ShapeDtypeStruct], jax.sharding.Sharding] | None = None,
     ) -> tuple[PyTree, dict[str, Any]]:
         """The carry of a step (the latest by default) in the template's structure, and what was said about it.
 
@@ -134,13 +166,15 @@ class Checkpoints:
           template: arrays or their shapes.
           step: which one.
           fall_back: where the latest is damaged, take the one before it, and say so.
+          sharding: where an array of this shape is to lie, of which each of several processes then reads what its
+            devices hold; one process reads it whole.
 
         Raises:
           InputError: no checkpoint, a damaged one, or one whose arrays are not the template's.
         """
-        step = self._existing(step)
-        rows, about = self._latest_whole() if fall_back else self._read(step)
-        wanted = jax.eval_shape(_flat, template)
+        step, wanted = self._existing(step), jax.eval_shape(_flat, template)
+        parts = None if alone() or sharding is None else Parts(wanted, sharding)
+        rows, about = self._latest_whole(parts) if fall_back else self._read(step, parts)
         if "members" in about:
             rows = {name: _filled_up(rows[name], about["members"], wanted.get(name)) for name in rows}
         left = {*about.get(LEFT, ()), *(name for name in wanted if name.startswith(_LOOKED_AT) and name not in rows)}
@@ -163,42 +197,56 @@ class Checkpoints:
         """
         return self._read(self._existing(step))[0]
 
-    def _latest_whole(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    def _latest_whole(self, parts: Parts | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """The latest checkpoint that is not damaged; those after it are renamed, so that they are in nobody's way."""
         *later, first = sorted(self.manager.all_steps(), reverse=True)
         passed = []
         for step in later:
             try:
-                found = self._read(step)
+                found = self._read(step, parts)
                 break
             except InputError as error:
                 print(f"{str(error).partition(';')[0]}; going on from the checkpoint before it", file=sys.stderr)
                 passed.append(step)
         else:
-            found = self._read(first)
-        for step in passed if is_first() else ():
-            aside = self.folder / f"damaged-{step}"
-            shutil.rmtree(aside, ignore_errors=True)
-            os.replace(self.folder / str(step), aside)
+            found = self._read(first, parts)
         if passed:
+            by_first(lambda: self._set_aside(passed))
             self.manager.reload()
         return found
 
-    def _read(self, step: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """The arrays of a step and what was said about it; InputError where they are not what was saved."""
+    def _set_aside(self, steps: list[int]) -> None:
+        for step in steps:
+            aside = self.folder / f"damaged-{step}"
+            shutil.rmtree(aside, ignore_errors=True)
+            os.replace(self.folder / str(step), aside)
+
+    def _read(self, step: int, parts: Parts | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The arrays of a step and what was said about it; InputError where they are not what was saved.
+
+        Numpy, or the parts of them that this process's devices hold. Of its files each of several processes checks
+        some.
+        """
         import orbax.checkpoint as ocp
 
         self.wait()  # this very process may be writing it
-        checked = check_digests(self.folder / str(step) / DIGESTS, REMEDY)
+        checked = by_all(lambda: check_digests(self.folder / str(step) / DIGESTS, REMEDY, share=place()))
         try:
-            # Asked for as numpy: the devices on which they lay may not be here.
+            about = dict(self.manager.restore(step, args=ocp.args.Composite(about=ocp.args.JsonRestore()))["about"])
             kept = self.manager.item_metadata(step)["carry"]
-            shapes = {name: np.broadcast_to(np.zeros((), x.dtype), x.shape) for name, x in kept.items()}
-            items = self.manager.restore(
-                step, args=ocp.args.Composite(carry=ocp.args.StandardRestore(shapes), about=ocp.args.JsonRestore())
+            start, stop = about.get("members", (0, 0))
+            # Asked for as numpy where they are not asked for in parts: the devices on which they lay may not be here.
+            shapes = (
+                {name: np.broadcast_to(np.zeros((), x.dtype), x.shape) for name, x in kept.items()}
+                if parts is None
+                else {name: parts.of(name, x, stop - start) for name, x in kept.items()}
             )
-            rows = {name: np.asarray(array) for name, array in items["carry"].items()}
-            about = dict(items["about"])
+            asked = ocp.args.StandardRestore(shapes, strict=parts is None)
+            rows = dict(self.manager.restore(step, args=ocp.args.Composite(carry=asked))["carry"].items())
+            if parts is None:
+                rows = {name: np.asarray(array) for name, array in rows.items()}
+            else:
+                rows = {name: parts.filled_up(array, kept[name], stop - start) for name, array in rows.items()}
         except Exception as error:  # whatever orbax and tensorstore meet in files of an earlier version
             if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
                 raise
@@ -265,7 +313,7 @@ def _unflat(rows: dict[str, np.ndarray], template: PyTree) -> PyTree:
         array = rows.get(jax.tree_util.keystr(path, simple=True, separator="/"))
         if array is None:
             return jnp.zeros(leaf.shape, leaf.dtype)
-        array = jnp.array(array)
+        array = array if isinstance(array, jax.Array) else jnp.array(array)
         return jax.random.wrap_key_data(array, impl=KEY_IMPLEMENTATION) if _is_key(leaf) else array
 
     return jax.tree_util.tree_unflatten(structure, [leaf_of(path, leaf) for path, leaf in leaves])

@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import AxisType, Mesh, NamedSharding, SingleDeviceSharding
 from jax.sharding import PartitionSpec as P
 
 from sejax.core.experiment import Experiment, PyTree
 from sejax.engine.hosts import alone, put
+from sejax.engine.share import Share
 from sejax.errors import InputError
 
 HOW = ("vmap", "map")
@@ -100,6 +101,8 @@ class Placement(NamedTuple):
       shared: puts arrays that every device needs whole.
       constrain: applied to a training batch [B, ...] inside the compiled step.
       rows: M with the copies.
+      sharding: where a member's array of a shape lies, as `members` puts it.
+      share: which part of streamed batches each of several processes reads; None: there is one process.
       description: e.g. ``{"devices": 8, "member": 4, "data": 2}``, for the results file; "copies" where there are some.
     """
 
@@ -107,6 +110,8 @@ class Placement(NamedTuple):
     shared: Callable[[PyTree], PyTree]
     constrain: Callable[[PyTree], PyTree]
     rows: int
+    sharding: Callable[[jax.ShapeDtypeStruct], jax.sharding.Sharding]
+    share: Share | None
     description: dict[str, int]
 
 
@@ -156,21 +161,26 @@ def place(members: int, batch_size: int, devices: Sequence[jax.Device] | None = 
             f"and to some of {jax.process_count()} processes none: start fewer, or choose a batch_size that they divide"
         )
     if len(devices) == 1 or member * data == 1:
-        one = {"devices": 1, "member": 1, "data": 1}
-        return Placement(jax.device_put, jax.device_put, lambda batch: batch, members, one)
+        one, here = {"devices": 1, "member": 1, "data": 1}, SingleDeviceSharding(devices[0])
+        return Placement(jax.device_put, jax.device_put, lambda batch: batch, members, lambda x: here, None, one)
     mesh, rows = make_mesh(devices[: member * data], member=member, data=data), -(-members // member) * member
     sharding = partial(NamedSharding, mesh)
+
+    def sharding_of(x):
+        return sharding(P("member") if x.ndim and x.shape[0] == rows else P())
 
     def put_members(x):
         if x.ndim and len(x) == members < rows:
             x = x[jnp.minimum(jnp.arange(rows), members - 1)]
-        return put(x, sharding(P("member") if x.ndim and len(x) == rows else P()))
+        return put(x, sharding_of(x))
 
     return Placement(
         members=lambda tree: jax.tree.map(put_members, tree),
         shared=lambda tree: jax.tree.map(lambda x: put(x, sharding(P())), tree),
         constrain=lambda batch: jax.lax.with_sharding_constraint(batch, sharding(P("data"))),
         rows=rows,
+        sharding=sharding_of,
+        share=None if alone() else Share(mesh, rows),
         description={"devices": member * data, "member": member, "data": data}
         | ({"copies": rows - members} if rows > members else {}),
     )

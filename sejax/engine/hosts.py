@@ -17,8 +17,6 @@ import numpy as np
 from sejax.core.experiment import PyTree
 from sejax.errors import InputError
 
-_ROOM = 1 << 13  # bytes of what the first process tells the others at once
-
 
 def joined() -> bool:
     """Whether this process has joined others; asking touches no device."""
@@ -33,6 +31,11 @@ def alone() -> bool:
 def is_first() -> bool:
     """Whether this is the process that writes what people read."""
     return not joined() or jax.process_index() == 0
+
+
+def place() -> tuple[int, int]:
+    """Which process this is, from 0, and how many there are."""
+    return (0, 1) if alone() else (jax.process_index(), jax.process_count())
 
 
 def whole(tree: PyTree) -> PyTree:
@@ -54,6 +57,8 @@ def put(x: Any, sharding: jax.sharding.Sharding) -> jax.Array:
     if alone():
         return jax.device_put(x, sharding)
     if isinstance(x, jax.Array) and not x.is_fully_addressable:
+        if x.sharding.is_equivalent_to(sharding, x.ndim):
+            return x
         return jax.jit(lambda array: array, out_shardings=sharding)(x)
     if isinstance(x, jax.Array) and jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):
         implementation = jax.random.key_impl(x)
@@ -93,14 +98,34 @@ def by_first(function: Callable[[], Any]) -> Any:
     return told["value"]
 
 
-def _told(value: dict[str, Any]) -> dict[str, Any]:
-    """What the first process says, on every process."""
+def by_all(function: Callable[[], Any]) -> Any:
+    """What ``function`` returns in each process, where all of them call it.
+
+    Raises:
+      InputError: on every process, where it raised one on any: its own, or what another says.
+    """
+    if alone():
+        return function()
+    value, raised = None, None
+    try:
+        value = function()
+    except InputError as error:
+        raised = error
+    failed = any_of(jax.process_index() + 1 if raised else 0) - 1
+    if failed >= 0:
+        told = _told(str(raised)[:2000], failed)
+        raise raised or InputError(f"process {failed} says: {told}")
+    return value
+
+
+def _told(value: Any, by: int = 0) -> Any:
+    """What one process says (as JSON), on every process."""
     from jax.experimental import multihost_utils
 
-    text = json.dumps(value, default=str).encode() if is_first() else b""
-    if len(text) > _ROOM:
-        raise ValueError(f"hosts: {len(text)} bytes to tell the other processes, room for {_ROOM}")
-    heard = multihost_utils.broadcast_one_to_all(np.frombuffer(text.ljust(_ROOM), np.uint8))
+    tells = jax.process_index() == by
+    text = json.dumps(value, default=str).encode() if tells else b""
+    size = int(multihost_utils.broadcast_one_to_all(np.int32(len(text)), is_source=tells))
+    heard = multihost_utils.broadcast_one_to_all(np.frombuffer(text.ljust(size), np.uint8), is_source=tells)
     return json.loads(np.asarray(heard).tobytes())
 
 

@@ -144,14 +144,19 @@ def open_group(
     segments = {} if segments is None else segments
     if stop - start not in segments:
         segments[stop - start] = make_segment(
-            assembly, backend=settings.backend, how=settings.ensemble, constrain=placed.constrain
+            assembly,
+            backend=settings.backend,
+            how=settings.ensemble,
+            constrain=placed.constrain,
+            share=placed.share,
         )
     segment = segments[stop - start]
     checkpoints = Checkpoints(folder_of_members(workdir, start, stop), keep=settings.keep)
     if checkpoints.latest() is None:
         carry, about = segment.start(keys, members, data), {}
     else:
-        carry, about = checkpoints.restore(jax.eval_shape(segment.start, keys, members, data), fall_back=trains)
+        template = jax.eval_shape(segment.start, keys, members, data)
+        carry, about = checkpoints.restore(template, fall_back=trains, sharding=placed.sharding)
     return Group(start, stop, segment, data, placed.members(carry), checkpoints, LEFT in about)
 
 

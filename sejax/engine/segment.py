@@ -22,6 +22,7 @@ from sejax.core import metrics as metrics_lib
 from sejax.core.experiment import Assembly, PyTree, State, freeze
 from sejax.engine.ensemble import ensemble, over_members
 from sejax.engine.hosts import whole
+from sejax.engine.share import Share
 from sejax.errors import InputError
 
 
@@ -226,6 +227,7 @@ def make_segment(
     backend: str,
     how: str = "vmap",
     constrain: Callable[[PyTree], PyTree] = lambda batch: batch,
+    share: Share | None = None,
 ) -> Segment:
     """Compiles an assembly into start, advance and evaluate.
 
@@ -235,6 +237,7 @@ def make_segment(
       how: ``"vmap"`` or ``"map"``, see `sejax.engine.ensemble`.
       constrain: applied to every training batch, where `sejax.engine.ensemble` says how a batch is
         spread over devices.
+      share: what of streamed batches this process reads; None: there is one process.
 
     Raises:
       InputError: unknown backend, or a streamed source with the scan backend.
@@ -244,7 +247,8 @@ def make_segment(
     sources = (assembly.train, assembly.valid, assembly.whole)
     if backend == "scan" and any(source.stream is not None for source in sources):
         raise InputError("engine: a streamed source needs backend='loop'; a scanned segment cannot wait for the host")
-    return (_scanned if backend == "scan" else _looped)(Parts(assembly, how, constrain))
+    parts = Parts(assembly, how, constrain)
+    return _scanned(parts) if backend == "scan" else _looped(parts, share)
 
 
 def _scanned(parts: Parts) -> Segment:
@@ -291,8 +295,8 @@ def _scanned(parts: Parts) -> Segment:
     )
 
 
-def _looped(parts: Parts) -> Segment:
-    iterations, stream = parts.assembly.iterations, parts.assembly.train.stream
+def _looped(parts: Parts, share: Share | None) -> Segment:
+    iterations = parts.assembly.iterations
     gathered_update = jax.jit(parts.gathered_update, donate_argnums=1)
     streamed_update = jax.jit(parts.streamed_update, donate_argnums=0)
     plans = {part: jax.jit(function) for part, function in parts.plans.items()}
@@ -303,9 +307,13 @@ def _looped(parts: Parts) -> Segment:
     evaluate_batch = jax.jit(parts.evaluate_batch, static_argnums=0)
     evaluate_given = jax.jit(parts.evaluate_given, static_argnums=0, donate_argnums=2)
 
-    def planned(part, state, positions):
-        made = whole([plans[part](state, np.int32(i)) for i in positions])
-        return iter(jax.tree.map(lambda x: x[0], made) if parts.sources[part].shared else made)
+    def streamed(part, state, positions):
+        source, planned = parts.sources[part], whole([plans[part](state, np.int32(i)) for i in positions])
+        if source.shared:
+            planned = jax.tree.map(lambda x: x[0], planned)
+        if share is None:
+            return source.stream(iter(planned))
+        return (share.read_whole if source.shared else share.read)(source.stream, planned)
 
     def evaluate(part, data, state):
         totals, source = zeros(part, data, state), parts.sources[part]
@@ -313,19 +321,19 @@ def _looped(parts: Parts) -> Segment:
             for i in range(source.batches):
                 totals = evaluate_batch(part, data, state, totals, np.int32(i))
             return totals
-        for batch in source.stream(planned(part, state, range(source.batches))):
+        for batch in streamed(part, state, range(source.batches)):
             # The host would run ahead of the device otherwise, with a batch in memory for every step.
             totals = jax.block_until_ready(evaluate_given(part, state, totals, batch))
         return totals
 
     def run_updates(data, carry, count):
-        if stream is None:
+        if parts.assembly.train.stream is None:
             for _ in range(count):
                 carry = gathered_update(data, carry)
             return carry
         # All plans before the first update, which is given the state to write into.
         start = int(carry.position)
-        for batch in stream(planned("train", carry.state, range(start, start + count))):
+        for batch in streamed("train", carry.state, range(start, start + count)):
             carry = streamed_update(carry, batch)
         return carry
 

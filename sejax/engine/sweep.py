@@ -2,6 +2,7 @@
 
 What is on disk says how far a sweep is: a run that is finished has its results, the one at hand its checkpoints. The
 same sweep goes on from there, whenever it was cut off. Trials of equal shapes train together as members of one run.
+Several processes train every run together; the first of them keeps the table, and what it decides the others hear.
 """
 
 import csv
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 import jax
 
 from sejax.core.files import damaged, read_json, write_json, write_text
+from sejax.engine import hosts
 from sejax.engine.command import Interrupted, signals_handled
 from sejax.engine.space import Interval, Space
 from sejax.engine.validation import lower_is_better, ranking, scored
@@ -192,7 +194,7 @@ def run_sweep(
       InputError: the workdir belongs to another sweep, or no trial could be trained at all.
       Interrupted: SIGTERM or SIGINT arrived, everything done so far is saved.
     """
-    with only_run(workdir):
+    with hosts.held_by_first(only_run(workdir)):
         return _run_sweep(sweep, Path(workdir), count, train, command, publish)
 
 
@@ -200,16 +202,17 @@ def _run_sweep(sweep: Sweep, workdir: Path, count: int | None, train: Train, com
     space = {"space": sweep.space.texts, "order": list(sweep.space.texts)}  # a grid's trials depend on the order
     identity = space | {"search": sweep.search, "seed": sweep.seed}
     here = environment(sweep.config.run.backend, {"devices": jax.device_count()})
-    claim(workdir, sweep.config.to_dict() | {"sweep": identity}, here)
-    asked = remember(workdir, len(sweep.values(count)))
+    hosts.by_first(lambda: claim(workdir, sweep.config.to_dict() | {"sweep": identity}, here))
+    asked = hosts.by_first(lambda: remember(workdir, len(sweep.values(count))))
     trials = sweep.values(asked[-1])
     outcomes: dict[int, dict[str, Any]] = {}
     progress = Progress(len(trials), sweep.metric)
 
     def save() -> dict[str, Any]:
         found = table(sweep, trials, outcomes, command)
-        write_tables(workdir, found)
-        publish(found)
+        if hosts.is_first():  # nobody waits for it: a signal may have come to this process alone
+            write_tables(workdir, found)
+            publish(found)
         return found
 
     def stop(received: str) -> None:
@@ -227,9 +230,10 @@ def _run_sweep(sweep: Sweep, workdir: Path, count: int | None, train: Train, com
         save()
         raise
     if all(outcome["run"] is None for outcome in outcomes.values()):
-        release(workdir)  # nothing was trained: the corrected command may have the folder
-        for name in (ASKED, FILE, TABLE):
-            (workdir / name).unlink(missing_ok=True)
+        if hosts.is_first():
+            release(workdir)  # nothing was trained: the corrected command may have the folder
+            for name in (ASKED, FILE, TABLE):
+                (workdir / name).unlink(missing_ok=True)
         raise InputError(f"no trial could be trained; the first one's error: {outcomes[0]['failed']}")
     return save()
 
@@ -257,6 +261,8 @@ def _outcomes(sweep: Sweep, workdir: Path, run: Run, trials, train: Train) -> di
     try:
         members = train(run.values, workdir / folder)
     except (InputError, jax.errors.JaxRuntimeError) as error:
+        if not hosts.alone() and not isinstance(error, InputError):
+            raise  # it may be this process's alone, for which the others wait
         if len(run.trials) == 1:
             (number,) = run.trials
             outcome = scored([], sweep.metric) | {"failed": " ".join(str(error).split())}

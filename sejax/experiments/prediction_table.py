@@ -204,8 +204,11 @@ class Table:
 
     def add(self, outcome: Outcome) -> None:
         """Write the rows of a recording, all in one go."""
-        rows = self._rows.of(outcome)
-        self.done[tuple(self._rows.key(*outcome.recording).values())] = rows[0]["error"] or ""
+        self.put(self._rows.of(outcome))
+
+    def put(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write all rows of one recording, in one go."""
+        self.done[tuple(rows[0][name] for name in self._rows.key(Path(), ""))] = rows[0]["error"] or ""
         with naming(self._growing):
             self._file.write("".join(map(self._form.line, rows)).encode())
             self._file.flush()

@@ -43,7 +43,7 @@ def finished_run(config, workdir: Path) -> dict[str, Any] | None:
     Raises:
       InputError: the results of another config.
     """
-    if not (Path(workdir) / FILE).exists():
+    if not hosts.by_first((Path(workdir) / FILE).exists):
         return None
     results = read_results(workdir)
     claim(workdir, config.to_dict(), results["environment"])
@@ -142,7 +142,7 @@ def _train_variants(config, variants, workdir: Path, data_dir: Path) -> tuple[di
     with hosts.held_by_first(claimed(workdir, config.to_dict(), here)):
         for name, variant in variants.items():
             folder = folder_of(workdir, name)
-            if read_finished(folder) is None:
+            if not _is_finished(folder):
                 trained = _train(variant, folder, data_dir)
                 if trained.update is not None:
                     trained.assembly.about.setdefault("data", {})["update_seconds"] = {name: trained.update}
@@ -151,6 +151,11 @@ def _train_variants(config, variants, workdir: Path, data_dir: Path) -> tuple[di
             finished.append(read_finished(folder))
     members = [member for members, _ in finished for member in members]
     return merged([about for _, about in finished]) | {"members": members, "environment": here}, examples
+
+
+def _is_finished(folder: Path) -> bool:
+    """Whether a variant or stage is, as the first process sees it."""
+    return hosts.by_first(lambda: read_finished(folder) is not None)
 
 
 def _finish(folder: Path, trained: Trained) -> None:
@@ -163,7 +168,7 @@ def _train(config, folder: Path, data_dir: Path) -> Trained:
     experiment, stages, folders = study(config.experiment), {}, {}
     for name, stage in experiment.stages(config).items():
         folders[name] = stage_folder(folder, name)
-        if read_finished(folders[name]) is None:
+        if not _is_finished(folders[name]):
             print(f"stage {name}", file=sys.stderr)
             trained = _train(stage, folders[name], data_dir)
             _finish(folders[name], trained)

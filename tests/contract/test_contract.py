@@ -190,6 +190,13 @@ def test_a_streamed_source_yields_what_is_gathered_on_the_device(group, plan_at)
         gathered = [train.gather(data, plan) for plan in rows]
         assert_same_bits(jax.tree.map(jnp.asarray, batch), jax.tree.map(lambda *x: jnp.stack(x), *gathered))
 
+    def part(array):  # of one of several processes: the last member, the second half of the rows
+        return array[-1:, array.shape[1] // 2 :] if array.ndim > 1 else array[-1:]
+
+    own = train.stream(jax.tree.map(part, plan)._replace(whole=plan) for plan in host)
+    for batch, whole_batch in zip(own, streamed, strict=True):
+        assert_same_bits(batch, jax.tree.map(part, whole_batch))
+
 
 @pytest.mark.slow
 def test_a_new_process_goes_on_from_a_checkpoint_to_the_same_bits(resumed, name, whole):

@@ -105,10 +105,22 @@ def test_a_stream_gives_the_batches_of_its_plans_in_their_order(mapped, members,
     )
     assert len(streamed) == 9
     for batch, plan in zip(streamed, plans, strict=True):
-        equal(batch, read_batch(mapped, PIECES, BUCKETS, *plan) | {"label": label[plan.index]})
+        whole = read_batch(mapped, PIECES, BUCKETS, plan.index, plan.valid) | {"label": label[plan.index]}
+        equal(batch, whole)
         longest = PIECES.length[plan.index][plan.valid].max()  # of all members: they share a shape
         assert batch["waveform"].shape == (*shape, min(end for end in BUCKETS.samples if end >= longest))
         assert batch["label"].dtype == np.int32
+
+
+def test_parts_of_a_batch_that_several_processes_read_are_its_rows_in_its_shape():
+    random, shape = np.random.default_rng(1), (2, 6)  # members, rows
+    plans = [Plan(random.integers(0, len(PIECES.length), shape), random.random(shape) < 0.8) for _ in range(7)]
+    held = {"waveform": SPOKEN.waveform, "pieces": PIECES, "buckets": BUCKETS, "label": SPOKEN.label[PIECES.utterance]}
+    whole = list(stream_utterances(plans, **held))
+    for part in ((slice(1), slice(6)), (slice(1, 2), slice(0, 3)), (slice(2), slice(3, 6))):
+        own = [Plan(plan.index[part], plan.valid[part], whole=plan) for plan in plans]
+        for batch, expected in zip(stream_utterances(own, **held), whole, strict=True):
+            equal(batch, {name: array[part] for name, array in expected.items()})
 
 
 def test_no_plans_give_no_batches():

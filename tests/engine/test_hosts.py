@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from two_processes import WAYS, assembly_of
+from two_processes import READ, WAYS, assembly_of
 
 from sejax.engine import hosts, joining
 from sejax.engine.run import run
@@ -45,9 +45,12 @@ def pair(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """The entries of each way, trained by this process."""
-    folder = tmp_path_factory.mktemp("alone")
-    return {name: run(*assembly_of(name), folder / name) for name in WAYS}
+    """The entries of each way, trained by this process, and what it read."""
+    folder, found = tmp_path_factory.mktemp("alone"), {}
+    for name in WAYS:
+        READ.clear()
+        found[name] = {"entries": run(*assembly_of(name), folder / name), "read": list(READ)}
+    return found
 
 
 def assert_alike(found, expected):
@@ -63,19 +66,45 @@ def assert_alike(found, expected):
 def test_two_processes_stopped_and_gone_on_with_come_to_what_one_comes_to(pair, alone, name):
     for found in pair[1]:
         assert found["processes"] == 2 and found[name]["stopped"]
-        assert_alike(found[name]["entries"], alone[name])
-        assert_alike(found[name]["evaluated"], alone[name])
+        assert_alike(found[name]["entries"], alone[name]["entries"])
+        assert_alike(found[name]["evaluated"], alone[name]["entries"])
+
+
+@pytest.mark.parametrize(
+    ("name", "axis", "members"),
+    [
+        ("streamed_members", 0, 3),  # of five members and a copy
+        ("streamed_rows", 1, None),
+    ],
+)
+def test_each_process_reads_the_members_or_rows_of_its_devices_alone(pair, alone, name, axis, members):
+    first, second = (found[name]["read"] for found in pair[1])
+    assert len(first) > 20 and {np.shape(whole)[1] for _, whole in first} == {2, 4}  # trained with, and evaluated
+    for (own, whole), (other, same) in zip(first, second, strict=True):
+        assert whole == same and np.shape(own) == np.shape(other)
+        assert np.shape(own) != np.shape(whole) and len(own) == (members or 1)
+        np.testing.assert_array_equal(np.concatenate([own, other], axis), whole)
+    expected = alone[name]["read"]
+    assert 0 < len(expected) < len(first)  # evaluation comes behind
+    for (_, whole), (rows, _) in zip(first, expected, strict=False):
+        np.testing.assert_array_equal(np.array(whole)[: len(rows)], rows)
+
+
+def test_each_process_reads_its_part_of_a_checkpoint_alone(pair):
+    for found in pair[1]:
+        assert found["restored"]["alike"] == [True] * 4
+        assert 0.4 < found["restored"]["read"] < 0.55
 
 
 @pytest.mark.parametrize("name", WAYS)
 def test_one_process_goes_on_where_two_were_stopped(pair, alone, name):
-    assert_alike(run(*assembly_of(name), pair[0] / f"{name}-half"), alone[name])
+    assert_alike(run(*assembly_of(name), pair[0] / f"{name}-half"), alone[name]["entries"])
 
 
-def test_an_error_of_the_first_process_ends_all_and_what_it_says_is_heard(pair):
+def test_an_error_of_one_process_ends_all_and_what_it_says_is_heard(pair):
     first, second = (found["refused"] for found in pair[1])
-    assert first == ["no", 6, {"from": 0}]
-    assert second == ["the first process says: no", 6, {"from": 0}]
+    assert first == ["no", "process 1 says: no", 6, {"from": 0}, 20_000]
+    assert second == ["the first process says: no", "no", 6, {"from": 0}, 20_000]
 
 
 def test_a_process_whose_peer_does_not_come_ends_with_one_line():

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import tensorstore
 from toy import toy_assembly
 
 from sejax.engine import hosts
 from sejax.engine.checkpoint import Checkpoints
 from sejax.engine.command import Interrupted
+from sejax.engine.ensemble import place
 from sejax.engine.joining import join
 from sejax.engine.run import RunSettings, evaluate, run
 from sejax.errors import InputError
@@ -23,22 +25,28 @@ WAYS = {
     "members": ({"rates": (0.05, 0.1), "limits": (3, 2)}, {"backend": "scan"}),
     "copies": ({"rates": (0.05, 0.1, 0.2, 0.3, 0.15), "limits": (3, 2, 3, 3, 1)}, {"backend": "scan"}),
     "batches": ({"rates": (0.2,), "limits": (3,)}, {"backend": "scan"}),
-    "streamed": ({"rates": (0.05, 0.1), "limits": (3, 2), "stream_batches": "numpy"}, {"backend": "loop"}),
+    "streamed_members": ({"rates": (0.05, 0.1, 0.2, 0.3, 0.15), "limits": (3, 2, 3, 3, 1)}, {"backend": "loop"}),
+    "streamed_rows": ({"rates": (0.2,), "limits": (3,)}, {"backend": "loop"}),
 }
+READ = []  # of each plan that this process's streams were given, the rows that it names, and those of the whole batch
 
 
 def streamed(plans):
     """Batches gathered on the host."""
     data = jax.device_get(toy_assembly().data)
     for plan in plans:
+        READ.append([plan.index, (plan.whole or plan).index])
         yield {"x": data["x"][plan.index], "y": data["y"][plan.index], "valid": plan.valid}
 
 
 def assembly_of(name):
-    """The toy of a way and the settings it runs with."""
+    """The toy of a way and the settings it runs with; streamed ones stream what they evaluate too."""
     how, settings = WAYS[name]
-    how = how | ({"stream_batches": streamed} if "stream_batches" in how else {})
-    return toy_assembly(**how), RunSettings(tensorboard=False, **settings)
+    assembly = toy_assembly(**how)
+    if settings["backend"] == "loop":
+        sources = {part: getattr(assembly, part)._replace(stream=streamed) for part in ("train", "valid", "whole")}
+        assembly = assembly._replace(**sources)
+    return assembly, RunSettings(tensorboard=False, **settings)
 
 
 def interrupted(assembly, settings, folder, index):
@@ -62,23 +70,67 @@ def interrupted(assembly, settings, folder, index):
 
 
 def refused(index):
-    """What both processes hear of an error in the first, and that a number is the largest of theirs."""
-    try:
-        hosts.by_first(lambda: json.loads("{") if index else _refuse())
-    except InputError as error:
-        return [str(error), hosts.any_of(index + 5), hosts.by_first(lambda: {"from": index})]
+    """What both processes hear of an error in the first, and in the second, of a number, and of long texts."""
+    heard = []
+    for ask in (
+        lambda: hosts.by_first(lambda: json.loads("{") if index else _refuse()),
+        lambda: hosts.by_all(lambda: _refuse() if index else None),
+    ):
+        try:
+            ask()
+        except InputError as error:
+            heard.append(str(error))
+    length = len(hosts.by_first(lambda: "ü" * 20_000))
+    return [*heard, hosts.any_of(index + 5), hosts.by_first(lambda: {"from": index}), length]
 
 
 def _refuse():
     raise InputError("no")
 
 
+def restored(folder):
+    """Of a checkpoint of 8 MB: the share of them that this process read, and whether that is what was stored.
+
+    Its first array lies on the devices in parts, of the second each has all. Then whether three of six rows, five
+    members and a copy, come of as many rows as one device stores, and as four do.
+    """
+    placed = place(2, 1)
+    values = {"x": np.random.default_rng(0).standard_normal((2, 1 << 20)).astype(np.float32), "y": np.arange(3)}
+    carry, checkpoints = placed.members(values), Checkpoints(folder)
+    checkpoints.save(1, carry, {"members": [0, 2]})
+    checkpoints.wait()
+    before = _bytes_read()
+    found, _ = checkpoints.restore(carry, sharding=placed.sharding)
+    read = _bytes_read() - before
+    checkpoints.close()
+    (part,) = found["x"].addressable_shards
+    alike = np.array_equal(part.data, values["x"][part.index]) and part.data.shape == (1, 1 << 20)
+    (part,) = found["y"].addressable_shards
+    alike = [alike, np.array_equal(part.data, values["y"])]
+    placed, x = place(5, 1), np.arange(10.0).reshape(5, 2)
+    for rows in (5, 8):
+        checkpoints = Checkpoints(folder.with_name(f"rows{rows}"))
+        checkpoints.save(1, placed.shared({"x": x[np.minimum(np.arange(rows), 4)]}), {"members": [0, 5]})
+        found, _ = checkpoints.restore(placed.members({"x": x}), sharding=placed.sharding)
+        checkpoints.close()
+        (part,) = found["x"].addressable_shards
+        alike.append(found["x"].shape == (6, 2) and np.array_equal(part.data, np.stack([*x, x[4]])[part.index]))
+    return {"read": read / values["x"].nbytes, "alike": [bool(one) for one in alike]}
+
+
+def _bytes_read():
+    """Of files, by tensorstore in this process."""
+    metrics = tensorstore.experimental_collect_matching_metrics("/tensorstore/kvstore/file/bytes_read")
+    return sum(value["value"] for metric in metrics for value in metric["values"])
+
+
 def main(index, port, folder):
     """Every way, interrupted and gone on with, evaluated; what both heard."""
     join(f"127.0.0.1:{port}", 2, index, seconds=120)
-    found = {"processes": jax.process_count(), "refused": refused(index)}
+    found = {"processes": jax.process_count(), "refused": refused(index), "restored": restored(folder / "parts")}
     for name in WAYS:
         assembly, settings = assembly_of(name)
+        READ.clear()
         stopped = interrupted(assembly, settings, folder / name, index)
         half = folder / f"{name}-half"
         if hosts.is_first():
@@ -90,6 +142,7 @@ def main(index, port, folder):
             "stopped": stopped,
             "entries": run(assembly, settings, folder / name),
             "evaluated": evaluate(assembly, settings, folder / name),
+            "read": list(READ),
         }
     text = json.dumps(found, default=lambda x: np.asarray(x).tolist())
     (folder / f"found{index}.json").write_text(text)
