@@ -1,10 +1,13 @@
 """What one training update moves between devices, read from the compiled program.
 
     python benchmarks/collectives.py --config=configs/cyclegan.py:source=unlabelled,target=emodb --data_dir=data \\
-        --devices=1 --devices=2 --devices=4 --devices=8
+        --devices=1 --devices=2 --devices=4 --devices=8 --devices=64 --devices=512
 
-Devices are emulated on this machine's CPU, a process for each number of them; nothing is trained. For each kind of
-collective: how often it stands in the program of one update, and how many bytes each device gives to it.
+Devices are emulated on this machine's CPU, a process for each number of them; programs are compiled from shapes alone,
+so that neither states nor data take memory, and nothing is trained. For each kind of collective: how often it stands in
+the program of one update, and how many bytes each device gives to it. Beside it stand the bytes of the gradients of
+each optimizer, as large as its first moments, where a batch is split: what an update that steps once with each is to
+sum. The floating-point operations are those that XLA counts in a device's program.
 """
 
 import json
@@ -17,12 +20,15 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import optax
 from absl import flags
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
 from ml_collections import config_flags
 
 from sejax.core.rng import member_key, root_key
 from sejax.engine.command import run_command
-from sejax.engine.ensemble import place, take_members
+from sejax.engine.ensemble import make_mesh, place, take_members
 from sejax.engine.run import groups, run_settings
 from sejax.engine.segment import Parts
 from sejax.errors import InputError
@@ -56,17 +62,42 @@ def _bytes(kind: str, shape: str) -> int:
 
 
 def measured(config, data_dir: Path) -> dict:
-    """How an update of the first group of members is spread over the devices here, and what it moves."""
+    """How an update of the first group of members is spread over the devices here, what it moves and computes."""
     assembly = study(config.experiment).assembly(config, data_dir, {})
     settings = run_settings(config)
     start, stop = groups(len(assembly.names), settings.members_at_once)[0]
     placed = place(stop - start, assembly.batch_size)
-    data, members = placed.shared(assembly.data), placed.members(take_members(assembly.members, start, stop))
-    keys = placed.members(jax.vmap(lambda i: member_key(root_key(0), i))(np.arange(start, stop, dtype=np.int32)))
+    axes = placed.description
+    mesh = make_mesh(jax.devices()[: axes["devices"]], member=axes["member"], data=axes["data"])
+
+    def on_mesh(tree, axis=None):
+        def spread(x):
+            split = axis and x.ndim and len(x) == placed.rows
+            return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=NamedSharding(mesh, P(axis) if split else P()))
+
+        return jax.tree.map(spread, tree)
+
+    def with_copies(x):
+        return jax.ShapeDtypeStruct((placed.rows, *x.shape[1:]), x.dtype)
+
+    members = jax.tree.map(with_copies, jax.eval_shape(lambda: take_members(assembly.members, start, stop)))
+    data = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), assembly.data)
+    keys = jax.eval_shape(lambda: jax.vmap(lambda i: member_key(root_key(0), i))(np.arange(placed.rows)))
     parts = Parts(assembly, settings.ensemble, placed.constrain)
-    carry = placed.members(jax.jit(parts.start)(keys, members, data))
-    program = jax.jit(parts.gathered_update, donate_argnums=1).lower(data, carry).compile()
-    return {"placement": placed.description, "collectives": collectives(program.as_text())}
+    carry = jax.eval_shape(parts.start, keys, members, data)
+    program = jax.jit(parts.gathered_update, donate_argnums=1).lower(on_mesh(data), on_mesh(carry, "member")).compile()
+    moments = [state.mu for state in jax.tree.leaves(carry.state, is_leaf=_has_moments) if _has_moments(state)]
+    sizes = [sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(mu)) // axes["member"] for mu in moments]
+    return {
+        "placement": axes,
+        "collectives": collectives(program.as_text()),
+        "gradients": sizes if axes["data"] > 1 else [],
+        "operations": program.cost_analysis()["flops"],
+    }
+
+
+def _has_moments(state) -> bool:
+    return isinstance(state, optax.ScaleByAdamState)
 
 
 def main(argv):
@@ -75,8 +106,8 @@ def main(argv):
     if os.environ.get(_HERE):
         print(json.dumps(measured(CONFIG.value, Path(DATA_DIR.value))))
         return
-    print("| devices | member axis | data axis | copies | collectives of one update: number, bytes |")
-    print("|---:|---:|---:|---:|---|")
+    print("| devices | member axis | data axis | copies | collectives: number, bytes | gradients | GFLOP |")
+    print("|---:|---:|---:|---:|---|---:|---:|")
     for devices in DEVICES.value:
         emulated = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
         environment = os.environ | {"XLA_FLAGS": emulated, "JAX_PLATFORMS": "cpu", _HERE: "1"}
@@ -86,7 +117,10 @@ def main(argv):
         found = json.loads(done.stdout.splitlines()[-1])
         said = ", ".join(f"{kind} {n}, {size:,}" for kind, (n, size) in sorted(found["collectives"].items())) or "none"
         axes = found["placement"]
-        print(f"| {devices} | {axes['member']} | {axes['data']} | {axes.get('copies', 0)} | {said} |", flush=True)
+        gradients = " + ".join(f"{size:,}" for size in found["gradients"]) or "0"
+        work = f"{found['operations'] / 1e9:.3f}"
+        cells = (devices, axes["member"], axes["data"], axes.get("copies", 0), said, gradients, work)
+        print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,12 @@ does one that trains in stages (the generators of cyclegan).
 """
 
 import sys
-from pathlib import Path
 
 from absl import flags
 from ml_collections import config_flags
 
 from sejax.core.results import FILE
+from sejax.core.stores import path_of
 from sejax.engine.command import Interrupted
 from sejax.engine.joining import define_flags
 from sejax.engine.run import use_compilation_cache
@@ -34,14 +34,14 @@ flags.mark_flag_as_required("config")
 def main(argv):
     """Train, write results.json and report.html, print the headline table."""
     del argv
-    config, workdir = CONFIG.value, Path(WORKDIR.value)
+    config, workdir = CONFIG.value, path_of(WORKDIR.value)
     use_compilation_cache(config.run.compilation_cache)
     results = finished_run(config, workdir)
     if results:
         print(f"{workdir} is finished; its results:")
         return show(results, workdir)
     try:
-        results = train_run(config, workdir, Path(DATA_DIR.value), command=" ".join(sys.argv))
+        results = train_run(config, workdir, path_of(DATA_DIR.value), command=" ".join(sys.argv))
     except Interrupted as stop:
         raise stop.saved(workdir) from None
     return show(results, workdir)

@@ -3,6 +3,10 @@
 Orbax writes them in the background, into a folder that gets its final name only when it is complete;
 a run killed at any moment finds its last complete checkpoint. Among its files is one with the digests of the others,
 which are checked before orbax reads them.
+
+Orbax 0.12 writes to disks, and to gs:// alone of all stores. A run whose workdir is in a store therefore has them in a
+temporary folder of this machine, and puts each there when it is complete, the digests last: a checkpoint without them
+is none. Of several processes each has the whole checkpoint so, and the first puts it.
 """
 
 import contextlib
@@ -11,6 +15,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +27,8 @@ import numpy as np
 from sejax.core.experiment import HISTOGRAM, PyTree
 from sejax.core.files import check_digests, damaged, missing, write_digests
 from sejax.core.rng import KEY_IMPLEMENTATION
-from sejax.engine.hosts import alone, is_first
+from sejax.core.stores import complete_in, delete_folder, get_folder, is_local, move_folder, path_of, put_folder
+from sejax.engine.hosts import alone, is_first, whole
 from sejax.errors import InputError, typed
 
 DIGESTS = "digests.json"
@@ -43,7 +49,7 @@ logging.getLogger("absl").addFilter(
 
 def folder_of_members(folder: Path, start: int, stop: int) -> Path:
     """Where the members ``start:stop`` of what is trained in ``folder`` keep their checkpoints."""
-    return Path(folder) / "checkpoints" / f"members_{start}-{stop - 1}"
+    return path_of(folder) / "checkpoints" / f"members_{start}-{stop - 1}"
 
 
 class Checkpoints:
@@ -60,13 +66,19 @@ class Checkpoints:
         import orbax.checkpoint as ocp
         from orbax.checkpoint.checkpoint_managers import preservation_policy
 
-        self.folder = Path(folder).resolve()
+        self._store, self._keep = None if is_local(folder) else folder, keep
+        self._beside = None if self._store is None else tempfile.TemporaryDirectory()
+        self.folder = Path(folder if self._beside is None else self._beside.name).resolve()
+        self.where = self._store or self.folder  # for people
+        of_one = {"primary_host": jax.process_index(), "active_processes": {jax.process_index()}}
+        of_one |= {"barrier_sync_key_prefix": f"process-{jax.process_index()}"}
         options = ocp.CheckpointManagerOptions(
             preservation_policy=preservation_policy.LatestN(n=keep),
             enable_async_checkpointing=True,
-            create=True,
+            create=self._store is None,  # the temporary folder is there
             cleanup_tmp_directories=True,  # what a killed run was writing
             async_options=ocp.AsyncOptions(post_finalization_callback=self._write_digests),
+            multiprocessing_options=ocp.options.MultiprocessingOptions(**({} if self._store is None else of_one)),
         )
         self._saving: int | None = None
         handlers = {"carry": ocp.StandardCheckpointHandler(), "about": ocp.JsonCheckpointHandler()}
@@ -76,12 +88,15 @@ class Checkpoints:
         """Starts writing; returns as soon as the arrays are copied. An existing step is left as it is."""
         import orbax.checkpoint as ocp
 
-        if step in self.manager.all_steps():
+        if step in self._steps():
             return
         # Copied, since the next segment is given these buffers to write into: to the host, or, where processes hold
         # parts of them, on their devices, of which each process writes its own.
-        copied = np.array if alone() else jnp.copy
-        rows = {name: copied(x) for name, x in _flat(carry).items()}
+        if self._store is None or alone():
+            copied = np.array if alone() else jnp.copy
+            rows = {name: copied(x) for name, x in _flat(carry).items()}
+        else:
+            rows = whole(_flat(carry))
         about = about | {"digests": DIGESTS}
         items = ocp.args.Composite(carry=ocp.args.StandardSave(rows), about=ocp.args.JsonSave(about))
         self.wait()
@@ -101,6 +116,7 @@ class Checkpoints:
         for other in self.manager.all_steps():
             if other != step:
                 self.manager.delete(other)
+        self._delete_stored(but=[step])
 
     @contextlib.contextmanager
     def _refusals(self) -> Iterator[None]:
@@ -115,14 +131,37 @@ class Checkpoints:
 
     def _write_digests(self) -> None:
         """Called in the background when all files of a checkpoint are there, before its folder gets its name."""
-        if not is_first():
+        if self._store is None and not is_first():
             return
         (folder,) = self.folder.glob(f"{self._saving}.orbax-checkpoint-tmp*")
         write_digests(folder / DIGESTS, but=CHANGED_LATER)
+        if self._store is not None and is_first():
+            put_folder(folder, self._store / str(self._saving), last=DIGESTS)
+            self._delete_stored(but=sorted(self._stored())[-self._keep :])
 
     def latest(self) -> int | None:
         """The latest complete step, None when there is none."""
-        return self.manager.latest_step()
+        return max(self._steps(), default=None)
+
+    def _steps(self) -> set[int]:
+        """All complete steps, here and in the store."""
+        return {*self.manager.all_steps(), *self._stored()}
+
+    def _stored(self) -> list[int]:
+        """The complete steps of the store; none where the folder is of this machine."""
+        names = [] if self._store is None else complete_in(self._store, DIGESTS)
+        return [int(name) for name in names if name.isdecimal()]
+
+    def _delete_stored(self, but: list[int]) -> None:
+        for step in self._stored() if is_first() else ():
+            if step not in but:
+                delete_folder(self._store / str(step), first=DIGESTS)
+
+    def _fetch(self, step: int) -> None:
+        """Copies a step of the store to this machine, unless it is here."""
+        if step not in self.manager.all_steps():
+            get_folder(self._store / str(step), self.folder / str(step))
+            self.manager.reload()
 
     def restore(
         self, template: PyTree, step: int | None = None, *, fall_back: bool = False
@@ -147,7 +186,7 @@ class Checkpoints:
         if unfit:
             more = f" and {len(unfit) - 3} more" if len(unfit) > 3 else ""
             raise InputError(
-                f"checkpoints: step {step} under {self.folder} does not fit this experiment: "
+                f"checkpoints: step {step} under {self.where} does not fit this experiment: "
                 f"{'; '.join(unfit[:3])}{more}. Use the version of sejax that wrote it, or train in a new workdir"
             )
         return _unflat(rows, template), about
@@ -164,7 +203,7 @@ class Checkpoints:
 
     def _latest_whole(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """The latest checkpoint that is not damaged; those after it are renamed, so that they are in nobody's way."""
-        *later, first = sorted(self.manager.all_steps(), reverse=True)
+        *later, first = sorted(self._steps(), reverse=True)
         passed = []
         for step in later:
             try:
@@ -179,6 +218,8 @@ class Checkpoints:
             aside = self.folder / f"damaged-{step}"
             shutil.rmtree(aside, ignore_errors=True)
             os.replace(self.folder / str(step), aside)
+            if self._store is not None:
+                move_folder(self._store / str(step), self._store / aside.name, first=DIGESTS)
         if passed:
             self.manager.reload()
         return found
@@ -188,7 +229,11 @@ class Checkpoints:
         import orbax.checkpoint as ocp
 
         self.wait()  # this very process may be writing it
-        checked = check_digests(self.folder / str(step) / DIGESTS, REMEDY)
+        self._fetch(step)
+        try:
+            checked = check_digests(self.folder / str(step) / DIGESTS, REMEDY)
+        except InputError as error:
+            raise InputError(str(error).replace(str(self.folder), str(self.where))) from None
         try:
             # Asked for as numpy: the devices on which they lay may not be here.
             kept = self.manager.item_metadata(step)["carry"]
@@ -202,15 +247,15 @@ class Checkpoints:
             if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
                 raise
             why = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
-            raise damaged(self.folder / str(step), why, REMEDY) from None
+            raise damaged(self.where / str(step), why, REMEDY) from None
         if about.pop("digests", None) and not checked:
-            raise missing(self.folder / str(step) / DIGESTS, REMEDY)
+            raise missing(self.where / str(step) / DIGESTS, REMEDY)
         return rows, about
 
     def _existing(self, step: int | None) -> int:
         step = self.latest() if step is None else step
         if step is None:
-            raise InputError(f"checkpoints: none found under {self.folder}; train first with {typed('train')}")
+            raise InputError(f"checkpoints: none found under {self.where}; train first with {typed('train')}")
         return step
 
     def wait(self) -> None:
@@ -223,6 +268,8 @@ class Checkpoints:
         self.wait()
         with self._refusals():
             self.manager.close()
+        if self._beside is not None:
+            self._beside.cleanup()
 
 
 def _is_key(x) -> bool:
