@@ -62,7 +62,8 @@ def _bytes(kind: str, shape: str) -> int:
 
 
 def measured(config, data_dir: Path) -> dict:
-    """How an update of the first group of members is spread over the devices here, what it moves and computes."""
+    """How an update of the first variant's first members is spread here, what it moves and computes."""
+    config = next(iter(study(config.experiment).variants(config).values()))
     assembly = study(config.experiment).assembly(config, data_dir, {})
     settings = run_settings(config)
     start, stop = groups(len(assembly.names), settings.members_at_once)[0]

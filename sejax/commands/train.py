@@ -16,6 +16,7 @@ from ml_collections import config_flags
 
 from sejax.core.results import FILE
 from sejax.core.stores import path_of
+from sejax.engine import submitting
 from sejax.engine.command import Interrupted
 from sejax.engine.joining import define_flags
 from sejax.engine.run import use_compilation_cache
@@ -28,6 +29,7 @@ CONFIG = config_flags.DEFINE_config_file("config", None, "a config's name or fil
 WORKDIR = flags.DEFINE_string("workdir", None, "folder for checkpoints, results.json, report.html", required=True)
 DATA_DIR = flags.DEFINE_string("data_dir", "data", "folder that holds the prepared sets")
 define_flags()
+submitting.define_flags()
 flags.mark_flag_as_required("config")
 
 
@@ -40,6 +42,8 @@ def main(argv):
     if results:
         print(f"{workdir} is finished; its results:")
         return show(results, workdir)
+    if submitting.submitted(workdir, workdir / FILE, sys.argv[1:]):
+        return None
     try:
         results = train_run(config, workdir, path_of(DATA_DIR.value), command=" ".join(sys.argv))
     except Interrupted as stop:

@@ -6,7 +6,7 @@ which are checked before orbax reads them.
 
 Orbax 0.12 writes to disks, and to gs:// alone of all stores. A run whose workdir is in a store therefore has them in a
 temporary folder of this machine, and puts each there when it is complete, the digests last: a checkpoint without them
-is none. Of several processes each has the whole checkpoint so, and the first puts it.
+is none. Of several processes the first gathers and puts it whole.
 """
 
 import contextlib
@@ -70,18 +70,24 @@ class Checkpoints:
         self._beside = None if self._store is None else tempfile.TemporaryDirectory()
         self.folder = Path(folder if self._beside is None else self._beside.name).resolve()
         self.where = self._store or self.folder  # for people
-        of_one = {"primary_host": jax.process_index(), "active_processes": {jax.process_index()}}
-        of_one |= {"barrier_sync_key_prefix": f"process-{jax.process_index()}"}
+        alike = ocp.options.MultiprocessingOptions()
+        if self._store is not None:
+            index = jax.process_index()
+            alike = ocp.options.MultiprocessingOptions(index, {index}, f"process-{index}")
         options = ocp.CheckpointManagerOptions(
             preservation_policy=preservation_policy.LatestN(n=keep),
             enable_async_checkpointing=True,
             create=self._store is None,  # the temporary folder is there
             cleanup_tmp_directories=True,  # what a killed run was writing
             async_options=ocp.AsyncOptions(post_finalization_callback=self._write_digests),
-            multiprocessing_options=ocp.options.MultiprocessingOptions(**({} if self._store is None else of_one)),
+            multiprocessing_options=alike,
         )
         self._saving: int | None = None
-        handlers = {"carry": ocp.StandardCheckpointHandler(), "about": ocp.JsonCheckpointHandler()}
+        self._with_first: set[int] = set()  # steps that the first process has saved for all
+        handlers = {
+            "carry": ocp.StandardCheckpointHandler(multiprocessing_options=alike),
+            "about": ocp.JsonCheckpointHandler(multiprocessing_options=alike),
+        }
         self.manager = ocp.CheckpointManager(self.folder, options=options, item_handlers=handlers)
 
     def save(self, step: int, carry: PyTree, about: dict[str, Any]) -> None:
@@ -97,6 +103,9 @@ class Checkpoints:
             rows = {name: copied(x) for name, x in _flat(carry).items()}
         else:
             rows = whole(_flat(carry))
+            self._with_first.add(step)
+            if not is_first():  # orbax 0.12's signals between its threads would meet those of the first process
+                return
         about = about | {"digests": DIGESTS}
         items = ocp.args.Composite(carry=ocp.args.StandardSave(rows), about=ocp.args.JsonSave(about))
         self.wait()
@@ -131,11 +140,11 @@ class Checkpoints:
 
     def _write_digests(self) -> None:
         """Called in the background when all files of a checkpoint are there, before its folder gets its name."""
-        if self._store is None and not is_first():
+        if not is_first():
             return
         (folder,) = self.folder.glob(f"{self._saving}.orbax-checkpoint-tmp*")
         write_digests(folder / DIGESTS, but=CHANGED_LATER)
-        if self._store is not None and is_first():
+        if self._store is not None:
             put_folder(folder, self._store / str(self._saving), last=DIGESTS)
             self._delete_stored(but=sorted(self._stored())[-self._keep :])
 
@@ -145,7 +154,7 @@ class Checkpoints:
 
     def _steps(self) -> set[int]:
         """All complete steps, here and in the store."""
-        return {*self.manager.all_steps(), *self._stored()}
+        return {*self.manager.all_steps(), *self._stored(), *self._with_first}
 
     def _stored(self) -> list[int]:
         """The complete steps of the store; none where the folder is of this machine."""
