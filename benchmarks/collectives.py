@@ -7,7 +7,8 @@ Devices are emulated on this machine's CPU, a process for each number of them; p
 so that neither states nor data take memory, and nothing is trained. For each kind of collective: how often it stands in
 the program of one update, and how many bytes each device gives to it. Beside it stand the bytes of the gradients of
 each optimizer, as large as its first moments, where a batch is split: what an update that steps once with each is to
-sum. The floating-point operations are those that XLA counts in a device's program.
+sum. The floating-point operations are those that XLA counts in a device's program, a loop's once. With --accelerator
+convolutions are those that accelerators are given, where a CPU has its own (`sejax.models.halving`).
 """
 
 import json
@@ -15,13 +16,14 @@ import os
 import re
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import jax
 import numpy as np
 import optax
 from absl import flags
+from jax import lax
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 from ml_collections import config_flags
@@ -38,21 +40,43 @@ from sejax.experiments.configs import config_file
 CONFIG = config_flags.DEFINE_config_file("config", None, "a config's file, and its argument after a colon")
 DATA_DIR = flags.DEFINE_string("data_dir", "data", "folder that holds the prepared sets")
 DEVICES = flags.DEFINE_multi_integer("devices", [1, 2, 4, 8], "numbers of emulated devices", lower_bound=1)
+ACCELERATOR = flags.DEFINE_bool("accelerator", False, "the convolutions of accelerators in the place of a CPU's")
 flags.mark_flag_as_required("config")
 
 _HERE = "SEJAX_COLLECTIVES"  # set in the process that has the devices
 _KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 _OPERATION = re.compile(rf"= (.*?) ({'|'.join(_KINDS)})(?:-start)?\(")
+_COMPUTATION = re.compile(r"(ENTRY )?(%[\w.-]+) \(.*\{$")
+_CALLS = re.compile(r"(?:calls|to_apply|body|(?:branch|called|true|false)_computations?)=(\{[^}]*\}|%[\w.-]+)")
+_TURNS = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
 _SHAPE = re.compile(r"(pred|[a-z]+\d+)\[([\d,]*)\]")
 
 
 def collectives(program: str) -> dict[str, list[int]]:
-    """{kind: [how many, bytes of their results]} in a compiled program's text."""
-    count, size = Counter(), Counter()
+    """{kind: [how many, bytes of their results]} in a compiled program's text; those in a loop as often as it turns.
+
+    A loop whose turns the text does not say counts once; of a choice, all branches do.
+    """
+    own, calls, entry, here = defaultdict(list), defaultdict(list), "", ""
     for line in program.splitlines():
+        if begins := _COMPUTATION.match(line):
+            here = begins[2]
+            entry = here if begins[1] else entry
         if found := _OPERATION.search(line):
-            count[found[2]] += 1
-            size[found[2]] += sum(_bytes(kind, shape) for kind, shape in _SHAPE.findall(found[1]))
+            own[here].append((found[2], sum(_bytes(kind, shape) for kind, shape in _SHAPE.findall(found[1]))))
+        turns = int(known[1]) if (known := _TURNS.search(line)) else 1
+        calls[here] += [(name, turns) for name in re.findall(r"%[\w.-]+", " ".join(_CALLS.findall(line)))]
+
+    count, size = Counter(), Counter()
+
+    def add(computation: str, times: int) -> None:
+        for kind, result in own[computation]:
+            count[kind] += times
+            size[kind] += times * result
+        for name, turns in calls[computation]:
+            add(name, times * turns)
+
+    add(entry, 1)
     return {kind: [count[kind], size[kind]] for kind in count}
 
 
@@ -63,6 +87,8 @@ def _bytes(kind: str, shape: str) -> int:
 
 def measured(config, data_dir: Path) -> dict:
     """How an update of the first variant's first members is spread here, what it moves and computes."""
+    if ACCELERATOR.value:
+        lax.platform_dependent = lambda *operands, default, **_: default(*operands)
     config = next(iter(study(config.experiment).variants(config).values()))
     assembly = study(config.experiment).assembly(config, data_dir, {})
     settings = run_settings(config)

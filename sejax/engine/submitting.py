@@ -18,14 +18,13 @@ from absl import flags
 
 from sejax.errors import InputError, needs
 
-_PREFIX = "submit"
 SECONDS_TO_SAVE = 300  # before its end, a job is told to save
 _TIMES = 1_000_000  # that a job may be queued again because its time was over
 
 
 def define_flags() -> None:
     """Flags of a script that may be submitted; `submitted` obeys them."""
-    flags.DEFINE_enum(_PREFIX, None, ["slurm", "local"], "run as a job: of SLURM, or beside this shell, to try it")
+    flags.DEFINE_enum("submit", None, ["slurm", "local"], "run as a job: of SLURM, or beside this shell, to try it")
     flags.DEFINE_string("submit_partition", None, "SLURM's partition (default: the cluster's)")
     flags.DEFINE_integer("submit_nodes", 1, "nodes, a process on each", lower_bound=1)
     flags.DEFINE_integer("submit_gpus", 0, "GPUs of each node; with 0, --submit=local hides those here", lower_bound=0)
@@ -80,7 +79,7 @@ def _without_flags(arguments: Sequence[str]) -> list[str]:
     kept, follows = [], False
     for word in arguments:
         name, given, _ = word.lstrip("-").partition("=")
-        own = word.startswith("-") and (name == _PREFIX or name.startswith(f"{_PREFIX}_"))
+        own = word.startswith("-") and (name == "submit" or name.startswith("submit_"))
         if not own and not follows:
             kept.append(word)
         follows = own and not given
