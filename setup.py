@@ -38,6 +38,9 @@ EXTRAS = {
     "microphone": ["sounddevice>=0.5"],
     # The network of a run as ONNX.
     "onnx": ["jax2onnx>=0.17", "onnxruntime>=1.20"],
+    # Workdirs and prepared sets at a URL; beside them each store's own client: gcsfs for gs://, s3fs for s3://.
+    "stores": ["universal-pathlib>=0.3.8", "fsspec>=2024.10"],
+    "submit": ["submitit>=1.5.2"],  # runs as jobs of SLURM
     "tensorboard": ["tensorboard>=2.18"],  # to look at the event files of runs
     # The support vector machine that stands beside classifiers of feature vectors.
     "classify": ["scikit-learn>=1.6"],

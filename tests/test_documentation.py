@@ -40,6 +40,8 @@ def test_commands_and_their_flags_exist():
         defined = (ROOT / "sejax" / "commands" / f"{command}.py").read_text(encoding="utf-8")
         if "define_flags()" in defined:
             defined += (ROOT / "sejax" / "engine" / "joining.py").read_text(encoding="utf-8")
+        if "submitting.define_flags()" in defined:
+            defined += (ROOT / "sejax" / "engine" / "submitting.py").read_text(encoding="utf-8")
         for flag, _ in flags:
             assert f'"{flag}"' in defined or flag in ("config", "help"), f"{where}: {command} --{flag}"
 

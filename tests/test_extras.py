@@ -21,6 +21,7 @@ PACKAGES = {
     "sklearn": "scikit-learn",
     "tensorflow_datasets": "tensorflow-datasets",
     "tensorflow": "tensorflow-cpu",
+    "upath": "universal-pathlib",
     "webrtcvad": "webrtcvad-wheels",
 }
 ALWAYS = {"absl", "flax", "jax", "jaxtyping", "ml_collections", "numpy", "optax", "orbax", "sejax"}

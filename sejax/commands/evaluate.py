@@ -6,12 +6,12 @@ Ends with status 1 where a figure differs.
 """
 
 import sys
-from pathlib import Path
 
 from absl import flags
 from ml_collections import ConfigDict
 
 from sejax.core.results import read_results
+from sejax.core.stores import path_of
 from sejax.engine.joining import define_flags
 from sejax.engine.run import evaluate, run_settings, use_compilation_cache
 from sejax.engine.workdir import folder_of, read_claim, stage_folder
@@ -28,14 +28,14 @@ TOLERANCE = 1e-6
 def main(argv):
     """Print every member's recomputed figures; stop with status 1 where results.json says otherwise."""
     del argv
-    workdir = Path(WORKDIR.value)
+    workdir = path_of(WORKDIR.value)
     results, config = read_results(workdir), ConfigDict(read_claim(workdir)["config"])
     use_compilation_cache(config.run.compilation_cache)
     experiment, entries = study(config.experiment), []
     for name, variant in experiment.variants(config).items():
         folder = folder_of(workdir, name)
         stages = {stage: stage_folder(folder, stage) for stage in experiment.stages(variant)}
-        assembly = experiment.assembly(variant, Path(DATA_DIR.value), stages)
+        assembly = experiment.assembly(variant, path_of(DATA_DIR.value), stages)
         entries += evaluate(assembly, run_settings(variant), folder, seed=config.seed)
     differing = []
     for found, stored in zip(entries, results["members"], strict=True):

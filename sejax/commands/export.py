@@ -10,7 +10,6 @@ those of the one that validated best (the first where none was validated).
 """
 
 import sys
-from pathlib import Path
 
 from absl import flags
 
@@ -26,17 +25,18 @@ MEMBER = flags.DEFINE_multi_string("member", [], "NAME=VALUE: only members calle
 def main(argv):
     """Write the file, and print what it holds and its digest."""
     del argv
+    from sejax.core.stores import path_of
     from sejax.experiments import exporting
     from sejax.experiments.members import members_named
 
-    output = Path(OUTPUT.value)
+    output = path_of(OUTPUT.value)
     exporting.check_output(output, FORMAT.value)
     only = members_named([*(f"fold={fold}" for fold in FOLD.value), *MEMBER.value], flag="member")
     if FORMAT.value == "onnx":
-        made, difference = exporting.export_onnx(Path(WORKDIR.value), output, only=only)
+        made, difference = exporting.export_onnx(path_of(WORKDIR.value), output, only=only)
         print(f"onnxruntime and JAX differ by {difference:.1e} at most", file=sys.stderr)
     else:
-        made = exporting.export(Path(WORKDIR.value), output, only=only)
+        made = exporting.export(path_of(WORKDIR.value), output, only=only)
     count = len(made.members)
     print(f"{output}: {count} member{'s' * (count > 1)}, {made.size / 1e6:.1f} MB")
     print(f"sha256 {made.sha256}")

@@ -29,6 +29,7 @@ from absl import flags
 
 from sejax.audio.samples import RATE
 from sejax.core.files import printable, write_text
+from sejax.core.stores import path_of
 from sejax.corpora.audio_files import audio_files, listed_files
 from sejax.corpora.live import microphone, pcm
 from sejax.corpora.waveform import BadRecording, decode, inspect
@@ -106,7 +107,7 @@ def main(argv):
     for kind in ROWS.value:
         if kind not in KINDS:
             raise InputError(f"--rows={kind}: use {', '.join(KINDS)}, several with commas between them")
-    only, workdir = wanted(), Path(WORKDIR.value)
+    only, workdir = wanted(), path_of(WORKDIR.value)
     use_compilation_cache(read_claim(workdir)["config"]["run"]["compilation_cache"])
     predict = Predictor(workdir, only=only, pad=PAD.value, together=TOGETHER.value)
     print(*who_answers(predict, text=any(given.text for given in files)), sep="\n", file=sys.stderr)
@@ -267,7 +268,8 @@ def draw(file: Path, outcome: Outcome, predict: Predictor) -> None:
 
     prediction, waveform = outcome.prediction, outcome.waveform
     whole = Path(os.path.abspath(file))  # without ..
-    place = Path(OUTPUT.value or Path(WORKDIR.value, "predictions"), *map(printable, whole.parts[1:]))
+    folder = path_of(OUTPUT.value) if OUTPUT.value else path_of(WORKDIR.value) / "predictions"
+    place = folder.joinpath(*map(printable, whole.parts[1:]))
     for number, piece in enumerate(prediction.pieces):
         name = place.name + (f"-{number + 1}" if len(prediction.pieces) > 1 else "")
         keep(place.with_name(f"{name}.svg"), explained(piece | {"id": name}, predict.classes))

@@ -34,6 +34,7 @@ from absl import flags
 
 from sejax.core.files import write_text
 from sejax.core.results import FILE, read_results
+from sejax.core.stores import is_local, path_of
 from sejax.errors import InputError
 from sejax.experiments import report_of
 from sejax.report import page, tables
@@ -61,7 +62,7 @@ GROUP_BY = flags.DEFINE_list("group_by", [], "a table for each value of these fi
 
 def main(arguments):
     """Report on one run, or compare several."""
-    workdirs = [Path(folder) for folder in [*WORKDIR.value, *arguments[1:]]]
+    workdirs = [path_of(folder) for folder in [*WORKDIR.value, *arguments[1:]]]
     workdirs = [folder for folder in workdirs if folder.suffix not in WRITTEN or folder.is_dir()]
     if not workdirs:
         raise InputError("no run given; pass --workdir=RUN")
@@ -72,7 +73,7 @@ def main(arguments):
         from sejax.experiments.anchors import add_anchors
 
         for folder in filter(is_finished, workdirs):
-            add_anchors(folder if folder.is_dir() else folder.parent, Path(DATA_DIR.value))
+            add_anchors(folder if folder.is_dir() else folder.parent, path_of(DATA_DIR.value))
     if len(workdirs) == 1:
         report(workdirs[0])
     else:
@@ -125,11 +126,11 @@ def compare(workdirs):
         grouped.append(ensemble_table([answers(folder, Path(DATA_DIR.value)) for folder in folders]))
     paired = pair(given)
     print("\n".join([*map(tables.markdown, grouped), paired_text(paired, tables.markdown)]))
-    output = Path(OUTPUT.value or page_of([folder for folder in workdirs if is_finished(folder)]))
+    output = path_of(OUTPUT.value or page_of([folder for folder in workdirs if is_finished(folder)]))
     write_text(output, comparison_page(experiments, grouped, paired))
     print(f"comparison: {output}", file=sys.stderr)
     if FIGURE.value:
-        draw(Path(FIGURE.value), runs)
+        draw(path_of(FIGURE.value), runs)
 
 
 def finished_runs(workdirs):
@@ -151,8 +152,10 @@ def is_finished(workdir):
 def page_of(workdirs):
     """Where the comparison of some runs is written: `comparison-RUN1+RUN2.html` in the folder in which all of them lie.
 
-    Of more than fit into a name the first is named, and a digest of all tells such pages apart.
+    Of more than fit into a name the first is named, and a digest of all tells such pages apart. Where runs lie in a
+    store, it is written where the command is called.
     """
+    workdirs = [workdir if is_local(workdir) else Path(workdir.name) for workdir in workdirs]
     folder = Path(os.path.commonpath([workdir.absolute().parent for workdir in workdirs]))
     names = sorted({workdir.absolute().relative_to(folder).as_posix().replace("/", "_") for workdir in workdirs})
     runs = "+".join(names)
@@ -166,10 +169,10 @@ def pair(runs):
     """The paired differences of runs in the order given, by experiment; also written where --latex and --csv say."""
     paired = compared_runs(runs, report_of, baseline=BASELINE.value)
     if LATEX.value:
-        write_latex(Path(LATEX.value), paired)
+        write_latex(path_of(LATEX.value), paired)
         print(f"LaTeX: {LATEX.value}", file=sys.stderr)
     if CSV.value:
-        for path in write_csv(Path(CSV.value), paired):
+        for path in write_csv(path_of(CSV.value), paired):
             print(f"CSV: {path}", file=sys.stderr)
     return paired
 

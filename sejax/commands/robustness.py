@@ -12,13 +12,13 @@ command goes on; finished, it prints the table.
 """
 
 import sys
-from pathlib import Path
 
 from absl import flags
 
 from sejax import corpora
 from sejax.audio.degradations import BABBLE
 from sejax.core.results import read_results
+from sejax.core.stores import path_of
 from sejax.corpora import source_flags
 from sejax.corpora.problems import shortened
 from sejax.engine.command import progress_bar
@@ -57,9 +57,9 @@ ONLY = flags.DEFINE_multi_string("only", [], "NAME=VALUE: only members called so
 def main(argv):
     """Judge, write robustness.json and report.html, print the table."""
     del argv
-    workdir, how = Path(WORKDIR.value), {"files": FILES.value, "seed": SEED.value}
+    workdir, how = path_of(WORKDIR.value), {"files": FILES.value, "seed": SEED.value}
     use_compilation_cache(read_claim(workdir)["config"]["run"]["compilation_cache"])
-    plan = chosen(workdir, Path(DATA_DIR.value), only=members_named(ONLY.value, flag="only"), **how)
+    plan = chosen(workdir, path_of(DATA_DIR.value), only=members_named(ONLY.value, flag="only"), **how)
     with only_run(workdir):
         found = finished_robustness(workdir, plan)
         if found:

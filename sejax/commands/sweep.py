@@ -13,12 +13,12 @@ import runpy
 import shlex
 import sys
 from functools import partial
-from pathlib import Path
 
 from absl import flags
 from ml_collections import config_flags
 
 from sejax.core.files import plain
+from sejax.core.stores import path_of
 from sejax.engine.command import Interrupted
 from sejax.engine.fields import check_config, config_with
 from sejax.engine.joining import define_flags
@@ -48,14 +48,14 @@ flags.mark_flag_as_required("config")
 def main(argv):
     """Check everything, train the trials, print the table and the best trial's command."""
     del argv
-    config, workdir = CONFIG.value, Path(WORKDIR.value)
+    config, workdir = CONFIG.value, path_of(WORKDIR.value)
     count = TRIALS.value or (20 if SEARCH.value == "random" else None)
     sweep = make_sweep(config, count)
     use_compilation_cache(config.run.compilation_cache)
 
     def train(values, folder):
         command = train_command(values, workdir=folder)
-        return train_members(config_with(config, values), folder, Path(DATA_DIR.value), command=command)
+        return train_members(config_with(config, values), folder, path_of(DATA_DIR.value), command=command)
 
     try:
         found = run_sweep(

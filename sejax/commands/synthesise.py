@@ -7,11 +7,11 @@ The set (features, emotion, source utterance, generator's fold, seed and lambda)
 classifiers on. The source is the one that the generators were trained on, or any other prepared corpus.
 """
 
-from pathlib import Path
 
 from absl import flags
 
 from sejax.core.results import read_results
+from sejax.core.stores import is_local, path_of
 
 WORKDIR = flags.DEFINE_string("workdir", None, "folder of a finished cyclegan run", required=True)
 DATA_DIR = flags.DEFINE_string("data_dir", "data", "folder that holds the prepared sets")
@@ -24,15 +24,18 @@ def main(argv):
     del argv
     from sejax.data.vectors import synthetic
     from sejax.data.vectors.load import find_vectors
+    from sejax.errors import InputError
     from sejax.experiments.cyclegan.synthesis import synthesise
 
     config = read_results(WORKDIR.value)["config"]
     corpus = SOURCE.value or config.get("source", "")
     usual = {"features": "emobase2010", "level": "none", "trim": "none"}
     how = {name: config.get(name, value) for name, value in usual.items()}
-    source = find_vectors(Path(DATA_DIR.value), corpus, **how)
-    folder = Path(OUTPUT.value or Path(WORKDIR.value) / "synthetic")
-    generators = synthesise(Path(WORKDIR.value), source, folder)
+    source = find_vectors(path_of(DATA_DIR.value), corpus, **how)
+    folder = path_of(OUTPUT.value) if OUTPUT.value else path_of(WORKDIR.value) / "synthetic"
+    if not is_local(folder):
+        raise InputError(f"{folder} is no folder of this machine, where the set is made; give another --output")
+    generators = synthesise(path_of(WORKDIR.value), source, folder)
     made = synthetic.load(folder)
     print(
         f"{folder}: {len(made.label)} vectors of {len(made.names)} features, from {len(made.source_ids)} of {corpus} "

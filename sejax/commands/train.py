@@ -10,12 +10,13 @@ does one that trains in stages (the generators of cyclegan).
 """
 
 import sys
-from pathlib import Path
 
 from absl import flags
 from ml_collections import config_flags
 
 from sejax.core.results import FILE
+from sejax.core.stores import path_of
+from sejax.engine import submitting
 from sejax.engine.command import Interrupted
 from sejax.engine.joining import define_flags
 from sejax.engine.run import use_compilation_cache
@@ -28,20 +29,23 @@ CONFIG = config_flags.DEFINE_config_file("config", None, "a config's name or fil
 WORKDIR = flags.DEFINE_string("workdir", None, "folder for checkpoints, results.json, report.html", required=True)
 DATA_DIR = flags.DEFINE_string("data_dir", "data", "folder that holds the prepared sets")
 define_flags()
+submitting.define_flags()
 flags.mark_flag_as_required("config")
 
 
 def main(argv):
     """Train, write results.json and report.html, print the headline table."""
     del argv
-    config, workdir = CONFIG.value, Path(WORKDIR.value)
+    config, workdir = CONFIG.value, path_of(WORKDIR.value)
     use_compilation_cache(config.run.compilation_cache)
     results = finished_run(config, workdir)
     if results:
         print(f"{workdir} is finished; its results:")
         return show(results, workdir)
+    if submitting.submitted(workdir, workdir / FILE, sys.argv[1:]):
+        return None
     try:
-        results = train_run(config, workdir, Path(DATA_DIR.value), command=" ".join(sys.argv))
+        results = train_run(config, workdir, path_of(DATA_DIR.value), command=" ".join(sys.argv))
     except Interrupted as stop:
         raise stop.saved(workdir) from None
     return show(results, workdir)

@@ -2,6 +2,8 @@
 
 The last line of what is kept holds a digest of all that stands before it: of JSON as its last field, of arrays behind
 the data, where numpy's own reader does not look. Files without one, of earlier versions, are read unchecked.
+
+Paths are of this machine, or of a store (`sejax.core.stores.path_of`).
 """
 
 import contextlib
@@ -15,6 +17,7 @@ import json
 import math
 import os
 import re
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +26,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from sejax.core.stores import is_local, leased, path_of, put_file
 from sejax.errors import InputError
 
 _PIECE = 1 << 22  # bytes digested at once, by as many threads as there are cores
@@ -39,9 +43,16 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file, open for writing and reading, that takes the place of the one at `path` when the body has ended.
 
     A reader sees the old file or the new one, never half of one: the new one is written beside it, flushed to the disk
-    and moved over it. The folder is made if missing; what a killed process left half written there is deleted.
+    and moved over it. The folder is made if missing; what a killed process left half written there is deleted. For a
+    store it is written on this machine and put there in one piece.
     """
-    path = Path(path)
+    path = path_of(path)
+    if not is_local(path):
+        with tempfile.TemporaryDirectory() as folder:
+            with naming(path), open(Path(folder, "file"), "w+b") as file:
+                yield file
+            put_file(Path(folder, "file"), path)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     for abandoned in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
         _delete_abandoned(abandoned)
@@ -65,7 +76,7 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno and not error.filename:
-            error.filename = os.fspath(path)
+            error.filename = str(path)
         raise
 
 
@@ -80,9 +91,14 @@ def locked(path: Path, refusal: str | None) -> Iterator[None]:
     """Hold a lock file while the body runs; the system releases it when the process ends, however it ends.
 
     The file stays, and means nothing. Where the file system has no locks, or the folder may not be written, nothing is
-    held: a finished set can be read there, and what would be written fails by itself. Raises InputError(refusal) when
-    another process holds it; without a refusal it is waited for.
+    held: a finished set can be read there, and what would be written fails by itself. In a store it is an object that
+    is written again and again, see `sejax.core.stores.leased`. Raises InputError(refusal) when another process has it;
+    without a refusal it is waited for, on this machine.
     """
+    if not is_local(path):
+        with leased(path, refusal or f"{path} is held by another process; wait until it is done"):
+            yield
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         file = open(path, "w")  # noqa: SIM115
@@ -116,7 +132,7 @@ def write_json(
     path: str | os.PathLike[str], value: Mapping[str, Any], *, indent: int | None = None, ascii: bool = True
 ) -> None:
     """Write a mapping as strict JSON (see `plain`) for `read_json`; its last field "digest" is of all before it."""
-    value = plain(value, Path(path).stem) | {"digest": ""}
+    value = plain(value, path_of(path).stem) | {"digest": ""}
     text = json.dumps(value, indent=indent, allow_nan=False, ensure_ascii=ascii)
     end = text.rindex('""') + 1
     before = text[:end].encode() + _MARK
@@ -129,7 +145,7 @@ def read_json(path: str | os.PathLike[str], remedy: str) -> dict[str, Any]:
     Raises InputError for a file that is missing, damaged or holds something else; the message ends with `remedy`.
     """
     try:
-        content = Path(path).read_bytes()
+        content = path_of(path).read_bytes()
     except FileNotFoundError:
         raise missing(path, remedy) from None
     if not _is_whole(content[-_TAIL:], lambda start, stop: content[start:stop], len(content)):
@@ -195,9 +211,14 @@ def read_npz(path: str | os.PathLike[str], remedy: str) -> dict[str, np.ndarray]
 
     Raises InputError for a file that is missing or damaged; the message ends with `remedy`.
     """
-    _check_file(path, remedy)
     try:
-        with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as stored:
+        content = path_of(path).read_bytes()
+    except FileNotFoundError:
+        raise missing(path, remedy) from None
+    if not _is_whole(content[-_TAIL:], lambda start, stop: content[start:stop], len(content)):
+        raise damaged(path, "its digest is another", remedy)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             return dict(stored.items())
     except OSError:
         raise
@@ -245,12 +266,12 @@ def _is_whole(tail: bytes, read: Callable[[int, int], bytes], size: int) -> bool
 
 def missing(path: str | os.PathLike[str], remedy: str) -> InputError:
     """The error for a kept file that is not there."""
-    return InputError(f"{os.fspath(path)} is missing; {remedy}")
+    return InputError(f"{path} is missing; {remedy}")
 
 
 def damaged(path: str | os.PathLike[str], why: str, remedy: str) -> InputError:
     """The error for a kept file that is not what was written; `why` in a few words."""
-    return InputError(f"{os.fspath(path)} is damaged ({why}); {remedy}")
+    return InputError(f"{path} is damaged ({why}); {remedy}")
 
 
 def digest_of(content: bytes) -> str:

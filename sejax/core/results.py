@@ -10,12 +10,12 @@ import math
 import statistics
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sejax.core.files import read_json, write_json
+from sejax.core.stores import path_of
 from sejax.errors import InputError, typed
 
 FILE = "results.json"
@@ -117,7 +117,7 @@ def write_results(workdir, results):
 
     The file is strict JSON (NaN and infinities become null), and appears whole or not at all.
     """
-    path = Path(workdir) / FILE
+    path = path_of(workdir) / FILE
     write_json(path, results, indent=1, ascii=False)
     return path
 
@@ -127,7 +127,7 @@ def read_results(path):
 
     Raises InputError for a missing or broken file, or one without the fields that every run writes.
     """
-    path = Path(path)
+    path = path_of(path)
     path = path / FILE if path.is_dir() else path
     if not path.is_file():
         raise InputError(f"{path} does not exist; give the workdir of a run that has finished")

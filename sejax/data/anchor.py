@@ -15,6 +15,7 @@ import numpy as np
 
 from sejax.core.files import read_json, write_json
 from sejax.core.results import spread
+from sejax.core.stores import path_of
 from sejax.data.folds import LEFT_OUT, TEST, TRAIN
 from sejax.data.level_statistics import Fold, distinct, recalls
 from sejax.data.store.sets import ExampleSet
@@ -77,7 +78,7 @@ def anchor(
             masks = [(trained.known & (own >= 0), tests) for _, tests in masks]
         chosen = [np.array(masks)] if trained_on is None else [mask for pair in masks for mask in pair]
         digest = _digest(sklearn.__version__, trained.values, own, tested.values, right, *chosen)
-        file = Path(data_dir, speech.corpus, FOLDER, f"{digest}.json")
+        file = path_of(data_dir) / speech.corpus / FOLDER / f"{digest}.json"
         folds = (Fold((trained.values[fits], own[fits]), (tested.values[tests], right[tests])) for fits, tests in masks)
         found = _kept(file) or _computed(folds, len(masks), file)
         if not found:

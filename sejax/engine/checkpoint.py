@@ -3,6 +3,10 @@
 Orbax writes them in the background, into a folder that gets its final name only when it is complete;
 a run killed at any moment finds its last complete checkpoint. Among its files is one with the digests of the others,
 which are checked before orbax reads them.
+
+Orbax 0.12 writes to disks, and to gs:// alone of all stores. A run whose workdir is in a store therefore has them in a
+temporary folder of this machine, and puts each there when it is complete, the digests last: a checkpoint without them
+is none. Of several processes the first gathers and puts it whole.
 """
 
 import contextlib
@@ -11,6 +15,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +27,8 @@ import numpy as np
 from sejax.core.experiment import DIAGNOSTIC, HISTOGRAM, PyTree
 from sejax.core.files import check_digests, damaged, missing, write_digests
 from sejax.core.rng import KEY_IMPLEMENTATION
-from sejax.engine.hosts import alone, by_all, by_first, is_first, place
+from sejax.core.stores import complete_in, delete_folder, get_folder, is_local, move_folder, path_of, put_folder
+from sejax.engine.hosts import alone, by_all, by_first, is_first, place, whole
 from sejax.errors import InputError, typed
 
 DIGESTS = "digests.json"
@@ -71,7 +77,7 @@ class Parts(NamedTuple):
 
 def folder_of_members(folder: Path, start: int, stop: int) -> Path:
     """Where the members ``start:stop`` of what is trained in ``folder`` keep their checkpoints."""
-    return Path(folder) / "checkpoints" / f"members_{start}-{stop - 1}"
+    return path_of(folder) / "checkpoints" / f"members_{start}-{stop - 1}"
 
 
 class Checkpoints:
@@ -88,28 +94,46 @@ class Checkpoints:
         import orbax.checkpoint as ocp
         from orbax.checkpoint.checkpoint_managers import preservation_policy
 
-        self.folder = Path(folder).resolve()
+        self._store, self._keep = None if is_local(folder) else folder, keep
+        self._beside = None if self._store is None else tempfile.TemporaryDirectory()
+        self.folder = Path(folder if self._beside is None else self._beside.name).resolve()
+        self.where = self._store or self.folder  # for people
+        alike = ocp.options.MultiprocessingOptions()
+        if self._store is not None:
+            index = jax.process_index()
+            alike = ocp.options.MultiprocessingOptions(index, {index}, f"process-{index}")
         options = ocp.CheckpointManagerOptions(
             preservation_policy=preservation_policy.LatestN(n=keep),
             enable_async_checkpointing=True,
-            create=True,
+            create=self._store is None,  # the temporary folder is there
             cleanup_tmp_directories=True,  # what a killed run was writing
             async_options=ocp.AsyncOptions(post_finalization_callback=self._write_digests),
+            multiprocessing_options=alike,
         )
         self._saving: int | None = None
-        handlers = {"carry": ocp.StandardCheckpointHandler(), "about": ocp.JsonCheckpointHandler()}
+        self._with_first: set[int] = set()  # steps that the first process has saved for all
+        handlers = {
+            "carry": ocp.StandardCheckpointHandler(multiprocessing_options=alike),
+            "about": ocp.JsonCheckpointHandler(multiprocessing_options=alike),
+        }
         self.manager = ocp.CheckpointManager(self.folder, options=options, item_handlers=handlers)
 
     def save(self, step: int, carry: PyTree, about: dict[str, Any]) -> None:
         """Starts writing; returns as soon as the arrays are copied. An existing step is left as it is."""
         import orbax.checkpoint as ocp
 
-        if step in self.manager.all_steps():
+        if step in self._steps():
             return
         # Copied, since the next segment is given these buffers to write into: to the host, or, where processes hold
         # parts of them, on their devices, of which each process writes its own.
-        copied = np.array if alone() else jnp.copy
-        rows = {name: copied(x) for name, x in _flat(carry).items()}
+        if self._store is None or alone():
+            copied = np.array if alone() else jnp.copy
+            rows = {name: copied(x) for name, x in _flat(carry).items()}
+        else:
+            rows = whole(_flat(carry))
+            self._with_first.add(step)
+            if not is_first():  # orbax 0.12's signals between its threads would meet those of the first process
+                return
         about = about | {"digests": DIGESTS}
         items = ocp.args.Composite(carry=ocp.args.StandardSave(rows), about=ocp.args.JsonSave(about))
         self.wait()
@@ -129,6 +153,7 @@ class Checkpoints:
         for other in self.manager.all_steps():
             if other != step:
                 self.manager.delete(other)
+        self._delete_stored(but=[step])
 
     @contextlib.contextmanager
     def _refusals(self) -> Iterator[None]:
@@ -147,10 +172,33 @@ class Checkpoints:
             return
         (folder,) = self.folder.glob(f"{self._saving}.orbax-checkpoint-tmp*")
         write_digests(folder / DIGESTS, but=CHANGED_LATER)
+        if self._store is not None:
+            put_folder(folder, self._store / str(self._saving), last=DIGESTS)
+            self._delete_stored(but=sorted(self._stored())[-self._keep :])
 
     def latest(self) -> int | None:
         """The latest complete step, None when there is none."""
-        return self.manager.latest_step()
+        return max(self._steps(), default=None)
+
+    def _steps(self) -> set[int]:
+        """All complete steps, here and in the store."""
+        return {*self.manager.all_steps(), *self._stored(), *self._with_first}
+
+    def _stored(self) -> list[int]:
+        """The complete steps of the store; none where the folder is of this machine."""
+        names = [] if self._store is None else complete_in(self._store, DIGESTS)
+        return [int(name) for name in names if name.isdecimal()]
+
+    def _delete_stored(self, but: list[int]) -> None:
+        for step in self._stored() if is_first() else ():
+            if step not in but:
+                delete_folder(self._store / str(step), first=DIGESTS)
+
+    def _fetch(self, step: int) -> None:
+        """Copies a step of the store to this machine, unless it is here."""
+        if step not in self.manager.all_steps():
+            get_folder(self._store / str(step), self.folder / str(step))
+            self.manager.reload()
 
     def restore(
         self,
@@ -173,7 +221,8 @@ class Checkpoints:
           InputError: no checkpoint, a damaged one, or one whose arrays are not the template's.
         """
         step, wanted = self._existing(step), jax.eval_shape(_flat, template)
-        parts = None if alone() or sharding is None else Parts(wanted, sharding)
+        in_parts = not alone() and self._store is None and sharding is not None
+        parts = Parts(wanted, sharding) if in_parts else None
         rows, about = self._latest_whole(parts) if fall_back else self._read(step, parts)
         if "members" in about:
             rows = {name: _filled_up(rows[name], about["members"], wanted.get(name)) for name in rows}
@@ -182,7 +231,7 @@ class Checkpoints:
         if unfit:
             more = f" and {len(unfit) - 3} more" if len(unfit) > 3 else ""
             raise InputError(
-                f"checkpoints: step {step} under {self.folder} does not fit this experiment: "
+                f"checkpoints: step {step} under {self.where} does not fit this experiment: "
                 f"{'; '.join(unfit[:3])}{more}. Use the version of sejax that wrote it, or train in a new workdir"
             )
         return _unflat(rows, template), about
@@ -199,7 +248,7 @@ class Checkpoints:
 
     def _latest_whole(self, parts: Parts | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """The latest checkpoint that is not damaged; those after it are renamed, so that they are in nobody's way."""
-        *later, first = sorted(self.manager.all_steps(), reverse=True)
+        *later, first = sorted(self._steps(), reverse=True)
         passed = []
         for step in later:
             try:
@@ -211,7 +260,10 @@ class Checkpoints:
         else:
             found = self._read(first, parts)
         if passed:
-            by_first(lambda: self._set_aside(passed))
+            if self._store is None:
+                by_first(lambda: self._set_aside(passed))
+            else:  # each process has copies of its own
+                self._set_aside(passed)
             self.manager.reload()
         return found
 
@@ -220,6 +272,16 @@ class Checkpoints:
             aside = self.folder / f"damaged-{step}"
             shutil.rmtree(aside, ignore_errors=True)
             os.replace(self.folder / str(step), aside)
+            if self._store is not None and is_first():
+                move_folder(self._store / str(step), self._store / aside.name, first=DIGESTS)
+
+    def _checked(self, step: int) -> bool:
+        """What `check_digests` says of a step, of which each process reads a share where all have the same files."""
+        try:
+            share = place() if self._store is None else (0, 1)
+            return check_digests(self.folder / str(step) / DIGESTS, REMEDY, share=share)
+        except InputError as error:
+            raise InputError(str(error).replace(str(self.folder), str(self.where))) from None
 
     def _read(self, step: int, parts: Parts | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
         """The arrays of a step and what was said about it; InputError where they are not what was saved.
@@ -230,7 +292,8 @@ class Checkpoints:
         import orbax.checkpoint as ocp
 
         self.wait()  # this very process may be writing it
-        checked = by_all(lambda: check_digests(self.folder / str(step) / DIGESTS, REMEDY, share=place()))
+        self._fetch(step)
+        checked = by_all(lambda: self._checked(step))
         try:
             about = dict(self.manager.restore(step, args=ocp.args.Composite(about=ocp.args.JsonRestore()))["about"])
             kept = self.manager.item_metadata(step)["carry"]
@@ -251,15 +314,15 @@ class Checkpoints:
             if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
                 raise
             why = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
-            raise damaged(self.folder / str(step), why, REMEDY) from None
+            raise damaged(self.where / str(step), why, REMEDY) from None
         if about.pop("digests", None) and not checked:
-            raise missing(self.folder / str(step) / DIGESTS, REMEDY)
+            raise missing(self.where / str(step) / DIGESTS, REMEDY)
         return rows, about
 
     def _existing(self, step: int | None) -> int:
         step = self.latest() if step is None else step
         if step is None:
-            raise InputError(f"checkpoints: none found under {self.folder}; train first with {typed('train')}")
+            raise InputError(f"checkpoints: none found under {self.where}; train first with {typed('train')}")
         return step
 
     def wait(self) -> None:
@@ -272,6 +335,8 @@ class Checkpoints:
         self.wait()
         with self._refusals():
             self.manager.close()
+        if self._beside is not None:
+            self._beside.cleanup()
 
 
 def _is_key(x) -> bool:

@@ -1,6 +1,8 @@
 """TensorBoard's event files of a run: figures by epoch; confusion matrices and histograms at the end of iterations."""
 
 import sys
+import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,13 +10,21 @@ from typing import Any
 import numpy as np
 
 from sejax.core.experiment import HISTOGRAM
+from sejax.core.stores import is_local, put_file
+
+_PUT_SECONDS = 30.0  # between two times that a store gets what grew
 
 
 class EventFiles:
-    """Writes into ``folder`` what TensorBoard shows, a curve, table or histogram for each member."""
+    """Writes into ``folder`` what TensorBoard shows, a curve, table or histogram for each member.
+
+    What lies in a store cannot grow: there it is written on this machine and put again every half minute.
+    """
 
     def __init__(self, folder: Path):
-        self.writer = _writer(folder)
+        self._store, self._put_at = None if is_local(folder) else folder, time.monotonic()
+        self._beside = None if self._store is None else tempfile.TemporaryDirectory()
+        self.writer = _writer(folder if self._beside is None else Path(self._beside.name))
 
     def epoch(self, rows: Mapping[str, np.ndarray], names: Sequence[Mapping[str, Any]], step: int) -> None:
         """Writes the finite figures f32[M] of an epoch, members named so."""
@@ -22,6 +32,9 @@ class EventFiles:
             for value, member in zip(values, names, strict=True):
                 if not np.isnan(value):
                     self.writer.add_scalar(f"{name}/{_tag(member)}", float(value), step)
+        if time.monotonic() - self._put_at > _PUT_SECONDS:
+            self.writer.flush()
+            self._put()
 
     def iteration(
         self, records: Mapping[str, np.ndarray], names: Sequence[Mapping[str, Any]], step: int, *, classes=()
@@ -40,6 +53,14 @@ class EventFiles:
     def close(self) -> None:
         """Flushes and closes the files."""
         self.writer.close()
+        self._put()
+        if self._beside is not None:
+            self._beside.cleanup()
+
+    def _put(self) -> None:
+        self._put_at = time.monotonic()
+        for file in Path(self._beside.name).iterdir() if self._beside is not None else ():
+            put_file(file, self._store / file.name)
 
 
 def is_shown(name: str) -> bool:

@@ -17,6 +17,7 @@ from flax.traverse_util import unflatten_dict
 
 from sejax.core.experiment import Assembly, PyTree
 from sejax.core.rng import member_key, root_key
+from sejax.core.stores import path_of
 from sejax.engine import hosts
 from sejax.engine.checkpoint import LEFT, Checkpoints, folder_of_members
 from sejax.engine.command import Bar, Interrupted, progress_bar, signals_handled
@@ -92,7 +93,7 @@ def run(
     """
     entries, segments, board = [], {}, None
     if settings.tensorboard and hosts.is_first():
-        board = EventFiles(Path(workdir) / "events")
+        board = EventFiles(path_of(workdir) / "events")
     try:
         for start, stop in groups(len(assembly.names), settings.members_at_once):
             how = {"seed": seed, "segments": segments, "trains": True}

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import jax
 
 from sejax.core.files import damaged, read_json, write_json, write_text
+from sejax.core.stores import path_of
 from sejax.engine import hosts
 from sejax.engine.command import Interrupted, signals_handled
 from sejax.engine.space import Interval, Space
@@ -195,7 +196,7 @@ def run_sweep(
       Interrupted: SIGTERM or SIGINT arrived, everything done so far is saved.
     """
     with hosts.held_by_first(only_run(workdir)):
-        return _run_sweep(sweep, Path(workdir), count, train, command, publish)
+        return _run_sweep(sweep, path_of(workdir), count, train, command, publish)
 
 
 def _run_sweep(sweep: Sweep, workdir: Path, count: int | None, train: Train, command, publish) -> dict[str, Any]:
@@ -240,7 +241,7 @@ def _run_sweep(sweep: Sweep, workdir: Path, count: int | None, train: Train, com
 
 def remember(workdir: Path, count: int) -> list[int]:
     """How many trials there were each time that more were asked for, this time included."""
-    path = Path(workdir) / ASKED
+    path = path_of(workdir) / ASKED
     asked, remedy = [], "delete it to ask for this many --trials alone, or sweep again in another --workdir"
     if path.is_file():
         asked = read_json(path, remedy).get("trials")
@@ -303,7 +304,7 @@ def table(sweep: Sweep, trials, outcomes: Mapping[int, Mapping[str, Any]], comma
 
 def write_tables(workdir: Path, found: Mapping[str, Any]) -> None:
     """Writes `FILE` and, from the best trial to the worst, `TABLE`."""
-    write_json(Path(workdir) / FILE, found, indent=1)
+    write_json(path_of(workdir) / FILE, found, indent=1)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["rank", "trial", *found["space"], found["metric"], "std", "n", "failed", "run"])
@@ -312,7 +313,7 @@ def write_tables(workdir: Path, found: Mapping[str, Any]) -> None:
         trial = done[number]
         rest = [trial[name] for name in ("score", "std", "n", "failed", "run")]
         writer.writerow([rank, number, *(_cell(trial["values"][name]) for name in found["space"]), *rest])
-    write_text(Path(workdir) / TABLE, text.getvalue())
+    write_text(path_of(workdir) / TABLE, text.getvalue())
 
 
 def _cell(value: Any) -> Any:

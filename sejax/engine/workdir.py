@@ -14,6 +14,7 @@ from typing import Any
 import jax
 
 from sejax.core.files import damaged, locked, plain, read_json, write_json
+from sejax.core.stores import exists, path_of
 from sejax.errors import InputError, typed
 
 CONFIG, LOCK = "config.json", "lock"
@@ -53,7 +54,7 @@ def environment(backend: str, placement: Mapping[str, int]) -> dict[str, Any]:
 def only_run(workdir: Path) -> contextlib.AbstractContextManager[None]:
     """`sejax.core.files.locked`, for what is trained, or judged, in a workdir."""
     refusal = f"{workdir} is in use by another process that trains or judges in it; wait, or give another --workdir"
-    return locked(Path(workdir) / LOCK, refusal)
+    return locked(path_of(workdir) / LOCK, refusal)
 
 
 def claim(workdir: Path, config: Mapping[str, Any], here: Mapping[str, Any]) -> bool:
@@ -66,9 +67,9 @@ def claim(workdir: Path, config: Mapping[str, Any], here: Mapping[str, Any]) -> 
       InputError: the workdir belongs to another config (the differing fields are listed), or its
         run was computed on another platform, backend or JAX.
     """
-    path = Path(workdir) / CONFIG
+    path = path_of(workdir) / CONFIG
     wanted = plain({"config": config, "environment": here})
-    if not path.exists():
+    if not exists(path):
         write_json(path, wanted, indent=1)
         return False
     found = read_claim(workdir)
@@ -100,7 +101,7 @@ def moved(workdir: Path, here: Mapping[str, Any]) -> str:
 
 def release(workdir: Path) -> None:
     """Takes back a claim under which nothing was computed; the folder stays."""
-    (Path(workdir) / CONFIG).unlink(missing_ok=True)
+    (path_of(workdir) / CONFIG).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -110,15 +111,15 @@ def claimed(workdir: Path, config: Mapping[str, Any], here: Mapping[str, Any]) -
     try:
         yield known
     except BaseException:
-        if not any(any(Path(workdir).glob(kept)) for kept in ("**/checkpoints/*/[0-9]*", f"**/{FINISHED}")):
+        if not any(any(path_of(workdir).glob(kept)) for kept in ("**/checkpoints/*/[0-9]*", f"**/{FINISHED}")):
             release(workdir)
         raise
 
 
 def read_claim(workdir: Path) -> dict[str, Any]:
     """``{"config": ..., "environment": ...}`` of the run in a workdir."""
-    path = Path(workdir) / CONFIG
-    if not path.is_file():
+    path = path_of(workdir) / CONFIG
+    if not exists(path):
         raise InputError(f"{workdir} holds no run ({CONFIG} is missing); give the --workdir of {typed('train')}")
     remedy = "put back a copy of it, or train again in another --workdir"
     found = read_json(path, remedy)
@@ -159,17 +160,17 @@ FINISHED = "finished.json"
 
 def folder_of(workdir: Path, variant: str) -> Path:
     """Where a variant keeps its checkpoints and events; the workdir itself for a run of one, whose name is ""."""
-    return Path(workdir) / "variants" / variant if variant else Path(workdir)
+    return path_of(workdir) / "variants" / variant if variant else path_of(workdir)
 
 
 def stage_folder(folder: Path, stage: str) -> Path:
     """Where the stage ``stage`` of what is trained in ``folder`` keeps its checkpoints and events."""
-    return Path(folder) / "stages" / stage
+    return path_of(folder) / "stages" / stage
 
 
 def write_finished(folder: Path, members: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
     """Keeps the members of a finished variant (or stage) and what its assembly said about it."""
-    write_json(Path(folder) / FINISHED, {"members": members, "about": about})
+    write_json(path_of(folder) / FINISHED, {"members": members, "about": about})
 
 
 def read_finished(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]] | None:
@@ -178,8 +179,8 @@ def read_finished(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]] |
     Raises:
       InputError: the file is damaged.
     """
-    path = Path(folder) / FINISHED
-    if not path.is_file():
+    path = path_of(folder) / FINISHED
+    if not exists(path):
         return None
     remedy = f"delete it, and the same command of {typed('train')} writes it again"
     found = read_json(path, remedy)

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sejax.core.stores import path_of
 from sejax.engine.fields import check_config
 from sejax.errors import InputError
 from sejax.report import Report, Results
@@ -148,7 +149,7 @@ class Study:
           InputError: a value that a field of the config may not hold; what `build` raises.
         """
         check_config(config)
-        return self.build(config, Path(data_dir), **({"stages": stages} if stages else {}))
+        return self.build(config, path_of(data_dir), **({"stages": stages} if stages else {}))
 
     def validated(self, config) -> tuple[str, ...] | None:
         """The `validation_figures` of a run of a config."""

@@ -4,7 +4,6 @@ The members are chosen as `sejax.experiments.prediction.Predictor` chooses them,
 """
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from sejax.audio.opensmile import FEATURE_SETS, SIZE
 from sejax.audio.samples import RATE
 from sejax.core.files import plain
 from sejax.core.results import read_results, summarise
+from sejax.core.stores import path_of
 from sejax.data.blocks.load import BlockSettings
 from sejax.data.blocks.spectrograms import image_shape
 from sejax.data.utterances.load import UtteranceSettings
@@ -100,14 +100,14 @@ def export(workdir: Path, output: Path, *, only: Mapping[str, tuple[str, ...]] |
     }
     made_with = {"sejax": sejax.__version__, "jax": jax.__version__, "numpy": np.__version__}
     digest = archive.write(output, entries, made_with)
-    return Exported([name for part in ready.parts for name in part.names], os.path.getsize(output), digest)
+    return Exported([name for part in ready.parts for name in part.names], path_of(output).stat().st_size, digest)
 
 
 def check_output(output: Path, kind: str) -> None:
     """Raises InputError unless the output's name is that of a file of a kind of `ENDINGS`, before any work."""
-    if Path(output).suffix != ENDINGS[kind]:
+    if path_of(output).suffix != ENDINGS[kind]:
         raise InputError(f"--output={output}: give a file that ends in {ENDINGS[kind]}, such as model{ENDINGS[kind]}")
-    if Path(output).is_dir():
+    if path_of(output).is_dir():
         raise InputError(f"--output={output} is a folder; name a file in it")
 
 

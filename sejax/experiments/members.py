@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sejax.core.results import REPEATS, name_of
+from sejax.core.stores import path_of
 from sejax.data.folds import TEST
 from sejax.engine.workdir import folder_of, read_finished
 from sejax.errors import InputError, typed
@@ -30,7 +31,7 @@ def trained_variants(
 ) -> Iterator[tuple[Any, Path, Sequence[Mapping[str, Any]]]]:
     """The config, the folder and the members of each variant of a finished run."""
     for name, variant in study(config.experiment).variants(config).items():
-        folder = folder_of(Path(workdir), name)
+        folder = folder_of(path_of(workdir), name)
         yield variant, folder, read_finished(folder)[0] if name else results["members"]
 
 

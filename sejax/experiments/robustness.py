@@ -25,6 +25,7 @@ from sejax.audio.level import levelled
 from sejax.audio.samples import RATE
 from sejax.core.files import plain, read_json, write_json
 from sejax.core.results import read_results
+from sejax.core.stores import path_of
 from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.data.ratings import expected
 from sejax.data.store.joined import BETWEEN
@@ -280,14 +281,14 @@ def judged(
         for place in places:
             random = partial(np.random.default_rng, [plan.asked["seed"], place + 1])
             answers.append(_answers(predict, plan.ids[place], speech, changes, random))
-            write_json(Path(workdir) / UNFINISHED, _asked(plan, changes) | {"answers": answers})
+            write_json(path_of(workdir) / UNFINISHED, _asked(plan, changes) | {"answers": answers})
             report(len(answers) * len(changes))
     return answers
 
 
 def kept_answers(workdir: Path, plan: Plan, changes: Sequence[Condition]) -> list[Answer]:
     """The answers that a killed run of the same plan left in a workdir; [] without any."""
-    path = Path(workdir) / UNFINISHED
+    path = path_of(workdir) / UNFINISHED
     if not path.is_file():
         return []
     found = read_json(path, "delete it, and the same command begins again")
@@ -396,15 +397,15 @@ def write_robustness(
     ``about``: how it was made, such as its command.
     """
     found = plain(dict(about) | table_of(workdir, plan, changes, answers))
-    write_json(Path(workdir) / FILE, found, indent=1, ascii=False)
+    write_json(path_of(workdir) / FILE, found, indent=1, ascii=False)
     with contextlib.suppress(FileNotFoundError):
-        (Path(workdir) / UNFINISHED).unlink()
+        (path_of(workdir) / UNFINISHED).unlink()
     return found
 
 
 def finished_robustness(workdir: Path, plan: Plan) -> dict[str, Any] | None:
     """What robustness.json holds where it is of the same plan and of all `conditions`; None where it is not."""
-    path = Path(workdir) / FILE
+    path = path_of(workdir) / FILE
     if not path.is_file():
         return None
     found = read_json(path, REMEDY)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sejax.core.experiment import Assembly
 from sejax.core.files import plain
 from sejax.core.results import FILE, read_results, summaries, write_results
+from sejax.core.stores import exists, path_of
 from sejax.data.held_out import held_out_parts
 from sejax.engine import hosts
 from sejax.engine.ensemble import place
@@ -43,11 +44,11 @@ def finished_run(config, workdir: Path) -> dict[str, Any] | None:
     Raises:
       InputError: the results of another config.
     """
-    if not hosts.by_first((Path(workdir) / FILE).exists):
+    if not hosts.by_first(lambda: exists(path_of(workdir) / FILE)):
         return None
     results = read_results(workdir)
     claim(workdir, config.to_dict(), results["environment"])
-    if hosts.is_first() and not (Path(workdir) / PAGE).exists():
+    if hosts.is_first() and not exists(path_of(workdir) / PAGE):
         _write_page(workdir, results)
     return results
 
@@ -112,7 +113,7 @@ def _write_page(workdir: Path, results: dict[str, Any]) -> None:
     except Exception as error:
         why = f"{type(error).__name__}: {' '.join(str(error).split())}"
         print(
-            f"{Path(workdir) / PAGE} cannot be made ({why}); the results are whole, and "
+            f"{path_of(workdir) / PAGE} cannot be made ({why}); the results are whole, and "
             f"{typed('report')} --workdir={workdir} says more about it",
             file=sys.stderr,
         )

@@ -60,7 +60,7 @@ def write(path: str | os.PathLike[str], entries: Mapping[str, bytes], made_with:
     for name, content in entries.items():
         if len(content) > (limit(name) or 0):
             raise InputError(
-                f"{os.fspath(path)}: {name} would have {len(content)} bytes and may have {limit(name)}; export fewer "
+                f"{path}: {name} would have {len(content)} bytes and may have {limit(name)}; export fewer "
                 "members (--fold, --member)"
             )
     listed = {name: {"bytes": len(x), "sha256": _sha256(x)} for name, x in sorted(entries.items())}

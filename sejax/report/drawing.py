@@ -4,11 +4,11 @@ import base64
 import functools
 import io
 import re
-from pathlib import Path
 
 import numpy as np
 
 from sejax.core.results import spread
+from sejax.core.stores import path_of
 from sejax.errors import InputError, needs
 
 # name -> colour. The report redefines these names as CSS variables for dark mode; files keep the colours.
@@ -90,7 +90,7 @@ def write_picture(path, draw):
 
     Raises InputError for a name that ends otherwise.
     """
-    path = Path(path)
+    path = path_of(path)
     if path.suffix not in (".svg", ".png"):
         raise InputError(f"{path}: a picture's name must end in .svg or .png")
     picture = draw(format=path.suffix.lstrip("."))

@@ -1,9 +1,9 @@
 """report.html: one self-contained page for a run, from its results.json, its experiment's Report and example images."""
 
-from pathlib import Path
 
 from sejax.core.files import read_npz, write_npz, write_text
 from sejax.core.results import field_value, is_finite
+from sejax.core.stores import path_of
 from sejax.errors import typed
 from sejax.report import Report, anchors, by_corpus, page, tables, terms
 from sejax.report.confusion import confusion_matrix
@@ -41,7 +41,7 @@ def write_report(workdir, results, report: Report):
     `results` as in results.json, `report` of its experiment; examples are those of `write_examples`. Without
     matplotlib the page has its tables and says how to get the figures.
     """
-    path = Path(workdir) / FILE
+    path = path_of(workdir) / FILE
     write_text(path, report_page(results, report, read_examples(workdir), read_robustness(workdir)))
     return path
 
@@ -49,12 +49,12 @@ def write_report(workdir, results, report: Report):
 def write_examples(workdir, images):
     """Keep example images for every report of a run: {class: what `sejax.report.sound.gallery` takes}."""
     if images:
-        write_npz(Path(workdir) / EXAMPLES, images)
+        write_npz(path_of(workdir) / EXAMPLES, images)
 
 
 def read_examples(workdir):
     """The example images that a run left in its workdir: {class: array}, {} where it left none."""
-    path = Path(workdir) / EXAMPLES
+    path = path_of(workdir) / EXAMPLES
     if not path.is_file():
         return {}
     return read_npz(path, "delete it, and the page is made without examples")

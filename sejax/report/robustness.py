@@ -5,10 +5,10 @@ The file, robustness.json in the run's folder, is made by `sejax robustness`; mo
 
 import json
 from functools import partial
-from pathlib import Path
 
 from sejax.core.files import damaged, digest_of, plain, read_json
 from sejax.core.results import is_finite, label, name_of
+from sejax.core.stores import path_of
 from sejax.errors import typed
 from sejax.report import Report, tables
 from sejax.report.drawing import COLOURS, INK, MUTED, drawn, subplots
@@ -48,7 +48,7 @@ def read_robustness(workdir):
 
     Raises InputError for a damaged file.
     """
-    path = Path(workdir) / FILE
+    path = path_of(workdir) / FILE
     if not path.is_file():
         return None
     found = read_json(path, REMEDY)

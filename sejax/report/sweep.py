@@ -1,12 +1,12 @@
 """sweep.html: one self-contained page for a sweep, from its sweep.json; its table for a terminal, its figure."""
 
 import shlex
-from pathlib import Path
 
 import numpy as np
 
 from sejax.core.files import write_text
 from sejax.core.results import field_value, is_finite
+from sejax.core.stores import path_of
 from sejax.report import page, tables
 from sejax.report.drawing import BLUE, INK, MUTED, ORANGE, drawn, subplots
 from sejax.report.tables import Strong, Table, mean_std
@@ -23,7 +23,7 @@ SPREAD = 0.16  # how far apart the trials of one choice are drawn, in choices
 
 def write_sweep(workdir, sweep):
     """Write workdir/sweep.html from what sweep.json holds, and return its path."""
-    path = Path(workdir) / FILE
+    path = path_of(workdir) / FILE
     write_text(path, sweep_page(sweep))
     return path
 

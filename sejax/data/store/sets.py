@@ -17,6 +17,7 @@ import numpy as np
 from sejax.audio.level import LEVELS
 from sejax.audio.voice_activity import DETECTORS, MODES, SILERO, frames_of
 from sejax.core.files import damaged, digest_of_file, read_json, read_npy
+from sejax.core.stores import fetched, path_of
 from sejax.errors import InputError, typed
 
 SCALES = ("log", "mel")
@@ -223,6 +224,8 @@ def find_set(
 ) -> Prepared:
     """The one finished set of a corpus that a config means, so that nobody types hashes.
 
+    Of a store's it is a copy on this machine, see `sejax.core.stores.fetched`.
+
     Args:
       kind: its class; features: what its folder's name begins with.
       data_dir: as given to `sejax prepare`.
@@ -234,7 +237,7 @@ def find_set(
     """
     said = {
         path.parent: read_json(path, REMEDY)
-        for path in sorted(Path(data_dir, corpus).glob(f"{features}-*/settings.json"))
+        for path in sorted((path_of(data_dir) / corpus).glob(f"{features}-*/settings.json"), key=str)
         if path.parent.suffix != ".unfinished"
     }
     fitting = [folder for folder, about in said.items() if _fits(about, wanted)]
@@ -248,7 +251,7 @@ def find_set(
         raise InputError(
             f"{len(fitting)} prepared sets {several}: {', '.join(map(str, fitting))}; delete or move all but one"
         )
-    return kind.load(fitting[0])
+    return kind.load(fetched(fitting[0], by=("settings.json", "index.json")))
 
 
 def _fits(about: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

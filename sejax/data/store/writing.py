@@ -239,6 +239,8 @@ def prepare_set(
 
     Raises InputError for bad input, and for an existing set that left inputs out where that is not allowed.
     """
+    if "://" in str(data_dir):
+        raise InputError(f"--data_dir={data_dir}: sets are made in a folder of this machine; copy it there afterwards")
     _make_folder(Path(data_dir))
     options = {option: value for option, value in options.items() if value is not None}
     if corpus != "synthetic":

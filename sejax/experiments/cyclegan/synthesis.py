@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 
 from sejax.core.experiment import PyTree
 from sejax.core.results import read_results
+from sejax.core.stores import path_of
 from sejax.data.official_folds import SPLIT
 from sejax.data.vectors import synthetic
 from sejax.data.vectors.load import Vectors
@@ -82,7 +83,7 @@ def load_generators(
         raise InputError(f"{workdir}: {len(rows)} members are {wanted}; they are {known}")
     if members[rows[0]]["failed"]:
         raise InputError(f"{workdir}: the member {wanted} failed: {members[rows[0]]['failed']['reason']}")
-    return _generators(Path(workdir), rows, len(members), results["classes"])[0]
+    return _generators(path_of(workdir), rows, len(members), results["classes"])[0]
 
 
 def _generators(workdir: Path, rows: Sequence[int], count: int, classes: Sequence[str]) -> list[Generators]:
