@@ -31,6 +31,7 @@ from sejax.core.files import (
     write_json,
     write_npy,
 )
+from sejax.core.threads import in_order
 from sejax.corpora import records
 from sejax.corpora.builder import LEFT_OUT, SPLIT, build, clipping, only_one
 from sejax.corpora.corpus import Corpus, Progress, Utterance, Word, class_index, seconds
@@ -38,6 +39,7 @@ from sejax.data.store.sets import UNNAMED, digest_of_samples
 from sejax.errors import InputError, typed
 
 JOURNAL = "journal.jsonl"  # of an unfinished set
+SECONDS_AHEAD = 300.0  # of audio that is read and not computed from yet: 20 MB with its copies
 
 
 class Journal:
@@ -323,11 +325,22 @@ def write_array(
 
 
 def _described(source, shard: range, level: str, describe, rows: list) -> Iterator[np.ndarray]:
-    """Read a shard's utterances one at a time: what is computed from them, after their row was appended to `rows`."""
-    for index in shard:
-        utterance = records.from_example(source[index])
+    """Read a shard's utterances one at a time: what is computed from them, after their row was appended to `rows`.
+
+    A thread describes them, a few minutes of audio ahead of whoever computes.
+    """
+
+    def described(utterance: Utterance) -> tuple[UtteranceRow, np.ndarray]:
         row, values = describe(at_level(utterance, level))
-        rows.append(replace(row, traits=traits_of(utterance)))
+        return replace(row, traits=traits_of(utterance)), values
+
+    def read() -> Iterator[tuple[Utterance, float]]:
+        for index in shard:
+            utterance = records.from_example(source[index])
+            yield utterance, len(utterance.waveform) / utterance.rate
+
+    for row, values in in_order(described, read(), threads=1, ahead=SECONDS_AHEAD, most=len(shard)):
+        rows.append(row)
         yield values
 
 
