@@ -120,7 +120,8 @@ PART = flags.DEFINE_list(
     "part",
     None,
     "tedlium: train (the default), dev, test; librispeech: dev-clean and so on; ami: meetings or what their names begin"
-    " with (default: all there are); smartkom: public (the default), home, mobil",
+    " with (default: all there are); smartkom: public (the default), home, mobil; esd: mandarin, english (default:"
+    " both)",
 )
 TIMES = flags.DEFINE_enum(
     "word_times",

@@ -61,7 +61,10 @@ def test_malformed_manifest_gets_one_clear_error(name, tmp_path):
     assert_one_clear_error("manifest", make(tmp_path / "source"), tmp_path / "data", *expected)
 
 
-FLAT = ("emodb", "ravdess", "ravdess_song", "msp_improv", "savee", "crema_d", "nemo", "emovo", "tess", "vam")
+FLAT = (
+    *("emodb", "ravdess", "ravdess_song", "msp_improv", "savee", "crema_d", "nemo", "emovo", "tess", "vam", "esd"),
+    "mesd",
+)
 
 
 @pytest.mark.parametrize("corpus", FLAT)
