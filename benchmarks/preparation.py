@@ -100,7 +100,8 @@ def growth(count):
         manifest = write_utterances(Path(folder, "source"), count)
         settings = BlockSettings(voice_activity=0, level="rms", fmax=(8000.0,))
         prepare_blocks("manifest", manifest, Path(folder, "data"), name="made", settings=settings, progress=progress)
-    print(f"{count} utterances")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{count} utterances, at most {peak:.0f} MiB of memory")
     tenths = np.linspace(0, 1, 11)
     for stage, points in told.items():
         share, wall, processor, memory = np.array(points).T
