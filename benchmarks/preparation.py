@@ -5,9 +5,10 @@
 
 The first times whole processes of launch/prepare.py, from original files to the set, taking turns: wall seconds and
 processor seconds, medians. CHECKOUT is a checkout of the version to compare with. Then it compares all files that both
-have written. The second makes so many utterances of about a second (sums of harmonics in noise), prepares them in this
-process and says for each tenth of each stage how fast it was, by the clock and by processor time, and how much memory
-the process holds.
+have written. The second makes so many utterances of about a second (sums of harmonics in noise), prepares them in
+this process and says for each tenth of each stage how fast it was, by the clock, by processor time, and by processor
+time over that of a fixed piece of work on the way, which tells what other programs on the machine slow down; and how
+much memory the process holds.
 """
 
 import argparse
@@ -87,10 +88,15 @@ def growth(count):
     from sejax.data.blocks.load import BlockSettings
     from sejax.data.blocks.prepare import prepare_blocks
 
-    told, last = defaultdict(list), []
+    told, last, beside, spent = defaultdict(list), [], [], 0.0
+    fixed_work()  # the first takes longer
 
     def progress(stage, done, total):
-        now = (time.perf_counter(), time.process_time(), resident())
+        nonlocal spent
+        if not last or time.perf_counter() - last[0] > 0.5:
+            beside.append(fixed_work())
+            spent += beside[-1]
+        now = (time.perf_counter(), time.process_time() - spent, statistics.median(beside[-9:]), resident())
         if stage not in told and last:
             told[stage].append((0.0, *last))
         told[stage].append((min(done / total, 1.0), *now))
@@ -104,14 +110,24 @@ def growth(count):
     print(f"{count} utterances, at most {peak:.0f} MiB of memory")
     tenths = np.linspace(0, 1, 11)
     for stage, points in told.items():
-        share, wall, processor, memory = np.array(points).T
+        share, wall, processor, work, memory = np.array(points).T
         print(stage)
-        for name, clock in (("wall", wall), ("processor", processor)):
+        slower = np.concatenate([[0.0], np.cumsum(np.diff(processor) / work[1:])]) * np.median(work)
+        for name, clock in (("wall", wall), ("processor", processor), ("beside", slower)):
             rates = count / 10 / np.diff(np.interp(tenths, share, clock))
             line = " ".join(f"{rate:6.0f}" for rate in rates)
             print(f"  a second, {name:9s} {line}   last tenth / second {rates[-1] / rates[1]:.2f}")
         line = " ".join(f"{size:6.0f}" for size in np.interp(tenths[1:], share, memory))
         print(f"  memory, MiB         {line}")
+
+
+def fixed_work():
+    """Processor seconds of a few Fourier transforms and some lines of Python: about 3 ms where nobody disturbs."""
+    begun, samples = time.thread_time(), np.random.default_rng(0).standard_normal((100, 480))
+    for _ in range(4):
+        np.abs(np.fft.rfft(samples)).sum()
+        sum(number * number for number in range(10_000))
+    return time.thread_time() - begun
 
 
 def resident():

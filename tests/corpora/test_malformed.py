@@ -94,7 +94,7 @@ def assert_one_clear_error(corpus, source, data_dir, options, culprit, remedy):
 
 
 def test_an_unknown_corpus_lists_the_known_ones(tmp_path):
-    with pytest.raises(InputError, match=r"unknown corpus 'emo'.*emodb, emovo, enterface, iemocap"):
+    with pytest.raises(InputError, match=r"unknown corpus 'emo'.*emodb, emovo, enterface, esd, iemocap"):
         prepare_blocks("emo", tmp_path, tmp_path / "data")
 
 
