@@ -3,9 +3,9 @@
     python benchmarks/features.py --source=emodb --limit=120
 
 The bare loop reads each wav file and hands it to one `opensmile.Smile` of the same configuration: nothing is checked,
-kept or written. Ours reads the prepared utterances, extracts in one process and in one for each core, and writes the
-set; starting the processes is part of its time. The ways take turns; medians are reported, and the rate (seconds of
-audio per second) of the last quarter of the files over that of the second: the first holds the processes' start.
+kept or written. Ours reads the prepared utterances, extracts in one thread and in one for each core, and writes the
+set; getting openSMILE ready is part of its time. The ways take turns; medians are reported: files per second, processor
+time for each file, and the rate (seconds of audio per second) of the last quarter of the files over that of the second.
 """
 
 import functools
@@ -31,7 +31,7 @@ SOURCE = flags.DEFINE_string("source", None, "its folder or manifest", required=
 LIMIT = flags.DEFINE_integer("limit", 120, "files, spread over the corpus; 0: all")
 ROUNDS = flags.DEFINE_integer("rounds", 3, "rounds of all ways, in turn")
 FEATURES = flags.DEFINE_string("features", "emobase2010", "emobase2010 or is10")
-WORKERS = flags.DEFINE_list("workers", None, "processes of each of our ways (default: 1 and one for each core)")
+WORKERS = flags.DEFINE_list("workers", None, "threads of each of our ways (default: 1 and one for each core)")
 
 
 def main(argv):
@@ -46,24 +46,27 @@ def main(argv):
         chosen = list(itertools.islice(range(0, len(corpus), step), LIMIT.value or None))
         ways = {"bare openSMILE": functools.partial(bare, [corpus.recordings[number].path for number in chosen])}
         for count in workers:
-            ways[f"sejax, {count} process{'es' * (count > 1)}"] = functools.partial(ours, utterances, chosen, count)
+            ways[f"sejax, {count} thread{'s' * (count > 1)}"] = functools.partial(ours, utterances, chosen, count)
         found = {name: [] for name in ways}
         for _ in range(ROUNDS.value):
             for name, way in ways.items():
-                found[name].append(summary(way(), [corpus.recordings[number].seconds for number in chosen]))
+                begun = time.process_time()
+                times = way()
+                used = time.process_time() - begun
+                found[name].append((*summary(times, [corpus.recordings[number].seconds for number in chosen]), used))
     print(f"{len(chosen)} files of {CORPUS.value}, {FEATURES.value}, {cores} cores, {ROUNDS.value} rounds")
     report(found, [1, *workers], len(chosen))
 
 
-def report(found, processes, files):
-    """A line for each way: files per second, per core, beside the bare loop, and how the rate changes on the way."""
-    alone = statistics.median(seconds for seconds, _ in found["bare openSMILE"])
-    for (name, rounds), count in zip(found.items(), processes, strict=True):
-        seconds = statistics.median(seconds for seconds, _ in rounds)
-        steady = statistics.median(change for _, change in rounds)
+def report(found, threads, files):
+    """A line for each way: files per second, per core, beside the bare loop, processor time, how the rate changes."""
+    alone = statistics.median(seconds for seconds, _, _ in found["bare openSMILE"])
+    for (name, rounds), count in zip(found.items(), threads, strict=True):
+        seconds, steady, used = map(statistics.median, zip(*rounds, strict=True))
         print(
-            f"{name:20s} {files / seconds:6.2f} files/s  {files / seconds / count:6.2f} per core"
-            f"  {alone / seconds:5.2f} x bare  last quarter / second {steady:.2f}"
+            f"{name:16s} {files / seconds:6.2f} files/s  {files / seconds / count:6.2f} per core"
+            f"  {alone / seconds:5.2f} x bare  {1000 * used / files:5.1f} ms of processor a file"
+            f"  last quarter / second {steady:.2f}"
         )
 
 

@@ -60,7 +60,7 @@ ALLOWED = {
     "models": {"errors", "core"},
     "pretrained": {"errors", "models", "core.files"},
     "engine": {"errors", "core"},
-    "corpora": {"errors", "core.files", "audio.samples"},
+    "corpora": {"errors", "core.files", "core.threads", "audio.samples"},
     "data": {"errors", "corpora", "audio", "core"},
     "report": {"errors", "core"},
     "experiments": {

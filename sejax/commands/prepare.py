@@ -41,7 +41,7 @@ FEATURES = flags.DEFINE_enum(
     " word times (dcgan); waveforms: samples, transcripts and word times (audio_text)",
 )
 WORKERS = flags.DEFINE_integer(
-    "workers", None, "emobase2010, is10: processes that extract (default: one for each core)", 1, 1024
+    "workers", None, "emobase2010, is10: threads that extract (default: one for each core)", 1, 1024
 )
 BEAM_RUNNER = flags.DEFINE_string(
     "beam_runner", None, "emobase2010, is10: extract in an Apache Beam pipeline under this runner (DirectRunner, say)"
@@ -120,7 +120,8 @@ PART = flags.DEFINE_list(
     "part",
     None,
     "tedlium: train (the default), dev, test; librispeech: dev-clean and so on; ami: meetings or what their names begin"
-    " with (default: all there are); smartkom: public (the default), home, mobil",
+    " with (default: all there are); smartkom: public (the default), home, mobil; esd: mandarin, english (default:"
+    " both)",
 )
 TIMES = flags.DEFINE_enum(
     "word_times",
@@ -180,7 +181,7 @@ def _vectors():
     if BEAM_OPTION.value and not BEAM_RUNNER.value:
         raise InputError("--beam_option needs --beam_runner, as in --beam_runner=DirectRunner")
     if WORKERS.value is not None and BEAM_RUNNER.value:
-        raise InputError("--workers are processes of this machine; a Beam runner has options of its own, --beam_option")
+        raise InputError("--workers are threads of this process; a Beam runner has options of its own, --beam_option")
     through = None
     if BEAM_RUNNER.value:
         from sejax.data.vectors.extraction import through_beam

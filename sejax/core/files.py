@@ -30,7 +30,8 @@ from sejax.core.stores import is_local, leased, path_of, put_file
 from sejax.errors import InputError
 
 _PIECE = 1 << 22  # bytes digested at once, by as many threads as there are cores
-_LARGE = 1 << 26  # bytes from which on a file that this process has checked and nobody changed is not checked again
+# Bytes from which on a file that this process has written or checked and nobody changed is not checked again.
+_LARGE = 1 << 26
 _MARK, _DIGITS = b"blake2b:", 32
 _SEAL = re.compile(rb'blake2b:([0-9a-f]{32})(?:"\n?})?\n\Z')
 _TRACE = re.compile(rb"blake2b:|[0-9a-f]{32}")  # what damage leaves of a seal: its mark or its digits
@@ -234,6 +235,8 @@ def append_digest(file: BinaryIO) -> None:
     file.write(before)
     file.flush()
     file.write(_digest(_reader(file), size + len(before)).encode() + b"\n")
+    file.flush()
+    _remember(os.fstat(file.fileno()))
 
 
 def _check_file(path: str | os.PathLike[str], remedy: str) -> bool:
@@ -241,8 +244,7 @@ def _check_file(path: str | os.PathLike[str], remedy: str) -> bool:
     try:
         with open(path, "rb") as file:
             about = os.fstat(file.fileno())
-            key = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
-            if key in _checked:
+            if _state(about) in _checked:
                 return True
             read = _reader(file)
             tail = read(max(about.st_size - _TAIL, 0), about.st_size)
@@ -251,9 +253,20 @@ def _check_file(path: str | os.PathLike[str], remedy: str) -> bool:
     except FileNotFoundError:
         raise missing(path, remedy) from None
     sealed = bool(_SEAL.search(tail))
-    if sealed and about.st_size >= _LARGE:
-        _checked.add(key)
+    if sealed:
+        _remember(about)
     return sealed
+
+
+def _state(about: os.stat_result) -> tuple[int, ...]:
+    """What is another as soon as somebody writes into a file."""
+    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
+
+
+def _remember(about: os.stat_result) -> None:
+    """A large file is as its digest says."""
+    if about.st_size >= _LARGE:
+        _checked.add(_state(about))
 
 
 def _is_whole(tail: bytes, read: Callable[[int, int], bytes], size: int) -> bool:

@@ -30,9 +30,9 @@ __all__ = [
 ]
 
 _READERS = (
-    *("ami", "audformat", "crema_d", "emobox", "emodb", "emovo", "enterface", "iemocap", "layout", "librispeech"),
-    *("manifest", "meld", "msp_improv", "nemo", "ravdess", "ravdess_song", "savee", "smartkom", "susas", "synthetic"),
-    *("tedlium", "tess", "vam"),
+    *("ami", "audformat", "crema_d", "emobox", "emodb", "emovo", "enterface", "esd", "iemocap", "layout"),
+    *("librispeech", "manifest", "meld", "mesd", "msp_improv", "nemo", "ravdess", "ravdess_song", "savee", "smartkom"),
+    *("susas", "synthetic", "tedlium", "tess", "vam"),
 )
 _TABLES = (".csv", ".tsv", ".txt")
 

@@ -29,8 +29,9 @@ from sejax.core.files import (
     write_json,
     write_text,
 )
+from sejax.core.threads import in_order
 from sejax.corpora import records
-from sejax.corpora.corpus import Corpus, Progress, seconds
+from sejax.corpora.corpus import Corpus, Progress, Recording, seconds
 from sejax.corpora.problems import BadRecording, Problem, Problems, as_csv
 from sejax.errors import InputError, needs
 
@@ -173,6 +174,7 @@ def _write_split(self, tfds) -> None:
 
 
 LEAST = 600.0  # seconds of audio in a group: a kill loses a second or two of work
+SECONDS_AHEAD = 60.0  # of audio that is decoded and not written yet
 MOST_GROUPS = 1000  # and a large corpus does not come as a hundred thousand files
 
 
@@ -220,13 +222,14 @@ def write_shards(
     for number, group in enumerate(groups(durations)):
         path = folder / f"{number:05}.array_record"
         note = path.with_suffix(".json")  # written after the file: a shard that has it is finished
-        if not note.is_file():
+        if note.is_file():
+            remedy = f"delete {note}, and the utterances of {path.name} are decoded again"
+            values = read_json(note, remedy)
+            if values.get("shard", "") not in ("", digest_of_file(path)):
+                raise damaged(path, "its note has another digest", remedy)
+        else:
             values = _write(corpus, group, path, serialize)
             write_json(note, values | {"shard": digest_of_file(path)})
-        remedy = f"delete {note}, and the utterances of {path.name} are decoded again"
-        values = read_json(note, remedy)
-        if values.get("shard", "") not in ("", digest_of_file(path)):
-            raise damaged(path, "its note has another digest", remedy)
         problems.found += [Problem(*problem) for problem in values["left_out"]]
         clipped |= values.get("clipped", {})
         shards.append(Shard(path, values["examples"], values["bytes"]))
@@ -241,21 +244,28 @@ def _write(corpus: Corpus, group: range, path: Path, serialize: Callable) -> dic
     with needs("data"):
         from array_record.python.array_record_module import ArrayRecordWriter
 
-    unfinished = path.with_suffix(".unfinished")
-    writer = ArrayRecordWriter(str(unfinished), "group_size:1")  # one record per read: random access
     examples, size, left_out, clipped = 0, 0, [], {}
-    for index in group:
+
+    def decoded(recording: Recording) -> bytes | None:
         try:
-            utterance = corpus.decode(corpus.recordings[index])
+            utterance = corpus.decode(recording)
         except BadRecording as error:
             left_out.append(error.problem)
-            continue
+            return None
         if utterance.clipped:
             clipped[utterance.id] = utterance.clipped
-        data = serialize(utterance)
+        return serialize(utterance)
+
+    unfinished = path.with_suffix(".unfinished")
+    writer = ArrayRecordWriter(str(unfinished), "group_size:1")  # one record per read: random access
+    recordings = ((recording, recording.seconds) for recording in corpus.recordings[group.start : group.stop])
+    for data in in_order(decoded, recordings, threads=1, ahead=SECONDS_AHEAD):  # the writer compresses meanwhile
+        if data is None:
+            continue
         with _refusals(unfinished):
             writer.write(data)
         examples, size = examples + 1, size + len(data)
+        del data  # hours of samples
     with _refusals(unfinished):
         writer.close()
     os.replace(unfinished, path)

@@ -147,10 +147,16 @@ def _kept(file: Path) -> dict[str, Any]:
 
 
 def _computed(folds: Iterable[Fold], count: int, file: Path) -> dict[str, Any]:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
+    def machine(columns, label, tested):
+        fitted = make_pipeline(StandardScaler(), SVC(kernel="linear", C=PENALTY, class_weight="balanced"))
+        return fitted.fit(columns, label).predict(tested)
+
     print(f"{CLASSIFIER} on {FEATURES}: {count} folds", file=sys.stderr)  # minutes where a corpus is large
-    found = recalls(folds, SVC(kernel="linear", C=PENALTY, class_weight="balanced"))
+    found = recalls(folds, machine)
     if not found:
         return {}
     scores = {"uar": spread(found), "per_fold": found}

@@ -7,6 +7,7 @@ What a network reaches is to be seen beside what these few numbers reach, which 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from sejax.audio.level import Traits
@@ -41,54 +42,118 @@ def level_scores(folds: Iterable[Fold]) -> dict[str, Any]:
     """Unweighted average recall of a classifier that sees levels alone; of ratings, concordance of a regression.
 
     Returns:
-      {"uar": mean and deviation over folds, "per_fold", "columns", "classifier"}; {} where there is no fold,
-      scikit-learn is missing (pip install 'sejax[classify]'), or a part that trains has one class. Of labels that are
-      floating-point numbers, "ccc" in place of "uar".
+      {"uar": mean and deviation over folds, "per_fold", "columns", "classifier"}; {} where there is no fold, or a part
+      that trains has one class. Of labels that are floating-point numbers, "ccc" in place of "uar".
     """
-    try:
-        from sklearn.linear_model import LogisticRegression, Ridge
-    except ImportError:
-        return {}
     folds = list(folds)
     if any(label.dtype.kind == "f" for (_, label), _ in folds):
-        scores, figure, method = fold_scores(folds, Ridge(), _concordance), "ccc", REGRESSION
+        scores, figure, method = fold_scores(folds, ridge_regression, _concordance), "ccc", REGRESSION
     else:
-        scores, figure = recalls(folds, LogisticRegression(class_weight="balanced", max_iter=1000)), "uar"
-        method = CLASSIFIER
+        scores, figure, method = recalls(folds, logistic_regression), "uar", CLASSIFIER
     if not scores:
         return {}
     return {figure: spread(scores), "per_fold": scores, "columns": list(COLUMNS), "classifier": method}
 
 
-def recalls(folds: Iterable[Fold], classifier) -> list[float]:
-    """Unweighted average recall on each fold, by a classifier of scikit-learn; see `fold_scores`."""
-    return fold_scores(folds, classifier, _recall)
+# Of columns f64[N, F] and labels [N] of a part that trains, and columns f64[M, F] of one that is tested: labels [M].
+Method = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
-def fold_scores(folds: Iterable[Fold], estimator, score: Callable[..., float]) -> list[float]:
+def recalls(folds: Iterable[Fold], method: Method) -> list[float]:
+    """Unweighted average recall of a classifier on each fold; see `fold_scores`."""
+    return fold_scores(folds, method, _recall)
+
+
+def fold_scores(folds: Iterable[Fold], method: Method, score: Callable[..., float]) -> list[float]:
     """A score on each fold; [] where there is none, or a part that trains has labels of one value alone.
 
     Args:
-      folds: their columns are standardised by mean and deviation of the part that trains.
-      estimator: of scikit-learn, fitted anew for each fold.
+      method: fits to what trains and says what is tested.
       score: of (predicted, truth, labels of what trained).
     """
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     scores = []
     for (columns, label), (tested, truth) in folds:
         if len(np.unique(label)) < 2 or not len(truth):
             return []
-        predicted = make_pipeline(StandardScaler(), estimator).fit(columns, label).predict(tested)
-        scores.append(float(score(predicted, truth, label)))
+        scores.append(float(score(method(columns, label, tested), truth, label)))
     return scores
+
+
+def ridge_regression(columns: np.ndarray, label: np.ndarray, tested: np.ndarray) -> np.ndarray:
+    """Half the squared weights beside half the squared errors, on columns that are standardised: a `Method`."""
+    columns, tested = _standardised(columns, tested)
+    middle = label.mean(dtype=np.float64)
+    weights = np.linalg.solve(columns.T @ columns + np.eye(columns.shape[1]), columns.T @ (label - middle))
+    return middle + tested @ weights
+
+
+def logistic_regression(columns: np.ndarray, label: np.ndarray, tested: np.ndarray) -> np.ndarray:
+    """Cross-entropy in which classes weigh alike, and half the squared weights, on standardised columns: a `Method`.
+
+    The least loss of scikit-learn's ``LogisticRegression(class_weight="balanced")``, by Newton's method: all that
+    preparing a corpus asks of it takes less time than that package takes to be imported.
+    """
+    columns, tested = (np.pad(each, ((0, 0), (0, 1)), constant_values=1) for each in _standardised(columns, tested))
+    classes, truth = np.unique(label, return_inverse=True)
+    weight = (len(truth) / len(classes) / np.bincount(truth))[truth]
+    # Examples of one recording are alike: they are one that weighs more.
+    alike, row = np.unique(np.column_stack([columns, truth]), axis=0, return_inverse=True)
+    weight = np.bincount(row.ravel(), weight)[:, None]  # [N, 1] from here on
+    columns, truth = alike[:, :-1], np.eye(len(classes))[alike[:, -1].astype(int)]  # [N, F + 1], [N, C]
+    # The constants are free; of two classes the weights are those of their difference, which is twice either's.
+    penalty = np.full((len(classes), columns.shape[1]), 2.0 if len(classes) == 2 else 1.0)
+    penalty[:, -1] = 0.0
+
+    def loss_at(weights):
+        logits = columns @ weights.T
+        logits -= logits.max(1, keepdims=True)
+        logs = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+        return np.sum(penalty * weights**2) / 2 - np.sum(weight * truth * logs), np.exp(logs)
+
+    weights = np.zeros(penalty.shape)
+    loss, shares = loss_at(weights)
+    for _ in range(_MOST_STEPS):
+        gradient = (weight * (shares - truth)).T @ columns + penalty * weights
+        step = np.linalg.solve(_curvature(columns, weight, shares, penalty), gradient.ravel()).reshape(penalty.shape)
+        if np.sum(step * gradient) <= 1e-9 * max(loss, 1.0):
+            break
+        tried = (weights - step / 2**halvings for halvings in range(_MOST_STEPS))
+        weights = next((each for each in tried if loss_at(each)[0] < loss), weights)
+        loss, shares = loss_at(weights)
+    return classes[np.argmax(tested @ weights.T, axis=1)]
+
+
+_MOST_STEPS = 30  # it takes six or so
+
+
+def _curvature(columns, weight, shares, penalty) -> np.ndarray:
+    """Second derivatives of the loss by weights [C, F + 1], one after the other: f64[C (F + 1), C (F + 1)]."""
+    count, width = penalty.shape
+    each = (shares[:, :, None] * columns[:, None, :]).reshape(len(columns), -1)
+    made = np.diag(penalty.ravel())
+    made[width - 1 :: width, width - 1 :: width] += 1.0  # one number added to all constants changes no loss
+    for place in range(count):
+        own = slice(place * width, (place + 1) * width)
+        weighed = (weight * each[:, own]).T
+        made[own] -= weighed @ each
+        made[own, own] += weighed @ columns
+    return made
+
+
+def _standardised(columns: np.ndarray, tested: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both by mean and deviation of the first; a constant column becomes 0."""
+    deviation = columns.std(0)
+    deviation[deviation == 0] = 1.0
+    return (columns - columns.mean(0)) / deviation, (tested - columns.mean(0)) / deviation
 
 
 def _recall(predicted, truth, label):
     confusion = np.zeros([max(label.max(), truth.max()) + 1] * 2)
     np.add.at(confusion, (truth, predicted), 1)
-    return metrics.uar(confusion)
+    return _uar(confusion)
+
+
+_uar = jax.jit(metrics.uar)
 
 
 def _concordance(predicted, truth, label):

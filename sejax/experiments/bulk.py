@@ -3,14 +3,14 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from sejax.audio.level import Traits, traits
 from sejax.audio.samples import RATE, as_int16
+from sejax.core.threads import in_order
 from sejax.errors import InputError
 from sejax.experiments.prediction import Inputs, Prediction, Predictor, Whole
 
@@ -97,27 +97,3 @@ def predict_recordings(
         outcome = outcomes.popleft()
         failed = isinstance(found, InputError)
         yield outcome._replace(error=found) if failed else outcome._replace(prediction=found)
-
-
-def in_order(
-    function: Callable[[Any], Any], items: Iterable[tuple[Any, float]], *, threads: int, ahead: float
-) -> Iterator[Any]:
-    """``function(item)`` of each (item, cost), in their order, computed by threads while others are used.
-
-    At most four items for each thread are ahead, and no more than cost `ahead` in all, beside the one at hand.
-    """
-    waiting: deque[tuple[Future, float]] = deque()
-    pool, total = ThreadPoolExecutor(threads), 0.0
-    try:
-        for item, cost in items:
-            while waiting and (len(waiting) >= 4 * threads or total + cost > ahead):
-                future, freed = waiting.popleft()
-                total -= freed
-                yield future.result()
-                del future
-            waiting.append((pool.submit(function, item), cost))
-            total += cost
-        while waiting:
-            yield waiting.popleft()[0].result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)

@@ -12,7 +12,7 @@ import soundfile
 from ami_tree import COUNTS as AMI_COUNTS
 from ami_tree import ami_tree
 from paper_trees import PAPER_TREES
-from trees import noise, write_text, write_wav
+from trees import noise, write_bytes, write_text, write_wav
 
 from sejax.corpora.folder import Audio
 from sejax.corpora.savee import identifiers
@@ -244,6 +244,67 @@ def meld_tree(folder: Path) -> Path:
     return folder
 
 
+def mesd_tree(folder: Path) -> Path:
+    """All 862 recordings of the fifth version and two of its changed voices, as links to one file of 24 bits."""
+    folder.mkdir(parents=True, exist_ok=True)
+    original = write_wav(folder / "original", noise(0.1, rate=48000), rate=48000, subtype="PCM_24")
+    inner = folder / "Mexican Emotional Speech Database (MESD)"
+    inner.mkdir()
+    words = {"A": ["basta_ya", *(f"a{chr(97 + n)}" for n in range(23))], "B": [f"b{chr(97 + n)}" for n in range(24)]}
+    for emotion in ("Anger", "Disgust", "Fear", "Happiness", "Neutral", "Sadness"):
+        for voice in "FMC":
+            for name, each in words.items():
+                for word in each:
+                    os.link(original, inner / f"{emotion}_{voice}_{name}_{word}.wav")
+    for name in ("Anger_C_A_aa", "Neutral_C_A_aa"):
+        (inner / f"{name}.wav").unlink()
+    reduced = folder / "Speaker-embedded naturalness-reduced female voices"
+    reduced.mkdir()
+    for level in (1, 2):
+        os.link(original, reduced / f"Anger_F_B_{level}_ba.wav")
+    return folder
+
+
+ESD_SEX = {
+    "mandarin": {"0001": "female", "0003": "female"},
+    "english": {"0011": "male", "0012": "male", "0015": "female", "0016": "female", "0018": "female"},
+}
+ESD_TEXT = {  # language: a sentence, and what its emotions are called
+    "mandarin": ("打远一看，它们的确很是美丽，", ("中立", "生气", "快乐", "伤心", "惊喜")),
+    "english": ("The nine the eggs, I keep.", ("Neutral", "Angry", "Happy", "Sad", "Surprise")),
+}
+ESD_ENCODING = {"0001": "gb2312", "0003": "utf-16", "0012": "utf-16-le", "0016": "gb2312", "0018": "latin-1"}
+
+
+def esd_tree(folder: Path) -> Path:
+    """Three recordings of each speaker and emotion, one in each part; texts in all encodings, blank lines in them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    original = write_wav(folder / "original", noise(0.1))
+    inner = folder / "Emotion Speech Dataset"
+    for language, speakers in ESD_SEX.items():
+        sentence, names = ESD_TEXT[language]
+        for speaker in speakers:
+            lines = []
+            for block, (emotion, name) in enumerate(zip(ESD_TEXT["english"][1], names, strict=True)):
+                for place, part in ((1, "evaluation"), (21, "test"), (51, "train")):
+                    number = f"{speaker}_{350 * block + place:06}"
+                    (inner / speaker / emotion / part).mkdir(parents=True, exist_ok=True)
+                    os.link(original, inner / speaker / emotion / part / f"{number}.wav")
+                    lines += [f"{number}\t{sentence}\t{name}", ""]
+            if speaker == "0015":  # spaces in place of one tab, of both, and a line that says no number
+                lines[0] = lines[0].replace("\t", " ", 1)
+                lines[2] = lines[2].replace("\t", " ")
+                lines[4] = "cut off\tNeutral"
+            if speaker == "0016":  # a quotation mark as Chinese programs write it
+                lines[0] = f"{speaker}_000001\tIt’s here.\tNeutral"
+            if speaker == "0018":
+                lines[0] = f"{speaker}_000001\tA café.\tNeutral"
+            text = "\n".join(lines) + "\n"
+            write_bytes(inner / speaker / f"{speaker}.txt", text.encode(ESD_ENCODING.get(speaker, "utf-8")))
+    write_text(inner / "ReadMe.txt", "0001: Chinese Female\n")
+    return folder
+
+
 _SESSIONS = {f"ang/hap/exc/neu/sad in session {number}": count for number, count in enumerate((3, 1, 1, 0, 1), start=1)}
 TREES = {
     "ami": (ami_tree, {"COUNTS": AMI_COUNTS}),
@@ -269,6 +330,8 @@ TREES = {
             }
         },
     ),
+    "mesd": (mesd_tree, {}),
+    "esd": (esd_tree, {"EACH": 3, "SPEAKERS": ESD_SEX}),
     "savee": (savee_tree, {"AUDIO": Audio(44100, 480, 48.0)}),
     "crema_d": (
         crema_d_tree,

@@ -61,7 +61,10 @@ def test_malformed_manifest_gets_one_clear_error(name, tmp_path):
     assert_one_clear_error("manifest", make(tmp_path / "source"), tmp_path / "data", *expected)
 
 
-FLAT = ("emodb", "ravdess", "ravdess_song", "msp_improv", "savee", "crema_d", "nemo", "emovo", "tess", "vam")
+FLAT = (
+    *("emodb", "ravdess", "ravdess_song", "msp_improv", "savee", "crema_d", "nemo", "emovo", "tess", "vam", "esd"),
+    "mesd",
+)
 
 
 @pytest.mark.parametrize("corpus", FLAT)
@@ -91,7 +94,7 @@ def assert_one_clear_error(corpus, source, data_dir, options, culprit, remedy):
 
 
 def test_an_unknown_corpus_lists_the_known_ones(tmp_path):
-    with pytest.raises(InputError, match=r"unknown corpus 'emo'.*emodb, emovo, enterface, iemocap"):
+    with pytest.raises(InputError, match=r"unknown corpus 'emo'.*emodb, emovo, enterface, esd, iemocap"):
         prepare_blocks("emo", tmp_path, tmp_path / "data")
 
 

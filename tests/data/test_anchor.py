@@ -84,8 +84,8 @@ def test_equal_folds_are_computed_once_and_other_vectors_labels_or_a_damaged_fil
     toy_vectors.write_prepared_set(tmp_path, vectors)
     speech = blocks_of(vectors)
 
-    def counted(folds, classifier):
-        scores = recalls(folds, classifier)
+    def counted(folds, method):
+        scores = recalls(folds, method)
         fitted.append(len(scores))
         return scores
 

@@ -7,9 +7,16 @@ import pytest
 
 from sejax.audio.level import Traits
 from sejax.data.folds import TEST, TRAIN
-from sejax.data.level_statistics import COLUMNS, level_columns, level_folds, level_scores, levels_in_words
+from sejax.data.level_statistics import (
+    COLUMNS,
+    level_columns,
+    level_folds,
+    level_scores,
+    levels_in_words,
+    logistic_regression,
+    ridge_regression,
+)
 
-pytest.importorskip("sklearn", reason="the classifier is scikit-learn's; pip install sejax[classify]")
 SPEAKERS, EACH = 5, 24
 
 
@@ -81,3 +88,34 @@ def test_a_line_says_how_it_was_tested_and_what_chance_is(speakers, each):
 def test_columns_are_in_decibels():
     found = level_columns([Traits(-20.0, -3.0, 0.01, -30.0, 4000.0, 0.001)])
     np.testing.assert_allclose(found, [[-3, -20, -40, -30, -60]], atol=0.02)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 6])
+def test_the_classifier_is_scikit_learns_in_which_classes_weigh_alike(classes):
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    random = np.random.default_rng(classes)
+    label = np.minimum(random.integers(0, 2 * classes, 300), classes - 1)  # the last has most
+    columns = random.normal(size=(300, 5)) * [1, 10, 0.1, 3, 0] + 0.5 * label[:, None]
+    columns[:, 4] = 7.0  # constant
+    columns, label = np.repeat(columns, 2, axis=0), np.repeat(label, 2)  # blocks of an utterance are alike
+    scaled = (columns - columns.mean(0)) / np.maximum(columns.std(0), 1e-12)
+    theirs = linear_model.LogisticRegression(class_weight="balanced", max_iter=10_000, tol=1e-9).fit(scaled, label)
+    tested = random.normal(size=(2000, 5)) * columns.std(0) + columns.mean(0)
+    expected = theirs.predict((tested - columns.mean(0)) / np.maximum(columns.std(0), 1e-12))
+    np.testing.assert_array_equal(logistic_regression(columns, label + 1, tested), expected + 1)
+    assert len(set(expected)) == classes
+
+
+def test_the_classifier_ends_where_classes_can_be_told_apart_without_a_mistake():
+    columns = np.array([[-1e6, 0.0], [-1.0, 0.0], [1.0, 0.0], [1e6, 0.0]])
+    assert logistic_regression(columns, np.array([3, 3, 5, 5]), columns).tolist() == [3, 3, 5, 5]
+
+
+def test_the_regression_is_scikit_learns():
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    random = np.random.default_rng(0)
+    columns, tested = random.normal(3, 2, (60, 5)), random.normal(3, 2, (20, 5))
+    rating = (columns[:, 0] + random.normal(size=60)).astype(np.float32)
+    mean, deviation = columns.mean(0), columns.std(0)
+    expected = linear_model.Ridge().fit((columns - mean) / deviation, rating).predict((tested - mean) / deviation)
+    np.testing.assert_allclose(ridge_regression(columns, rating, tested), expected, rtol=1e-6)

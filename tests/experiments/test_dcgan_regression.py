@@ -143,7 +143,6 @@ def test_an_exported_model_answers_as_the_run_does(run, tmp_path):
 
 
 def test_levels_alone_are_told_by_ccc():
-    pytest.importorskip("sklearn")
     random = np.random.default_rng(0)
     levels = random.normal(size=(80, 5))
     rating = (3 + levels[:, 0]).astype(np.float32)

@@ -6,6 +6,7 @@ is, the small files are written and the folder gets its own name.
 
 import contextlib
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -31,6 +32,7 @@ from sejax.core.files import (
     write_json,
     write_npy,
 )
+from sejax.core.threads import in_order
 from sejax.corpora import records
 from sejax.corpora.builder import LEFT_OUT, SPLIT, build, clipping, only_one
 from sejax.corpora.corpus import Corpus, Progress, Utterance, Word, class_index, seconds
@@ -38,6 +40,7 @@ from sejax.data.store.sets import UNNAMED, digest_of_samples
 from sejax.errors import InputError, typed
 
 JOURNAL = "journal.jsonl"  # of an unfinished set
+SECONDS_AHEAD = 300.0  # of audio that is read and not computed from yet: 20 MB with its copies
 
 
 class Journal:
@@ -301,35 +304,49 @@ def write_array(
     """
     source = utterances.as_data_source(split=SPLIT)
     journal = Journal(folder / JOURNAL)
-    noted = list(journal)
-    rows = [row(**values) for entry in noted for values in entry]
-    shards = utterances.info.splits[SPLIT].shard_lengths[len(noted) :]
-    done = sum(each.seconds for each in rows)
-    count = sum(map(length, rows))
+    finished, first, count, done = 0, 0, 0, 0.0  # shards, utterances, the array's rows, seconds
+    for rows in _rows(journal, row):
+        finished, first, count = finished + 1, first + len(rows), count + sum(map(length, rows))
+        done += sum(each.seconds for each in rows)
     large = GrowingArray(folder / f"{array}.npy", shape, rows=count, dtype=dtype, digest=journal.rows)
     with contextlib.closing(journal):
-        for size in shards:
-            new: list = []
-            shard = range(len(rows), len(rows) + size)
-            for values in compute(_described(source, shard, level, describe, new), new):
+        for size in utterances.info.splits[SPLIT].shard_lengths[finished:]:
+            rows, told = [], done
+            for values in compute(_described(source, range(first, first + size), level, describe, rows), rows):
                 large.append(values)
-                done += len(values) * seconds_each
-                report(done)
+                told += len(values) * seconds_each
+                report(told)
             large.flush()
-            journal.append([asdict(each) for each in new], large.digest())
-            rows += new
-            done = sum(each.seconds for each in rows)
+            journal.append([asdict(each) for each in rows], large.digest())
+            first += size
+            done += sum(each.seconds for each in rows)
     large.finish()
     report(math.inf)
-    return rows
+    return list(itertools.chain.from_iterable(_rows(journal, row)))
+
+
+def _rows(journal: Journal, row: type[UtteranceRow]) -> Iterator[list]:
+    """The rows of each shard that a journal notes; nobody else holds them while a corpus is prepared."""
+    return ([row(**values) for values in entry] for entry in journal)
 
 
 def _described(source, shard: range, level: str, describe, rows: list) -> Iterator[np.ndarray]:
-    """Read a shard's utterances one at a time: what is computed from them, after their row was appended to `rows`."""
-    for index in shard:
-        utterance = records.from_example(source[index])
+    """Read a shard's utterances one at a time: what is computed from them, after their row was appended to `rows`.
+
+    A thread describes them, a few minutes of audio ahead of whoever computes.
+    """
+
+    def described(utterance: Utterance) -> tuple[UtteranceRow, np.ndarray]:
         row, values = describe(at_level(utterance, level))
-        rows.append(replace(row, traits=traits_of(utterance)))
+        return replace(row, traits=traits_of(utterance)), values
+
+    def read() -> Iterator[tuple[Utterance, float]]:
+        for index in shard:
+            utterance = records.from_example(source[index])
+            yield utterance, len(utterance.waveform) / utterance.rate
+
+    for row, values in in_order(described, read(), threads=1, ahead=SECONDS_AHEAD, most=len(shard)):
+        rows.append(row)
         yield values
 
 

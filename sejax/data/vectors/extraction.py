@@ -1,25 +1,21 @@
 """Utterances to openSMILE functionals, in order: on all cores of this machine, or in an Apache Beam pipeline.
 
-On one machine each process has an extractor of its own. A Beam pipeline (extra `beam`) is for corpora beyond that: an
-element of it is a range of utterances. A worker opens the utterance set and openSMILE itself, writes the range's
-outcomes into a file of their own under the set's unfinished folder, and hands on the file's name; the process that
-started the pipeline then puts the files together in the utterances' order. Files are written whole and say what they
-hold, so a range that is tried twice does no harm, and a pipeline that is started again leaves out what is there.
-Workers must see the utterance set and that folder under the same path (a network file system, where there are several
-machines) and have 'sejax[data]' installed; they share nothing else. How far a pipeline is, the process that started it
-sees by the files: a runner's own metrics, which count utterances too, may come at the end only (the DirectRunner's do).
+On one machine each thread has an extractor of its own: openSMILE computes without Python's lock. A Beam pipeline (extra
+`beam`) is for corpora beyond that: an element of it is a range of utterances. A worker opens the utterance set and
+openSMILE itself, writes the range's outcomes into a file of their own under the set's unfinished folder, and hands on
+the file's name; the process that started the pipeline then puts the files together in the utterances' order. Files are
+written whole and say what they hold, so a range that is tried twice does no harm, and a pipeline that is started again
+leaves out what is there. Workers must see the utterance set and that folder under the same path (a network file system,
+where there are several machines) and have 'sejax[data]' installed; they share nothing else. How far a pipeline is, the
+process that started it sees by the files: a runner's own metrics, which count utterances too, may come at the end only
+(the DirectRunner's do).
 """
 
-import collections
-import concurrent.futures
-import concurrent.futures.process
-import contextlib
 import functools
 import itertools
 import json
-import multiprocessing
 import os
-import signal
+import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from sejax.audio.opensmile import SIZE, Extractor, NoFeatures
+from sejax.core.threads import in_order
 from sejax.corpora import records
 from sejax.corpora.builder import SPLIT
 from sejax.corpora.corpus import Utterance
@@ -38,7 +35,7 @@ from sejax.errors import InputError, needs
 BEAM_FOLDER = "parts"  # in an unfinished set: what a pipeline's workers write, until the set is finished
 RANGE = 32  # utterances in one element of a pipeline: half a minute of work at most, a few hundred kilobytes
 WATCHED = 1.0  # seconds between two looks at what a pipeline's workers have written
-_AHEAD = 4  # utterances for each process that wait for it or for their turn to be written
+_AHEAD = 4  # utterances for each thread that wait for it or for their turn to be written
 _AHEAD_BYTES = 64 * 2**20  # and never more samples than this, however long the recordings are
 
 
@@ -73,97 +70,38 @@ def extract(
     """Functionals of utterances, in their order.
 
     Args:
-      utterances: read one at a time, a few ahead of the processes.
+      utterances: read one at a time, a few ahead of the threads.
       features: the name of an openSMILE feature set.
       level: what recordings are brought to first, of `sejax.audio.level.LEVELS`.
       trim: the detector by which pauses at both ends are left out first; "none": they stay.
-      workers: processes; None takes one for each core that this process may use, 1 none beside this one.
-
-    With several workers the calling script must start its work under `if __name__ == "__main__":`, since a fresh
-    process imports it. Raises InputError when a worker process dies.
+      workers: threads; None takes one for each core that this process may use.
     """
     workers = len(os.sched_getaffinity(0)) if workers is None else workers
     if workers < 1:
-        raise InputError(f"workers={workers}: use at least 1 process")
-    if workers == 1:
-        extractor = Extractor(features, level, trim)
-        for utterance in utterances:
-            yield outcome(utterance, extractor)
-        return
-    try:
-        yield from _in_processes(utterances, (features, level, trim), workers)
-    except concurrent.futures.process.BrokenProcessPool as error:
-        raise InputError(
-            "a worker process died: stopped from outside (for want of memory, say), or the script that asked for it"
-            ' does not guard its work with `if __name__ == "__main__":`; run it again and it goes on where it was, or'
-            " pass workers=1"
-        ) from error
+        raise InputError(f"workers={workers}: use at least 1 thread")
+    idle: queue.SimpleQueue[Extractor] = queue.SimpleQueue()
+    for _ in range(workers):
+        idle.put(Extractor(features, level, trim))
+
+    def extracted(utterance: Utterance) -> Outcome:
+        extractor = idle.get()
+        try:
+            return outcome(utterance, extractor)
+        finally:
+            idle.put(extractor)
+
+    sized = ((utterance, utterance.waveform.nbytes) for utterance in utterances)
+    yield from in_order(extracted, sized, threads=workers, ahead=_AHEAD_BYTES, most=_AHEAD)
 
 
 def outcome(utterance: Utterance, extractor: Extractor) -> Outcome:
-    """The functionals of one utterance, in this process."""
-    return _outcome(utterance, _functionals(utterance.waveform, utterance.rate, extractor))
-
-
-# Functionals and the seconds that they are of, or what is wrong and its remedy: what can be sent between processes.
-Result = tuple[np.ndarray | None, float | None, tuple[str, str] | None]
-
-
-def _outcome(utterance: Utterance, result: Result) -> Outcome:
-    """What `_functionals` gave, with the utterance's row."""
+    """The functionals of one utterance, or why it has none."""
     row = VectorRow.of(utterance, traits=traits_of(utterance))
-    values, kept, problem = result
-    if problem:
-        return Outcome(row, problem=Problem(utterance.path or utterance.id, *problem))
-    return Outcome(replace(row, seconds_kept=kept), values)
-
-
-def _functionals(waveform: np.ndarray, rate: int, extractor: Extractor) -> Result:
-    """What the extractor gives, or why it gives nothing."""
     try:
-        return *extractor.extract(waveform, rate), None
+        values, kept = extractor.extract(utterance.waveform, utterance.rate)
     except NoFeatures as error:
-        return None, None, (error.what, error.remedy)
-
-
-def _in_processes(utterances: Iterable[Utterance], how: tuple[str, str, str], workers: int) -> Iterator[Outcome]:
-    """As `extract`: a window of utterances is with the processes, its oldest is handed on first."""
-    pool = concurrent.futures.ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=how
-    )
-    window: collections.deque = collections.deque()
-    held = 0
-    with contextlib.ExitStack() as stack:
-        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-        for utterance in utterances:
-            window.append((utterance, pool.submit(_in_worker, utterance.waveform, utterance.rate)))
-            held += utterance.waveform.nbytes
-            while len(window) > _AHEAD * workers or (held > _AHEAD_BYTES and len(window) > 1):
-                first, future = window.popleft()
-                held -= first.waveform.nbytes
-                yield _outcome(first, future.result())
-        for first, future in window:
-            yield _outcome(first, future.result())
-
-
-_extractor: Extractor | None = None  # of this worker process
-
-
-def _begin(features: str, level: str, trim: str) -> None:
-    """Get a worker process ready; it ends with the process that started it, even when that one is killed."""
-    global _extractor
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupted parent stops its workers itself
-    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
-    _extractor = Extractor(features, level, trim)
-
-
-def _end_with(parent) -> None:
-    parent.join()
-    os._exit(1)
-
-
-def _in_worker(waveform: np.ndarray, rate: int) -> Result:
-    return _functionals(waveform, rate, _extractor)
+        return Outcome(row, problem=Problem(utterance.path or utterance.id, error.what, error.remedy))
+    return Outcome(replace(row, seconds_kept=kept), values)
 
 
 def through_beam(

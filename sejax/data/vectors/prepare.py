@@ -52,7 +52,7 @@ def prepare_vectors(
 ) -> Path:
     """Prepare a corpus; returns the folder of its set of vectors, DATA_DIR/<corpus>/<features>-<hash>.
 
-    The bytes of the set do not depend on the number of processes, on interruptions, or on `through`.
+    The bytes of the set do not depend on the number of threads, on interruptions, or on `through`.
 
     Args:
       corpus, source, data_dir, allow_partial, how: as `sejax.data.store.writing.prepare_set` takes them.
@@ -60,8 +60,8 @@ def prepare_vectors(
       level: what recordings are brought to first, of `sejax.audio.level.LEVELS`.
       trim: the detector, of `sejax.audio.voice_activity.DETECTORS`, by which pauses before the first and after the last
         frame with speech are left out; "none": they stay. A recording without speech is taken whole, and counted.
-      workers: processes that extract; None: one for each core.
-      through: another way to the outcomes than processes of this machine, `extraction.through_beam` for example.
+      workers: threads that extract; None: one for each core.
+      through: another way to the outcomes than threads of this process, `extraction.through_beam` for example.
 
     Raises InputError for bad input: unusable recordings are all named, after the last of them was tried. What has been
     extracted is kept, so that the same call with `allow_partial` has nothing left to do.
@@ -81,7 +81,7 @@ def prepare_vectors(
 def _here(
     utterances, first: int, folder: Path, told, *, features: str, level: str, trim: str, workers: int | None
 ) -> Iterator[Outcome]:
-    """Outcomes from processes of this machine, handed on as they are made."""
+    """Outcomes from threads of this process, handed on as they are made."""
     del told
     source = utterances.as_data_source(split=SPLIT)
     remaining = (records.from_example(source[number]) for number in range(first, len(source)))

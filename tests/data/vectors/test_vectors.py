@@ -74,7 +74,7 @@ def test_folds_can_be_made_of_it(prepared):
     assert made.test[:, prepared.label >= 0].sum(axis=0).tolist() == [1] * 4
 
 
-def test_processes_give_the_same_bytes_as_one(source, folder, tmp_path):
+def test_threads_give_the_same_bytes_as_one(source, folder, tmp_path):
     parallel = prepare_vectors("manifest", source, tmp_path, name="small", workers=2)
     assert parallel.name == folder.name
     assert contents(parallel) == contents(folder)
@@ -242,7 +242,7 @@ def test_the_command_prepares_on_all_cores_and_prints_the_summary(source, folder
         (["--features=utterance_spectrograms", "--fmax=7000,8000"], "--fmax=7000.0,8000.0; give one frequency"),
         (["--features=waveforms", "--scale=mel"], "--scale belongs to spectrograms; leave it out with --features=wave"),
         (["--features=is10", "--beam_option=--x=1"], "--beam_option needs --beam_runner"),
-        (["--features=is10", "--workers=2", "--beam_runner=DirectRunner"], "--workers are processes of this machine"),
+        (["--features=is10", "--workers=2", "--beam_runner=DirectRunner"], "--workers are threads of this process"),
     ],
 )
 def test_options_of_the_other_kind_of_features_are_refused(arguments, message, tmp_path):

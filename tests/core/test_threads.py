@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from sejax.experiments.bulk import in_order
+from sejax.core.threads import in_order
 
 
 def test_results_come_in_order_however_long_each_takes():
