@@ -36,6 +36,7 @@ CONFIG = {
         *("random_gain=-30", "random_gain=0+-30", "random_gain=-90+0", "random_gain=nan+0", "random_gain=a+b"),
         *("trainable=none", "model=vgg", "weights=", "folds=1", "folds=0", "folds=-3", "folds=2.5", "folds=nan"),
         *("split_folds=a+a", "features=", "features=mel", "features=functionals:egemaps", "features=image:jet"),
+        *("features=encoder:", "features=encoder:wavlm:9-6", "longest=0", "longest=nan", "l2=-1", "l2=inf"),
         *("normalise_by=person", "trim=4", "hidden=0", "hidden=-8", "hidden=8+x"),
         *("only_folds=-1", "seeds=0", "seeds=1000000000", "iterations=-1", "epochs=0", "epochs=True"),
         *("epochs=1e3", "epochs=99999999999", "runlocal=maybe", "seed=-1", "batch_size=0", "grid=6", "grid=0+4"),

@@ -47,7 +47,10 @@ def parse_features(value: str) -> Features:
     """
     kind, _, name = value.partition(":")
     if is_encoder(value):
-        return Features(ENCODER, parse_encoder(value)[0])
+        try:
+            return Features(ENCODER, parse_encoder(value)[0])
+        except InputError as error:
+            raise InputError(f"config: features={value}: {error}") from None
     if value == IMAGE:
         return Features(IMAGE)
     if kind == FUNCTIONALS and (name or FEATURE_SETS[0]) in FEATURE_SETS and not value.endswith(":"):
