@@ -63,6 +63,8 @@ def check_inputs(config) -> None:
         raise InputError(f"config: trainable={config.trainable} {said}, which no network makes; give trainable=head")
     if gain_limits(config):
         raise InputError(f"config: random_gain {said}, which are of recordings as they are; leave random_gain out")
+    if config.strong_views:
+        raise InputError(f"config: strong_views {said}, and spectrograms alone are altered; leave strong_views out")
 
 
 def find_utterance_vectors(config, data_dir: Path) -> Vectors:
