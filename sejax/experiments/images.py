@@ -19,7 +19,7 @@ from sejax.data.folds import TRAIN, VALIDATION
 from sejax.errors import InputError, typed
 from sejax.experiments.classification import (
     gather,
-    gather_strong_views,
+    gather_beside,
     gather_views,
     train_source,
     valid_source,
@@ -129,7 +129,7 @@ def image_parts(
 
     Args:
       data: inputs [I, ...], label and utterance of the images, utterance_label, what is pretrained, and perhaps views
-        [I, V, ...] of the inputs to train on, and strong_views.
+        [I, V, ...] of the inputs to train on, strong_views and own_scale, of which batches get their rows.
       batch_size: images to an update. evaluated_at_once: images to a batch of an evaluation, at most.
       stream: reads plans' images from the disk, see `sejax.data.streams`.
 
@@ -139,14 +139,16 @@ def image_parts(
     """
     trains, validates = (int((part == kind).sum(1).max()) for kind in (TRAIN, VALIDATION))
     images, at_once = part.shape[1], min(evaluated_at_once, validates)
-    fetch = gather_views if "views" in data else gather
+    judged = gather_beside(gather, *(name for name in ("own_scale",) if name in data))
+    beside = (name for name in ("strong_views", "own_scale") if name in data)
+    trained = gather_beside(gather_views if "views" in data else gather, *beside)
     lengths = {"order_length": whole_batches(trains, batch_size), "valid_length": whole_batches(validates, at_once)}
     return lengths, {
         "train": train_source(
-            batch_size, stream_batches=stream, gather=gather_strong_views(fetch) if "strong_views" in data else fetch
+            batch_size, stream_batches=stream, gather=trained
         ),
-        "valid": valid_source(lengths["valid_length"], at_once),
-        "whole": whole_source(images, min(evaluated_at_once, images)),
+        "valid": valid_source(lengths["valid_length"], at_once, gather=judged),
+        "whole": whole_source(images, min(evaluated_at_once, images), gather=judged),
         "data": {
             name: values.astype(np.int32) if name in ("label", "utterance", "utterance_label") else values
             for name, values in data.items()

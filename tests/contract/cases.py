@@ -132,7 +132,8 @@ def random_variables(name: str, seed: int = 0):
 
 
 _RULES = (
-    "vote=utterance,calibration=temperature,selection=balanced,targets=soft,pseudo_weight=0.5,ema=0.9,strong_views=2"
+    "labeller=speaker,vote=utterance,calibration=temperature,selection=balanced,targets=soft,pseudo_weight=0.5,ema=0.9,"
+    "strong_views=2"
 )
 
 
