@@ -55,6 +55,8 @@ FIELDS = {
     "iterations": Field(0, least=1, most=100),  # 0: the paper's, three, or one where every label is known
     "threshold": Field(0.99, least=0, most=1),
     # Rules beside the paper's, see docs/pseudo_labelling.md; the defaults are the paper's.
+    # what makes them: the network; or a head beside it whose features are on each training speaker's own scale
+    "labeller": Field("network", choices=("network", "speaker")),
     "vote": Field("image", choices=("image", "utterance")),  # whose mean posterior a pseudo-label is of
     "calibration": Field("none", choices=("none", "temperature")),  # temperature: fitted to the validation part
     "selection": Field("threshold", choices=SELECTIONS),  # adaptive: FlexMatch; balanced: of each class the top share

@@ -51,6 +51,8 @@ def test_the_value_names_what_is_learned_from():
         ("protocol=image", "protocol=image with features=functionals"),
         ("trainable=all", "trainable=all with features=functionals"),
         ("random_gain=-6+6", "leave random_gain out"),
+        ("strong_views=2", "leave strong_views out"),
+        ("labeller=speaker,protocol=split", "use protocol=speaker"),
     ],
 )
 def test_what_makes_no_sense_with_vectors_is_refused(argument, said):

@@ -50,6 +50,7 @@ from sejax.experiments.pseudo_labelling.networks import (
     image_network,
     linear_head,
     vector_head,
+    with_labeller,
 )
 from sejax.experiments.pseudo_labelling.published import published
 from sejax.experiments.pseudo_labelling.report import REPORT
@@ -168,6 +169,9 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
         members |= vector_inputs.scalings(spectrograms.features, members["part"])
     inputs, pretrained_params = make_inputs(config, spectrograms, variables)
     network = trained_network(config, len(spectrograms.classes))
+    if config.labeller == "speaker":
+        how = {"dropout_rate": config.dropout, "gain": config.feature_gain}
+        network = with_labeller(network, len(spectrograms.classes), **how)
     settings = settings_of(Settings, config, num_classes=len(spectrograms.classes))
     if config.run.input == "tfdata":
         members |= {} if on_vectors(config) else constants_of(network, inputs, members["part"])
@@ -177,7 +181,8 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
         | {"inputs": inputs, "pretrained": pretrained_params}
         | corpus_masks(spectrograms)
         | views(config, partial(trunk_inputs, config, spectrograms, variables))
-        | strong_views(config, spectrograms, variables),
+        | strong_views(config, spectrograms, variables)
+        | own_scale(config, spectrograms, inputs),
         members["part"],
         batch_size=settings.batch_size,
         evaluated_at_once=EVALUATION_BATCH[config.trainable],
@@ -322,6 +327,15 @@ def strong_views(config, spectrograms, variables: PyTree) -> dict[str, np.ndarra
         about = {"alteration": config.alteration.to_dict(), "view": view, "seed": config.seed}
         found.append(trunk_inputs(config, spectrograms, variables, alter=altering(config, drawn), about=about))
     return {"strong_views": np.stack(found, axis=1)}
+
+
+def own_scale(config, speech, inputs: np.ndarray) -> dict[str, np.ndarray]:
+    """{"own_scale": f32[I, D]}, what the head that labels sees; {} where the network itself labels."""
+    if config.labeller != "speaker":
+        return {}
+    if config.run.input == "tfdata":
+        raise InputError("config: what labeller=speaker sees stays on the device; leave run.input=tfdata out")
+    return {"own_scale": vector_inputs.on_own_scale(inputs, speech.speaker)}
 
 
 def altering(config, key: jax.Array) -> Callable[[jax.Array], jax.Array]:

@@ -29,6 +29,7 @@ from sejax.pretrained.encoders import parse_encoder
 
 IMAGE, FUNCTIONALS, ENCODER = "image", "functionals", "encoder"
 INSTEAD = Instead(unvalidated="validation=0")
+FARTHEST = 5.0  # deviations, of features on their speaker's own scale
 PROTOCOLS = ("speaker", "split")  # an utterance is one example: nothing of it could be in two parts
 
 
@@ -71,6 +72,12 @@ def on_vectors(config) -> bool:
 
 def check_inputs(config) -> None:
     """Raises InputError for fields that have no meaning with a config's features."""
+    if config.labeller == "speaker" and (config.protocol != "speaker" or config.trainable != "head"):
+        raise InputError(
+            f"config: labeller=speaker with protocol={config.protocol} and trainable={config.trainable}: it takes all "
+            "features of a speaker, who may be in no other part, and these must stand still; use protocol=speaker and "
+            "trainable=head"
+        )
     if not on_vectors(config):
         if config.normalise_by != "training" or config.hidden:
             name = "hidden" if config.hidden else f"normalise_by={config.normalise_by}"
@@ -87,6 +94,8 @@ def check_inputs(config) -> None:
         raise InputError(f"config: trainable={config.trainable} {said}, which stay as they are; give trainable=head")
     if gain_limits(config):
         raise InputError(f"config: random_gain {said}, which are of recordings as they are; leave random_gain out")
+    if config.strong_views:
+        raise InputError(f"config: strong_views {said}, and spectrograms alone are altered; leave strong_views out")
 
 
 def find_utterance_vectors(config, data_dir: Path) -> Vectors:
@@ -161,6 +170,21 @@ def scalings(features: np.ndarray, part: np.ndarray) -> dict[str, np.ndarray]:
     fitted = {row.tobytes(): fit_z_norm(np.asarray(features[row == TRAIN])) for row in part}
     found = [fitted[row.tobytes()] for row in part]
     return {name: np.stack([getattr(one, name) for one in found]) for name in ("shift", "scale")}
+
+
+def on_own_scale(features: np.ndarray, speaker: np.ndarray) -> np.ndarray:
+    """Features f32[I, D] less their speaker's mean, over that speaker's deviation, cut off at `FARTHEST`.
+
+    Of each row of ``speaker`` i32[I] only rows of the same speaker say what becomes of it: with a speaker in one part
+    of a fold, nothing of the others enters.
+    """
+    scaled = np.zeros(features.shape, np.float32)
+    for number in np.unique(speaker):
+        rows = np.flatnonzero(speaker == number)
+        own = np.asarray(features[rows], np.float64)
+        deviation = np.maximum(own.std(0), 1e-6 * np.maximum(np.abs(own.mean(0)), 1.0))
+        scaled[rows] = np.clip((own - own.mean(0)) / deviation, -FARTHEST, FARTHEST)
+    return scaled
 
 
 def facts(config, vectors: Vectors) -> dict[str, Any]:

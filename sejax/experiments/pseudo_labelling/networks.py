@@ -36,6 +36,8 @@ class Network(NamedTuple):
       apply: ``apply(params, constants, inputs [B, ...], key=None) -> logits f32[B, C]``; a key turns
         dropout on.
       rates: learning-rate factor of every top-level subtree of the params.
+      label: ``label(params, features [B, D], key=None) -> logits f32[B, C]`` of a head that makes pseudo-labels in the
+        network's place, see `with_labeller`; None: there is none.
     """
 
     init: Callable[[jax.Array, PyTree, jax.Array], PyTree]
@@ -43,6 +45,7 @@ class Network(NamedTuple):
     apply: Callable[..., jax.Array]
     rates: dict[str, float]
     fit_moments: Callable[[jax.Array, jax.Array], PyTree] | None = None
+    label: Callable[..., jax.Array] | None = None
 
     def descend(self, params: PyTree, directions: PyTree, *, rate: jax.Array, weight_decay: float) -> PyTree:
         """``params - rate * factor * (direction + weight_decay * params)``, factor by subtree."""
@@ -141,6 +144,26 @@ def vector_head(num_classes: int, *, hidden: tuple[int, ...], dropout_rate: floa
         return x
 
     return Network(init, fit, apply, {"head": 1.0})
+
+
+def with_labeller(network: Network, num_classes: int, *, dropout_rate: float, gain: float) -> Network:
+    """The network and beside it a linear head that sees features on each speaker's own scale, and labels.
+
+    It is trained on the same labels at the same updates, as params["labeller"], and shares no weight: the network
+    itself is trained, judged and predicts as without.
+    """
+    head = linear_head(num_classes, dropout_rate=dropout_rate, gain=gain)
+
+    def init(key, pretrained, inputs):
+        labeller = head.init(rng.stream(key, "labeller", 0), {}, inputs)["head"]
+        return network.init(key, pretrained, inputs) | {"labeller": labeller}
+
+    def label(params, features, *, key=None):
+        size = features.shape[1]
+        constants = {"mean": jnp.zeros(size), "scale": jnp.full(size, gain / math.sqrt(size))}
+        return head.apply({"head": params["labeller"]}, constants, features, key=key)
+
+    return network._replace(init=init, rates=network.rates | {"labeller": 1.0}, label=label)
 
 
 def classifier_network(name: str, model: nn.Module, *, trunk_rate: float) -> Network:
