@@ -31,7 +31,7 @@ REMEDY = re.compile(
 CONFIG = {
     "pseudo_labelling": (
         *("corpus=", "corpus=../emodb", "corpus=a/b", "corpus=EMODB", "scale=linear", "voice_activity=4"),
-        *("corpus=emodb+nemo",),
+        *("corpus=emodb+emodb", "corpus=emodb+", "test=Nemo", "test=nemo+nemo"),
         *("labelled=0", "labelled=-0.1", "labelled=1.5", "labelled=nan", "labelled=most", "protocol=session"),
         *("random_gain=-30", "random_gain=0+-30", "random_gain=-90+0", "random_gain=nan+0", "random_gain=a+b"),
         *("trainable=none", "model=vgg", "weights=", "folds=1", "folds=0", "folds=-3", "folds=2.5", "folds=nan"),
@@ -285,6 +285,7 @@ SCRIPTS = (
 RIGHT = (
     ("train", "--config=configs/dcgan.py:width=32,unlabelled=ami", "--config.rating_scale=(0.0,1.0)", *_TRAIN),
     ("train", "--config=configs/transfer.py:weights=random,rates=1", "--config.rates=(0.1,1.0)", *_TRAIN),
+    ("train", "--config=configs/pseudo_labelling.py:corpus=emodb+nemo,test=ravdess+savee", *_TRAIN),
 )
 
 WRONG = {
