@@ -78,7 +78,7 @@ FIELDS = {
     "runlocal": Field(False),
     **RUN,
 }
-# Where vectors are what is learned from; see docs/pseudo_labelling.md for how they were chosen.
+# Where vectors are what is learned from. Better rates and penalties for them: docs/pseudo_labelling.md.
 ON_VECTORS = {
     "level": Field("none", choices=LEVELS),
 }
