@@ -99,7 +99,7 @@ FIELDS = {
     # whether spectrograms, or features of a frozen trunk, lie on the device or are read as they are needed
     "run.input": Field("auto", choices=("auto", "resident", "tfdata"), argument="input"),
 }
-# Where vectors are what is learned from; see docs/pseudo_labelling.md for how they were chosen.
+# Where vectors are what is learned from. Better rates and penalties for them: docs/pseudo_labelling.md.
 ON_VECTORS = {
     "level": Field("none", choices=LEVELS),
 }
