@@ -56,17 +56,23 @@ def validation_runs(workdirs: Sequence[Path], siblings: Sequence[Path]) -> list[
         other = {sibling: _otherwise(configs[workdir], configs[sibling]) for sibling in siblings}
         own = [sibling for sibling, differing in other.items() if not differing]
         if len(own) != 1:
-            how = f"{' and '.join(map(str, own))} both are" if own else "none was given"
-            near = "".join(f"; {sibling} differs in {', '.join(rows)}" for sibling, rows in other.items() if rows)
             raise InputError(
                 f"{workdir}: validation=0, so it is calibrated on a run of the same config with a validation part, and "
-                f"{how}{near * (not own)}; give one with --calibrate_on"
+                f"{_found(own, other)}; give one with --calibrate_on"
             )
         found += own
     for sibling in siblings:
         if sibling not in found:
             raise InputError(f"{sibling} is of the config of no run with validation=0; leave it out of --calibrate_on")
     return found
+
+
+def _found(own: Sequence[Path], other: Mapping[Path, Sequence[str]]) -> str:
+    """Why siblings are not one: several of them, or none, and then in what the nearest of others differs."""
+    if own:
+        return f"{' and '.join(map(str, own))} are"
+    nearest = min(other, key=lambda sibling: len(other[sibling]), default=None)
+    return "none was given" + (f" ({nearest} differs in {'; '.join(other[nearest])})" if nearest else "")
 
 
 def _otherwise(config: Mapping, sibling: Mapping) -> list[str]:
