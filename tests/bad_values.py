@@ -38,6 +38,8 @@ CONFIG = {
         *("split_folds=a+a", "features=", "features=mel", "features=functionals:egemaps", "features=image:jet"),
         *("features=encoder:", "features=encoder:wavlm:9-6", "longest=0", "longest=nan", "l2=-1", "l2=inf"),
         *("normalise_by=person", "trim=4", "hidden=0", "hidden=-8", "hidden=8+x"),
+        "features=encoder:wavlm_base:9,trainable=classifier",
+        "normalise_by=speaker,features=encoder:wavlm_base:9,trainable=all",
         *("vote=block", "calibration=isotonic", "selection=top", "shares=", "shares=1.5", "shares=-0.1", "shares=a"),
         *("labeller=teacher", "targets=mixed", "pseudo_weight=0", "ema=1", "ema=-0.1", "strong_views=-1"),
         *("strong_views=2.5", ".alteration.gain=nan", ".alteration.bands=-1", ".alteration.shift=0.5", ".shares=()"),
