@@ -47,7 +47,8 @@ _HERE = "SEJAX_COLLECTIVES"  # set in the process that has the devices
 _KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 _OPERATION = re.compile(rf"= (.*?) ({'|'.join(_KINDS)})(?:-start)?\(")
 _COMPUTATION = re.compile(r"(ENTRY )?(%[\w.-]+) \(.*\{$")
-_CALLS = re.compile(r"(?:calls|to_apply|body|(?:branch|called|true|false)_computations?)=(\{[^}]*\}|%[\w.-]+)")
+_CALLED = r"calls|to_apply|body|condition|(?:branch|called|true|false)_computations?"
+_CALLS = re.compile(rf"(?:{_CALLED})=(\{{[^}}]*\}}|%[\w.-]+)")
 _TURNS = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
 _SHAPE = re.compile(r"(pred|[a-z]+\d+)\[([\d,]*)\]")
 

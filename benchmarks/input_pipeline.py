@@ -31,10 +31,11 @@ def main(argv):
     """Print seconds per update both ways, the pipeline's alone, and the ratios."""
     del argv
     config = CONFIG.value
-    config.run.input = "tfdata"
-    assembly = study(config.experiment).assembly(config, DATA_DIR.value)
-    resident = assembly._replace(train=assembly.train._replace(stream=None))
-    ways = {"tf.data": assembly, "device": resident}
+    ways = {}
+    for name, source in (("tf.data", "tfdata"), ("device", "resident")):
+        config.run.input = source
+        ways[name] = study(config.experiment).assembly(config, DATA_DIR.value)
+    assembly = ways["tf.data"]
     advances = {name: updates_of(made, config.seed) for name, made in ways.items()}
     seconds = {name: [] for name in ways}
     for _ in range(ROUNDS.value):

@@ -88,14 +88,14 @@ def growth(count):
     from sejax.data.blocks.load import BlockSettings
     from sejax.data.blocks.prepare import prepare_blocks
 
-    told, last, beside, spent = defaultdict(list), [], [], 0.0
+    told, last, beside, spent, due = defaultdict(list), [], [], 0.0, 0.0
     fixed_work()  # the first takes longer
 
     def progress(stage, done, total):
-        nonlocal spent
-        if not last or time.perf_counter() - last[0] > 0.5:
+        nonlocal spent, due
+        if time.process_time() > due:
             beside.append(fixed_work())
-            spent += beside[-1]
+            spent, due = spent + beside[-1], time.process_time() + 0.1
         now = (time.perf_counter(), time.process_time() - spent, statistics.median(beside[-9:]), resident())
         if stage not in told and last:
             told[stage].append((0.0, *last))

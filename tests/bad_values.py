@@ -31,12 +31,18 @@ REMEDY = re.compile(
 CONFIG = {
     "pseudo_labelling": (
         *("corpus=", "corpus=../emodb", "corpus=a/b", "corpus=EMODB", "scale=linear", "voice_activity=4"),
-        *("corpus=emodb+nemo",),
+        *("corpus=emodb+emodb", "corpus=emodb+", "test=Nemo", "test=nemo+nemo"),
         *("labelled=0", "labelled=-0.1", "labelled=1.5", "labelled=nan", "labelled=most", "protocol=session"),
         *("random_gain=-30", "random_gain=0+-30", "random_gain=-90+0", "random_gain=nan+0", "random_gain=a+b"),
         *("trainable=none", "model=vgg", "weights=", "folds=1", "folds=0", "folds=-3", "folds=2.5", "folds=nan"),
         *("split_folds=a+a", "features=", "features=mel", "features=functionals:egemaps", "features=image:jet"),
+        *("features=encoder:", "features=encoder:wavlm:9-6", "longest=0", "longest=nan", "l2=-1", "l2=inf"),
         *("normalise_by=person", "trim=4", "hidden=0", "hidden=-8", "hidden=8+x"),
+        "features=encoder:wavlm_base:9,trainable=classifier",
+        "normalise_by=speaker,features=encoder:wavlm_base:9,trainable=all",
+        *("vote=block", "calibration=isotonic", "selection=top", "shares=", "shares=1.5", "shares=-0.1", "shares=a"),
+        *("labeller=teacher", "targets=mixed", "pseudo_weight=0", "ema=1", "ema=-0.1", "strong_views=-1"),
+        *("strong_views=2.5", ".alteration.gain=nan", ".alteration.bands=-1", ".alteration.shift=0.5", ".shares=()"),
         *("only_folds=-1", "seeds=0", "seeds=1000000000", "iterations=-1", "epochs=0", "epochs=True"),
         *("epochs=1e3", "epochs=99999999999", "runlocal=maybe", "seed=-1", "batch_size=0", "grid=6", "grid=0+4"),
         *(".learning_rate=nan", ".learning_rate=inf", ".learning_rate=-0.01", ".learning_rate=0", ".dropout=1"),
@@ -281,6 +287,7 @@ SCRIPTS = (
 RIGHT = (
     ("train", "--config=configs/dcgan.py:width=32,unlabelled=ami", "--config.rating_scale=(0.0,1.0)", *_TRAIN),
     ("train", "--config=configs/transfer.py:weights=random,rates=1", "--config.rates=(0.1,1.0)", *_TRAIN),
+    ("train", "--config=configs/pseudo_labelling.py:corpus=emodb+nemo,test=ravdess+savee", *_TRAIN),
 )
 
 WRONG = {

@@ -10,12 +10,13 @@ from sejax.pretrained import encoders as files
 from sejax.pretrained import names
 from sejax.pretrained.weights import write
 
-SIZES = {"convolutions": ((4, 10, 5), (6, 3, 2)), "width": 8, "layers": 2, "heads": 2, "feed_forward": 12}
+# A frame every 80 samples: what is compiled for a second of positions grows with their number.
+SIZES = {"convolutions": ((4, 10, 5), (6, 8, 4), (6, 4, 4)), "width": 8, "layers": 2, "heads": 2, "feed_forward": 12}
 TINY = {
-    "wav2vec2": Architecture(**SIZES, positions=Positions(4, 2)),
-    "hubert": Architecture(**SIZES, positions=Positions(4, 2), convolution_norm="layer", pre_norm=True),
-    "wavlm": Architecture(**SIZES, positions=Positions(4, 2), relative=RelativeBias(8, 16), normalise=False),
-    "data2vec-audio": Architecture(**SIZES, positions=Positions(3, 2, 2, norm="layer"), convolution_norm="layer"),
+    "wav2vec2": Architecture(**SIZES, positions=Positions(8, 2)),
+    "hubert": Architecture(**SIZES, positions=Positions(8, 2), convolution_norm="layer", pre_norm=True),
+    "wavlm": Architecture(**SIZES, positions=Positions(8, 2), relative=RelativeBias(8, 16), normalise=False),
+    "data2vec-audio": Architecture(**SIZES, positions=Positions(8, 2, 2, norm="layer"), convolution_norm="layer"),
 }
 
 

@@ -20,6 +20,12 @@ from their checkpoints, beside what each of them reaches alone (docs/comparing.m
 
     sejax report runs/functionals runs/images --ensemble --data_dir=data
 
+With --calibrate each run's posteriors are brought to a temperature that its validation part chose before they are
+averaged. A run with validation=0 has none: --calibrate_on names a run of the same config that holds one out.
+
+    sejax report runs/functionals runs/images --ensemble --calibrate_on=runs/functionals-valid,runs/images-valid \\
+        --data_dir=data
+
 Below the tables stand paired differences over folds, with intervals and a test (docs/comparing.md): of all pairs where
 they are few, else of each against the first, or against --baseline. The variants of one run are paired where one of
 --baseline, --latex and --csv is given.
@@ -57,6 +63,10 @@ BASELINE = flags.DEFINE_string("baseline", None, "a run among those given, or a 
 LATEX = flags.DEFINE_string("latex", None, "also write scores and paired differences into this .tex file, for booktabs")
 CSV = flags.DEFINE_string("csv", None, "also write members' scores into this .csv, differences into NAME-paired.csv")
 ENSEMBLE = flags.DEFINE_bool("ensemble", False, "also the runs' mean posterior of each utterance; needs --data_dir")
+CALIBRATE = flags.DEFINE_bool("calibrate", False, "with --ensemble: at temperatures fitted to validation parts")
+CALIBRATE_ON = flags.DEFINE_list(
+    "calibrate_on", [], "--calibrate, with runs of the same config but a validation part, for those with validation=0"
+)
 GROUP_BY = flags.DEFINE_list("group_by", [], "a table for each value of these fields, such as protocol,trainable")
 
 
@@ -69,6 +79,8 @@ def main(arguments):
     check_names(LATEX.value, CSV.value)
     if ENSEMBLE.value and (len(workdirs) < 2 or not DATA_DIR.value):
         raise InputError("--ensemble asks several runs about the speech that they test; give them, and --data_dir=DIR")
+    if (CALIBRATE.value or CALIBRATE_ON.value) and not ENSEMBLE.value:
+        raise InputError("--calibrate is of posteriors that are averaged; give --ensemble too")
     if DATA_DIR.value:
         from sejax.experiments.anchors import add_anchors
 
@@ -120,10 +132,8 @@ def compare(workdirs):
         raise InputError(f"--group_by: {error}") from None
     grouped += [table for group in experiments for table in report_of(group[0]).paper_tables(group)]
     if ENSEMBLE.value:
-        from sejax.experiments.ensembles import answers, ensemble_table
-
-        folders = [folder if folder.is_dir() else folder.parent for folder in workdirs if is_finished(folder)]
-        grouped.append(ensemble_table([answers(folder, Path(DATA_DIR.value)) for folder in folders]))
+        finished = filter(is_finished, workdirs)
+        grouped.append(ensemble([folder if folder.is_dir() else folder.parent for folder in finished]))
     paired = pair(given)
     print("\n".join([*map(tables.markdown, grouped), paired_text(paired, tables.markdown)]))
     output = path_of(OUTPUT.value or page_of([folder for folder in workdirs if is_finished(folder)]))
@@ -131,6 +141,17 @@ def compare(workdirs):
     print(f"comparison: {output}", file=sys.stderr)
     if FIGURE.value:
         draw(path_of(FIGURE.value), runs)
+
+
+def ensemble(folders):
+    """The table of runs' mean posteriors, at temperatures of validation parts where --calibrate says so."""
+    from sejax.experiments.calibration import calibrated_answers
+    from sejax.experiments.ensembles import answers, ensemble_table
+
+    data_dir = Path(DATA_DIR.value)
+    if CALIBRATE.value or CALIBRATE_ON.value:
+        return ensemble_table(calibrated_answers(folders, [path_of(each) for each in CALIBRATE_ON.value], data_dir))
+    return ensemble_table([answers(folder, data_dir) for folder in folders])
 
 
 def finished_runs(workdirs):

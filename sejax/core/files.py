@@ -22,6 +22,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -145,12 +146,7 @@ def read_json(path: str | os.PathLike[str], remedy: str) -> dict[str, Any]:
 
     Raises InputError for a file that is missing, damaged or holds something else; the message ends with `remedy`.
     """
-    try:
-        content = path_of(path).read_bytes()
-    except FileNotFoundError:
-        raise missing(path, remedy) from None
-    if not _is_whole(content[-_TAIL:], lambda start, stop: content[start:stop], len(content)):
-        raise damaged(path, "its digest is another", remedy)
+    content = _content(path, remedy)
     try:
         value = json.loads(content.decode(), parse_constant=lambda _: None)
     except ValueError as error:
@@ -212,12 +208,7 @@ def read_npz(path: str | os.PathLike[str], remedy: str) -> dict[str, np.ndarray]
 
     Raises InputError for a file that is missing or damaged; the message ends with `remedy`.
     """
-    try:
-        content = path_of(path).read_bytes()
-    except FileNotFoundError:
-        raise missing(path, remedy) from None
-    if not _is_whole(content[-_TAIL:], lambda start, stop: content[start:stop], len(content)):
-        raise damaged(path, "its digest is another", remedy)
+    content = _content(path, remedy)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             return dict(stored.items())
@@ -227,14 +218,53 @@ def read_npz(path: str | os.PathLike[str], remedy: str) -> dict[str, np.ndarray]
         raise damaged(path, " ".join(str(error).split()), remedy) from None
 
 
-def append_digest(file: BinaryIO) -> None:
-    """Write the digest of all that an open file holds behind it."""
+def _content(path: str | os.PathLike[str], remedy: str) -> bytes:
+    """All of a file; InputError where it is missing, or not what its digest says."""
+    try:
+        content = path_of(path).read_bytes()
+    except FileNotFoundError:
+        raise missing(path, remedy) from None
+    if not _is_whole(content[-_TAIL:], lambda start, stop: content[start:stop], len(content)):
+        raise damaged(path, "its digest is another", remedy)
+    return content
+
+
+class PieceDigests:
+    """Digests of the pieces of a file that grows at its end, so that little of it is read again where it is sealed.
+
+    Args:
+      start: bytes that the file has already, which may still change.
+
+    Attributes:
+      known: of pieces behind these, by number.
+    """
+
+    def __init__(self, start: int):
+        self.known: dict[int, bytes] = {}
+        self._at, self._hash = start, None
+
+    def update(self, content) -> None:
+        """What was written behind the rest, bytes or a buffer of numbers."""
+        content = memoryview(content).cast("B")
+        while len(content):
+            if self._at % _PIECE == 0:
+                self._hash = hashlib.blake2b(digest_size=_DIGITS // 2)
+            part, content = content[: (room := _PIECE - self._at % _PIECE)], content[room:]
+            self._at += len(part)
+            if self._hash is not None:
+                self._hash.update(part)
+                if self._at % _PIECE == 0:
+                    self.known[self._at // _PIECE - 1] = self._hash.digest()
+
+
+def append_digest(file: BinaryIO, known: Mapping[int, bytes] | None = None) -> None:
+    """Write the digest of all that an open file holds behind it; ``known``: of its pieces, see `PieceDigests`."""
     file.flush()
     size = file.seek(0, os.SEEK_END)
     before = b"\n" + _MARK
     file.write(before)
     file.flush()
-    file.write(_digest(_reader(file), size + len(before)).encode() + b"\n")
+    file.write(_digest(_reader(file), size + len(before), known or {}).encode() + b"\n")
     file.flush()
     _remember(os.fstat(file.fileno()))
 
@@ -322,10 +352,12 @@ def check_digests(path: Path, remedy: str, *, share: tuple[int, int] = (0, 1)) -
     return True
 
 
-def _digest(read: Callable[[int, int], bytes], size: int) -> str:
+def _digest(read: Callable[[int, int], bytes], size: int, known: Mapping[int, bytes] = MappingProxyType({})) -> str:
     """BLAKE2b over the size and the BLAKE2b of each piece."""
 
     def of_piece(start: int) -> bytes:
+        if (found := known.get(start // _PIECE)) is not None:
+            return found
         return hashlib.blake2b(read(start, min(start + _PIECE, size)), digest_size=_DIGITS // 2).digest()
 
     starts = range(0, size, _PIECE)

@@ -94,6 +94,7 @@ class Checkpoints:
         import orbax.checkpoint as ocp
         from orbax.checkpoint.checkpoint_managers import preservation_policy
 
+        folder = path_of(folder)
         self._store, self._keep = None if is_local(folder) else folder, keep
         self._beside = None if self._store is None else tempfile.TemporaryDirectory()
         self.folder = Path(folder if self._beside is None else self._beside.name).resolve()

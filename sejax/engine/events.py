@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sejax.core.experiment import HISTOGRAM
-from sejax.core.stores import is_local, put_file
+from sejax.core.stores import is_local, path_of, put_file
 
 _PUT_SECONDS = 30.0  # between two times that a store gets what grew
 
@@ -22,6 +22,7 @@ class EventFiles:
     """
 
     def __init__(self, folder: Path):
+        folder = path_of(folder)
         self._store, self._put_at = None if is_local(folder) else folder, time.monotonic()
         self._beside = None if self._store is None else tempfile.TemporaryDirectory()
         self.writer = _writer(folder if self._beside is None else Path(self._beside.name))

@@ -98,13 +98,13 @@ def gather_views(data, plan: Plan):
     return gather(data, plan) | {"inputs": data["views"][plan.index]}
 
 
-def gather_strong_views(gather: Callable[[PyTree, Plan], Batch]) -> Callable[[PyTree, Plan], Batch]:
-    """``gather`` with "strong_views" [B, V, ...] of the same rows beside what it gives."""
+def gather_beside(gather: Callable[[PyTree, Plan], Batch], *names: str) -> Callable[[PyTree, Plan], Batch]:
+    """``gather`` with the same rows of other arrays of the data beside what it gives, by their names."""
 
-    def gather_both(data, plan: Plan):
-        return gather(data, plan) | {"strong_views": data["strong_views"][plan.index]}
+    def gather_all(data, plan: Plan):
+        return gather(data, plan) | {name: data[name][plan.index] for name in names}
 
-    return gather_both
+    return gather_all if names else gather
 
 
 def _in_turn(rows: str, counts: str, batch_size: int) -> Callable[[State, jax.Array], Plan]:

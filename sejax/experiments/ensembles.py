@@ -1,7 +1,8 @@
 """Several finished runs asked together: the mean of their posteriors for each utterance, on the folds that all tested.
 
-Every run counts alike, so that no figure of a test part decides anything. Posteriors come from the runs' checkpoints,
-and the figures that follow from them must be those of results.json.
+Every run counts alike, so that no figure of a test part decides anything; how sure each is can be corrected first, by
+validation parts (`sejax.experiments.calibration`). Posteriors come from the runs' checkpoints, and the figures that
+follow from them must be those of results.json.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from ml_collections import ConfigDict
 
 from sejax.core import metrics
 from sejax.core.results import REPEATS, read_results, spread
-from sejax.data.folds import TEST, TRAIN
+from sejax.data.folds import TEST, TRAIN, VALIDATION
 from sejax.engine.run import posteriors, run_settings
 from sejax.engine.workdir import read_claim, stage_folder
 from sejax.errors import InputError
@@ -36,6 +37,9 @@ class Answers(NamedTuple):
       label: {utterance's id: its class, an index into classes}.
       ratio: the size of a test part over that of its training part, the mean over folds.
       anchor: what `sejax.data.anchor` says of the run's folds; {} where it says nothing.
+      validated: as posterior, of the validation parts.
+      variant: the name of what answers, where the run compared several things.
+      note: what was done to the posteriors, a sentence.
     """
 
     name: str
@@ -44,10 +48,16 @@ class Answers(NamedTuple):
     label: Mapping[str, int]
     ratio: float
     anchor: Mapping[str, Any]
+    validated: Mapping[Place, Mapping[str, np.ndarray]] = {}
+    variant: Mapping[str, tuple[str, ...]] = {}
+    note: str = ""
 
 
-def answers(workdir: Path, data_dir: Path) -> Answers:
+def answers(workdir: Path, data_dir: Path, variant: Mapping[str, tuple[str, ...]] | None = None) -> Answers:
     """What the members of a finished run answer; of a run that compared several things those that validated best.
+
+    Args:
+      variant: that of another run's `Answers`, to have the same one of the things compared.
 
     Raises:
       InputError: no finished run, an experiment whose evaluation keeps no posteriors or that does not say what it
@@ -55,35 +65,44 @@ def answers(workdir: Path, data_dir: Path) -> Answers:
     """
     workdir = Path(workdir)
     results, config = read_results(workdir), ConfigDict(read_claim(workdir)["config"])
-    experiment, wanted = study(config.experiment), best_variant(results, {})
+    experiment, wanted = study(config.experiment), best_variant(results, dict(variant or {}))
     trained = trained_variants(workdir, results, config)
     found = next((one for one in trained if any(is_wanted(member, wanted) for member in one[2])), None)
     if found is None:
         raise InputError(f"{workdir}: every member failed; give another run")
-    variant, folder, members = found
-    held = experiment.held_out(variant, data_dir) if experiment.held_out else None
+    own_config, folder, members = found
+    held = experiment.held_out(own_config, data_dir) if experiment.held_out else None
     if held is None or "" not in held.label:
         raise InputError(f"{workdir}: {config.experiment} does not say what class its members test; leave it out")
     check_set(workdir, held, members)
-    stages = {stage: stage_folder(folder, stage) for stage in experiment.stages(variant)}
-    assembly = experiment.assembly(variant, data_dir, stages)
-    whole = posteriors(assembly, run_settings(variant), folder, seed=config.seed)
+    stages = {stage: stage_folder(folder, stage) for stage in experiment.stages(own_config)}
+    assembly = experiment.assembly(own_config, data_dir, stages)
+    whole = posteriors(assembly, run_settings(own_config), folder, seed=config.seed)
     if whole is None:
         raise InputError(f"{workdir}: evaluations of {config.experiment} keep no posteriors; leave the run out")
     label, ids = held.label[""], held.speech.utterance_ids
-    own, ratios = {}, []
+    own, validated, ratios = {}, {}, []
     for member, part, posterior in zip(members, held.part, whole, strict=True):
-        tested = (part == TEST) & (label[held.utterance] >= 0)
         if not is_wanted(member, wanted):
             continue
+        tested, validates = ((part == each) & (label[held.utterance] >= 0) for each in (TEST, VALIDATION))
         by_utterance = _means(posterior, held.utterance, tested)
         _check_figures(workdir, member, by_utterance, label)
-        own[tuple(member.get(field) for field in REPEATS)] = {ids[row]: mean for row, mean in by_utterance.items()}
+        place = tuple(member.get(field) for field in REPEATS)
+        own[place] = {ids[row]: mean for row, mean in by_utterance.items()}
+        validated[place] = {ids[row]: mean for row, mean in _means(posterior, held.utterance, validates).items()}
         ratios.append(tested.sum() / max((part == TRAIN).sum(), 1))
-    tested = {name for each in own.values() for name in each}
-    labels = {name: int(label[row]) for row, name in enumerate(ids) if name in tested}
-    anchor = (results.get("data") or {}).get("anchor") or {}
-    return Answers(workdir.absolute().name, tuple(results["classes"]), own, labels, float(np.mean(ratios)), anchor)
+    asked = {name for answered in (own, validated) for each in answered.values() for name in each}
+    return Answers(
+        name=workdir.absolute().name,
+        classes=tuple(results["classes"]),
+        posterior=own,
+        label={name: int(label[row]) for row, name in enumerate(ids) if name in asked},
+        ratio=float(np.mean(ratios)),
+        anchor=(results.get("data") or {}).get("anchor") or {},
+        validated=validated,
+        variant=wanted,
+    )
 
 
 def _means(posterior: np.ndarray, utterance: np.ndarray, tested: np.ndarray) -> dict[int, np.ndarray]:
@@ -202,6 +221,7 @@ def ensemble_table(runs: Sequence[Answers]) -> Table:
         f"UAR by utterance, mean ± sample standard deviation over folds{seeds}.",
         "Folds together: recalls of all folds' answers as one" + ", mean ± deviation over seeds." * several,
         "Ensemble: the mean of the runs' posteriors of an utterance, all counted alike, seed by seed.",
+        *dict.fromkeys(run.note for run in runs if run.note),
         "Interval: bias-corrected bootstrap of folds; p: corrected resampled t-test (docs/comparing.md).",
         *dict.fromkeys(filter(None, (_anchor_note(run) for run in runs))),
     ]

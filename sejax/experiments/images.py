@@ -20,7 +20,7 @@ from sejax.data.streams import stream_batches
 from sejax.errors import InputError, typed
 from sejax.experiments.classification import (
     gather,
-    gather_strong_views,
+    gather_beside,
     gather_views,
     train_source,
     valid_source,
@@ -152,7 +152,8 @@ def image_parts(
 
     Args:
       data: inputs [I, ...], label and utterance of the images, utterance_label, what is pretrained, and perhaps views
-        [I, V, ...] of the inputs to train on, and strong_views; these three may be memory-mapped.
+        [I, V, ...] of the inputs to train on, strong_views and own_scale, of which batches get their rows; inputs and
+        views may be memory-mapped.
       batch_size: images to an update. evaluated_at_once: images to a batch of an evaluation, at most.
       streamed: what is trained on is read a batch at a time, from where it lies.
       resident: inputs are on the device. Where they are not, what is evaluated is read so too, and of the data's inputs
@@ -165,7 +166,9 @@ def image_parts(
     """
     trains, validates = (int((part == kind).sum(1).max()) for kind in (TRAIN, VALIDATION))
     images, at_once = part.shape[1], min(evaluated_at_once, max(validates, 1))
-    fetch = gather_views if "views" in data else gather
+    beside = (name for name in ("strong_views", "own_scale") if name in data)
+    fetch = gather_beside(gather_views if "views" in data else gather, *beside)
+    gather = gather_beside(gather, *(name for name in ("own_scale",) if name in data))
     lengths = {"order_length": whole_batches(trains, batch_size), "valid_length": whole_batches(validates, at_once)}
     large = {name: data[name] for name in ("inputs", "views") if name in data}
     trained = judged = None
@@ -177,9 +180,7 @@ def image_parts(
         large = {name: values[:1] for name, values in large.items()}
     numbers = {name: data[name].astype(np.int32) for name in ("label", "utterance", "utterance_label")}
     return lengths, {
-        "train": train_source(
-            batch_size, stream_batches=trained, gather=gather_strong_views(fetch) if "strong_views" in data else fetch
-        ),
+        "train": train_source(batch_size, stream_batches=trained, gather=fetch),
         "valid": valid_source(lengths["valid_length"], at_once, gather=gather, stream_batches=judged)
         if validates
         else whole_source(images, 1, batches=0),

@@ -6,17 +6,23 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from sejax import pretrained
-from sejax.core.experiment import PyTree
+from sejax.audio.samples import RATE
+from sejax.core.experiment import Batch, Plan, PyTree
 from sejax.core.rng import root_key
+from sejax.data.waveforms.load import Waveforms
 from sejax.errors import InputError, typed
+from sejax.experiments import classification
 from sejax.models import encoders
 from sejax.models.encoder_branch import chosen_states, mean_states
 from sejax.models.encoders import Architecture
 from sejax.pretrained.encoders import FAMILIES, from_json, parse_encoder
 
 PREFIX = "encoder:"
+FROZEN = ("convolutions",)  # layers that stay where an encoder is trained, unless a config names others
+RECORDINGS_AT_ONCE = 8  # recordings at once that a whole encoder is evaluated on
 
 
 def is_encoder(text: str) -> bool:
@@ -98,6 +104,56 @@ def frozen_states(found: Named, *, dtype=None) -> Callable[[PyTree, jax.Array, j
         return mean_states(encoder, variables, waveform, length, found.layers)
 
     return heard
+
+
+def trained_states(
+    found: Named, *, frozen: tuple[str, ...] = FROZEN, dtype=None
+) -> Callable[[PyTree, Mapping[str, jax.Array]], jax.Array]:
+    """``hear(params, {"waveform": int16[B, T], "length": i32[B]}) -> f32[B, states, width]`` of a trained encoder.
+
+    As `frozen_states`, with no gradient of the layers ``frozen``. Nothing is dropped out or masked.
+    """
+    encoder = encoders.create(found.architecture, frozen=frozen, dtype=dtype)
+
+    def hear(params, recordings):
+        return mean_states(encoder, {"params": params}, recordings["waveform"], recordings["length"], found.layers)
+
+    return hear
+
+
+class Beginnings(NamedTuple):
+    """The first seconds of R recordings: start i64[R] and length i32[R], samples, and ``read(number) -> int16[T]``."""
+
+    start: np.ndarray
+    length: np.ndarray
+    read: Callable[[int], np.ndarray]
+
+
+def beginnings(waveforms: Waveforms, rows: np.ndarray, *, longest: float) -> Beginnings:
+    """Of the recordings ``rows`` i[R] of prepared waveforms the first ``longest`` seconds."""
+    start = waveforms.offset[rows]
+    length = np.minimum(waveforms.offset[rows + 1] - start, round(longest * RATE)).astype(np.int32)
+    return Beginnings(
+        start, length, lambda number: np.asarray(waveforms.waveform[start[number] : start[number] + length[number]])
+    )
+
+
+def padded(found: Named, speech: Beginnings) -> dict[str, np.ndarray]:
+    """What an encoder that is trained hears, {"waveform": int16[R, T], "length": i32[R]}, with zeros to the longest."""
+    longest = max(int(speech.length.max()), encoders.least_samples(found.architecture))
+    waveform = np.zeros((len(speech.length), longest), np.int16)
+    for number, row in enumerate(waveform):
+        row[: speech.length[number]] = speech.read(number)
+    return {"waveform": waveform, "length": speech.length}
+
+
+def gather_recordings(data: PyTree, plan: Plan) -> Batch:
+    """As `sejax.experiments.classification.gather`, where "inputs" i32[I] are places among "recordings" [R, ...].
+
+    The batch's inputs are those recordings.
+    """
+    batch = classification.gather(data, plan)
+    return batch | {"inputs": jax.tree.map(lambda each: each[batch["inputs"]], data["recordings"])}
 
 
 def parameter_count(found: Named) -> int:

@@ -136,9 +136,9 @@ def _train_variants(config, variants, workdir: Path, data_dir: Path) -> tuple[di
     """Trains the variants, but for those that are finished: (what the results file says, example images)."""
     examples: dict[str, Any] = {}
     if "" in variants:
-        assembly, members, stages, here = _train(config, workdir, data_dir)
-        about = assembly.about | ({"stages": stages} if stages else {})
-        return about | {"members": members, "environment": here}, assembly.examples()
+        trained = _train(config, workdir, data_dir)
+        about = trained.assembly.about | ({"stages": trained.stages} if trained.stages else {})
+        return about | {"members": trained.members, "environment": trained.environment}, trained.assembly.examples()
     here, finished = environment(run_settings(config).backend, {}), []
     with hosts.held_by_first(claimed(workdir, config.to_dict(), here)):
         for name, variant in variants.items():

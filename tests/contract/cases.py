@@ -131,8 +131,15 @@ def random_variables(name: str, seed: int = 0):
     return jax.tree.map(draw, shapes)
 
 
-def _pseudo_labelling_config(trainable: str) -> ConfigDict:
+_RULES = (
+    "labeller=speaker,vote=utterance,calibration=temperature,selection=balanced,targets=soft,pseudo_weight=0.5,ema=0.9,"
+    "strong_views=2"
+)
+
+
+def _pseudo_labelling_config(trainable: str, rules: str = "") -> ConfigDict:
     argument = f"runlocal,corpus=tones,level=none,random_gain=-6+6,weights=random,trainable={trainable},labelled=0.5"
+    argument += f",{rules}" * bool(rules)
     config = load_config("pseudo_labelling", argument)
     config.iterations, config.epochs, config.only_folds, config.batch_size = 2, 2, 2, 8
     config.layer = "fire3"  # two fire modules are enough to compile
@@ -142,16 +149,16 @@ def _pseudo_labelling_config(trainable: str) -> ConfigDict:
 
 
 @functools.cache
-def _pseudo_labelling(trainable: str) -> Assembly:
-    config = _pseudo_labelling_config(trainable)
+def _pseudo_labelling(trainable: str, rules: str = "") -> Assembly:
+    config = _pseudo_labelling_config(trainable, rules)
     return assemble_pseudo_labelling(config, tones.spectrograms(), random_variables(config.model))
 
 
-def _pseudo_labelling_case(trainable: str, *, overfit_updates: int) -> Case:
+def _pseudo_labelling_case(trainable: str, rules: str = "", *, overfit_updates: int) -> Case:
     return Case(
         experiment="pseudo_labelling",
-        build=functools.partial(_pseudo_labelling, trainable),
-        settings=run_settings(_pseudo_labelling_config(trainable)),
+        build=functools.partial(_pseudo_labelling, trainable, rules),
+        settings=run_settings(_pseudo_labelling_config(trainable, rules)),
         parts=lambda assembly: np.asarray(assembly.members["part"]),
         speakers=lambda: tones.spectrograms().speaker,
         overfit_updates=overfit_updates,
@@ -318,6 +325,7 @@ def _audio_text() -> Assembly:
 
 CASES = {
     "pseudo_labelling-head": _pseudo_labelling_case("head", overfit_updates=100),
+    "pseudo_labelling-rules": _pseudo_labelling_case("head", _RULES, overfit_updates=100),
     "pseudo_labelling-all": _pseudo_labelling_case("all", overfit_updates=100),
     "pseudo_labelling-functionals": Case(
         experiment="pseudo_labelling",

@@ -106,15 +106,23 @@ def test_an_array_whose_digest_was_torn_is_damaged_and_so_is_one_with_more_behin
         read_npy(path, "")
 
 
-def test_large_files_are_digested_in_pieces_and_checked_once(tmp_path, monkeypatch):
+def test_large_files_are_digested_in_pieces_and_not_checked_by_who_wrote_or_checked_them(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "_PIECE", 100)
     monkeypatch.setattr(files, "_LARGE", 1000)
-    path = tmp_path / "a.npy"
+    path, copy = tmp_path / "a.npy", tmp_path / "copy.npy"
     write_npy(path, np.arange(1000.0))
-    read_npy(path, "", mapped=True)
+    copy.write_bytes(path.read_bytes())
+    os.utime(copy, (0, 0))  # clocks of file systems tick every few milliseconds
+    read_npy(copy, "", mapped=True)
     with monkeypatch.context() as patch:
         patch.setattr(files, "_digest", lambda *_: pytest.fail("checked again"))
         read_npy(path, "", mapped=True)
+        read_npy(copy, "", mapped=True)
+    with open(copy, "r+b") as file:
+        file.seek(4001)
+        file.write(b"\xff")
+    with pytest.raises(InputError, match="its digest is another"):
+        read_npy(copy, "", mapped=True)
     for place in (300, 4001, 7999):
         content = bytearray(path.read_bytes())
         content[place] ^= 1
@@ -169,3 +177,19 @@ def test_what_is_finished_is_read_where_no_lock_can_be_written(tmp_path, monkeyp
     monkeypatch.setattr(files, "open", refused, raising=False)
     with contextlib.nullcontext() if reads else pytest.raises(OSError), locked(tmp_path / "lock", "taken"):
         assert not (tmp_path / "lock").exists()
+
+
+@pytest.mark.parametrize("start", [0, 100, files._PIECE - 1, files._PIECE])
+def test_a_file_that_grew_has_the_digest_of_one_that_is_read_again(tmp_path, start):
+    content = np.random.default_rng(0).integers(0, 256, start + 3 * files._PIECE + 77, np.uint8).tobytes()
+    digests = files.PieceDigests(start)
+    for begin in range(start, len(content), 999_999):
+        digests.update(content[begin : begin + 999_999])
+    assert len(digests.known) == len(content) // files._PIECE - -(-start // files._PIECE)
+    sealed = []
+    for known in ({}, digests.known, digests.known | {2: b"another"}):
+        with open(tmp_path / "file", "w+b") as file:
+            file.write(content)
+            files.append_digest(file, known)
+        sealed.append((tmp_path / "file").read_bytes())
+    assert sealed[0] == sealed[1] != sealed[2]

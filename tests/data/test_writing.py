@@ -27,7 +27,7 @@ class Utterances:
 
     def __getitem__(self, number):
         if number % SHARDS[0] == 0:
-            self.held.append(sum(isinstance(each, UtteranceRow | Utterance) for each in gc.get_objects()))
+            self.held.append(sum(type(each) in (UtteranceRow, Utterance) for each in gc.get_objects()))
         self.read.append(number)
         utterance = Utterance(id=f"u{number:05}", speaker="s", waveform=self._waveform + np.int16(number), rate=16000)
         return records.to_example(utterance, Corpus("made", ()))

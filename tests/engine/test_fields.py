@@ -150,3 +150,10 @@ def test_a_copy_with_other_values_leaves_the_config_as_it_is():
 def test_a_config_without_fields_passes_as_it_is():
     check_config(ConfigDict({"experiment": "foo", "folds": -1}))
     assert "like the one" in wanted(copy.deepcopy(ConfigDict({"folds": 1})), "folds")
+
+
+def test_a_field_of_several_corpora_takes_their_names_joined_each_once():
+    field = Field("", name=True, several=True)
+    assert all(field.allows(value) for value in ("", "emodb", "emodb+nemo", "emodb+nemo+ravdess"))
+    assert not any(field.allows(value) for value in ("emodb+emodb", "emodb+", "+", "emodb+Nemo", "emodb nemo"))
+    assert not Field("emodb", name=True).allows("emodb+nemo") and not Field("emodb", name=True, several=True).allows("")

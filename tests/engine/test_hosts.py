@@ -96,6 +96,14 @@ def test_each_process_reads_its_part_of_a_checkpoint_alone(pair):
         assert 0.4 < found["restored"]["read"] < 0.55
 
 
+def test_a_sweep_is_written_by_the_first_process_and_known_to_all(pair):
+    first, second = (found["swept"] for found in pair[1])
+    assert first["ranking"] == [3, 1, 2, 0, 4, 5] and first["best"] == {"width": 2, "learning_rate": 0.2}
+    assert first["failed"] == [None] * 4 + ["too wide"] * 2
+    assert (first.pop("writes"), second.pop("writes")) == (1, 0) and first == second
+    assert json.loads((pair[0] / "sweep" / "sweep.json").read_text())["ranking"] == first["ranking"]
+
+
 @pytest.mark.parametrize("name", WAYS)
 def test_one_process_goes_on_where_two_were_stopped(pair, alone, name):
     assert_alike(run(*assembly_of(name), pair[0] / f"{name}-half"), alone[name]["entries"])

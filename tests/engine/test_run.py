@@ -29,8 +29,8 @@ def budgets(monkeypatch, segments):
     """
     asked = SimpleNamespace(calls=[], interrupt_after=None, kind=signal.SIGTERM)
 
-    def prepared(assembly, *, backend, how, constrain):
-        del assembly, constrain
+    def prepared(assembly, *, backend, how, constrain, share):
+        del assembly, constrain, share
         segment = segments(backend, how)
 
         def advance(data, carry, updates):

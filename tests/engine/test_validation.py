@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tones
 
 from sejax.engine.validation import check_metric, figure, ranking, scored, validation_part
 from sejax.errors import InputError
@@ -44,7 +45,7 @@ def test_pseudo_labelling_restores_the_epoch_that_validated_best_and_that_one_co
     confusion = np.eye(3)
     record = dict.fromkeys(("labelled", "unlabelled", "confident", "confident_correct", "unlabelled_correct"), 0)
     record |= {"epochs": 3, "best_epoch": 2, "confusion/test": confusion, "confusion/test_utterance": confusion}
-    entry = {"fold": 0, "seed": 0, "failed": None} | summarise(history, [record])
+    entry = {"fold": 0, "seed": 0, "failed": None} | summarise(history, [record], speech=tones.spectrograms())
     assert figure(validation_part(entry), METRIC) == 0.7
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import tensorstore
+from ml_collections import ConfigDict
 from toy import toy_assembly
 
 from sejax.engine import hosts
@@ -19,6 +20,8 @@ from sejax.engine.command import Interrupted
 from sejax.engine.ensemble import place
 from sejax.engine.joining import join
 from sejax.engine.run import RunSettings, evaluate, run
+from sejax.engine.space import parse_space
+from sejax.engine.sweep import Sweep, run_sweep
 from sejax.errors import InputError
 
 WAYS = {
@@ -88,6 +91,25 @@ def _refuse():
     raise InputError("no")
 
 
+def swept(folder):
+    """What a sweep of six trials, two of which cannot be trained, comes to, and how often this process wrote it."""
+    fields, published = {"learning_rate": "rates"}, []
+    config = ConfigDict({"experiment": "toy", "width": 1, "rates": (0.1,), "run": {"backend": "scan"}})
+    space = parse_space("width=1|2|3,learning_rate=0.1|0.2", config, fields)
+
+    def train(values, workdir):
+        del workdir
+        if values["width"] == 3:
+            raise InputError("too wide")
+        rates = values["rates"]
+        return [{"learning_rate": r, "metrics": {"valid/accuracy": r * values["width"]}, "failed": None} for r in rates]
+
+    sweep = Sweep(config, space, "grid", 0, "valid/accuracy", fields)
+    found = run_sweep(sweep, folder, None, train, command=str, publish=published.append)
+    failed = [trial["failed"] for trial in found["trials"]]
+    return {"ranking": found["ranking"], "failed": failed, "best": found["best"]["values"], "writes": len(published)}
+
+
 def restored(folder):
     """Of a checkpoint of 8 MB: the share of them that this process read, and whether that is what was stored.
 
@@ -128,6 +150,7 @@ def main(index, port, folder):
     """Every way, interrupted and gone on with, evaluated; what both heard."""
     join(f"127.0.0.1:{port}", 2, index, seconds=120)
     found = {"processes": jax.process_count(), "refused": refused(index), "restored": restored(folder / "parts")}
+    found["swept"] = swept(folder / "sweep")
     for name in WAYS:
         assembly, settings = assembly_of(name)
         READ.clear()

@@ -91,7 +91,8 @@ def test_members_of_pseudo_labelling_say_which_labels_they_see(trained, monkeypa
     vectors = replace(toy_vectors.emotional(), settings={})
     monkeypatch.setattr(assembly, "_find", lambda config, data_dir: vectors)
     given = {"protocol": "speaker", "folds": 5, "only_folds": 0, "validation": 0.1, "seed": 0, "seeds": 2}
-    held = assembly.held_out(ConfigDict(given | {"labelled": 0.3, "classes": (), "split_folds": ()}), trained[1])
+    given |= {"labelled": 0.3, "classes": (), "split_folds": (), "features": "image", "normalise_by": "training"}
+    held = assembly.held_out(ConfigDict(given), trained[1])
     assert isinstance(held, HeldOut) and held.labelled.shape == held.part.shape
     share = (held.labelled & (held.part == TRAIN)).sum() / (held.part == TRAIN).sum()
     assert 0.2 < share < 0.45

@@ -21,7 +21,7 @@ class Plain(Network):
     """A linear network on the mean sample and the first word's vector, without attention."""
 
     def __init__(self):
-        super().__init__(SimpleNamespace(fusion="addition", vocabulary=4))
+        super().__init__(SimpleNamespace(fusion="addition", vocabulary=4, sound=None))
 
     def init(self, key, vectors=None):
         found = jnp.zeros((4, 2)) if vectors is None else vectors

@@ -114,6 +114,7 @@ def test_cached_states_are_those_of_each_recording_alone(weights, family):
         np.testing.assert_allclose(states.pieces[number], alone[0], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_trained_encoder_moves_at_its_own_rate_and_its_convolutions_stay(weights, tmp_path):
     speech = toy_dialogue.spoken()
     config = make_config(weights, epochs=1)
@@ -153,6 +154,7 @@ def test_every_fusion_hears_with_an_encoder(weights, kept, fusion, rate):
     assert gathered.keys() == batch.keys()
 
 
+@pytest.mark.slow
 def test_padding_changes_no_answer_of_a_trained_encoder(weights):
     config = make_config(weights)
     config.encoder.rate = 0.1

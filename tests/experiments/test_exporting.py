@@ -47,7 +47,7 @@ def test_the_card_says_what_it_hears_and_what_its_members_reached_beside_the_pap
         {"fold": fold, "seed": 0, "failed": None, "metrics": {"test/uar": 0.5 + 0.2 * fold, "valid/uar": 1.0}}
         for fold in (0, 1)
     ]
-    results = {"experiment": "pseudo_labelling", "corpus": "emodb", "protocol": "speaker"}
+    results = {"experiment": "pseudo_labelling", "corpus": "emodb", "protocol": "speaker", "config": {}}
     results["variants"] = [{"name": {}, "paper": {"test/uar": 0.9}, "summary": {}}]
     settings = {"hears": "blocks", "level": "rms", "rate": 16000, "classes": ["anger", "joy"], "rated": {}}
     settings |= {"members": [[{"fold": 0, "seed": 0}, {"fold": 1, "seed": 0}]], "ranges": {"level": [-30.0, -10.0]}}

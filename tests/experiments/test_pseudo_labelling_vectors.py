@@ -51,11 +51,19 @@ def test_the_value_names_what_is_learned_from():
         ("protocol=image", "protocol=image with features=functionals"),
         ("trainable=all", "trainable=all with features=functionals"),
         ("random_gain=-6+6", "leave random_gain out"),
+        ("strong_views=2", "leave strong_views out"),
+        ("labeller=speaker,protocol=split", "use protocol=speaker"),
+        ("calibration=temperature,validation=0", "give validation, such as 0.1"),
     ],
 )
 def test_what_makes_no_sense_with_vectors_is_refused(argument, said):
     with pytest.raises(InputError, match=said):
         assemble(config_of(argument), toy_vectors.emotional(), {})
+
+
+def test_what_an_encoder_hears_has_no_head_that_labels():
+    with pytest.raises(InputError, match="labeller=speaker with features=encoder:wavlm_base:9; give image"):
+        inputs.check_inputs(get_config("features=encoder:wavlm_base:9,labeller=speaker"))
 
 
 @pytest.mark.parametrize("argument", ["hidden=4", "normalise_by=speaker"])

@@ -118,7 +118,7 @@ def run_of(monkeypatch, part=PART, *, seeds=1, digests=(), confusion=None, **stu
         for name, count in zip(names, counts, strict=True)
     ]
     results = {"members": members, "classes": ["a", "b"], "data": {"settings": {}}, "experiment": "any"}
-    speech = SimpleNamespace(utterance_ids=IDS, digests=digests, corpus="toy", folder="data/toy")
+    speech = SimpleNamespace(utterance_ids=IDS, digests=digests, corpus="toy", folder="data/toy", tested=())
     held = HeldOut(speech, names, np.tile(part, (seeds, 1)), np.repeat(np.arange(6), 2), {"": LABEL})
     usual = {"held_out": lambda config, data_dir: held, "posteriors": lambda config, classes: None}
     monkeypatch.setattr(robustness, "read_results", lambda workdir: results)

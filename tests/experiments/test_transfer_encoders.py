@@ -38,6 +38,7 @@ def recorded(seconds=0.1):
         utterance_ids=tones.spectrograms().utterance_ids[::-1],
         corpus="tones",
         folder="",
+        joined_from=(),
     )
 
 

@@ -16,6 +16,7 @@ from sejax.experiments import study
 from sejax.experiments.augmentation.assembly import assemble as assemble_augmentation
 from sejax.experiments.cyclegan.assembly import assemble as assemble_cyclegan
 from sejax.experiments.dcgan.assembly import assemble as assemble_dcgan
+from sejax.experiments.images import load_weights
 from sejax.experiments.pseudo_labelling.assembly import about as about_pseudo_labelling
 from sejax.experiments.pseudo_labelling.assembly import make_members
 from sejax.experiments.transfer.assembly import about as about_transfer
@@ -46,7 +47,9 @@ def of_pseudo_labelling(**counts):
 def of_transfer(**counts):
     images = counted(tones.spectrograms(), counts, voice_activity="silero")
     config = config_of("transfer", "corpus=tones,runlocal")
-    return about_transfer(config, images, np.zeros((1, 60), np.int8))
+    config.model, config.model_weights = "squeezenet1_1", "random"
+    weights = load_weights(config.model, config.model_weights, seed=0)
+    return about_transfer(config, images, np.zeros((1, 60), np.int8), weights)
 
 
 def of_dcgan(**counts):

@@ -10,6 +10,8 @@ import pytest
 import rated_iemocap
 from scripts import CYCLEGAN, ROOT, checkpoints, launch, results
 
+from sejax.engine.workdir import read_claim
+
 pytestmark = pytest.mark.slow
 
 COMPILER = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"  # compiling costs most
@@ -22,11 +24,12 @@ HEAD = (
     "--config=configs/pseudo_labelling.py:corpus=tones,level=none,voice_activity=none,weights=random,labelled=0.5",
     *("--config.folds=2", "--config.seeds=2", "--config.epochs=4", "--config.image.size=(64,64)"),
 )
+GANS = tuple(flag for flag in CYCLEGAN if "save_seconds" not in flag)
 # Of each run: what is typed, how its members and batches lie on two and on four devices, and how far figures may be
 # from those of one process. Where sums over a batch are cut in other places every update differs in its last bits.
 CASES = {
     "pseudo_labelling": (HEAD, {4: {"member": 4, "data": 1}}, 1e-5),
-    "cyclegan": ((*CYCLEGAN, "--config.folds=2"), {4: {"member": 2, "data": 2}}, 1e-4),
+    "cyclegan": (GANS, {4: {"member": 1, "data": 4}}, 1e-3),
     "audio_text": (AUDIO_TEXT, {2: {"member": 1, "data": 2}, 4: {"member": 1, "data": 4}}, 1e-4),
 }
 RUNS = [(name, count) for name, (_, counts, _) in CASES.items() for count in counts]
@@ -76,7 +79,10 @@ class Together:
 
     def end(self):
         """Their statuses, and what the first said."""
-        said = [process.communicate(timeout=900)[0] for process in self.processes]
+        try:
+            said = [process.communicate(timeout=1800)[0] for process in self.processes]
+        finally:
+            self.kill(*range(len(self.processes)))
         return [process.returncode for process in self.processes], said[0]
 
 
@@ -137,7 +143,8 @@ def test_processes_that_are_killed_come_to_what_one_comes_to(tmp_path, data_of, 
         assert statuses[1] == -9 and statuses[0] not in (0, -9), said[-2000:]  # it has noticed by itself
     assert "going on in" in finish("train", *arguments, count=count)
     found = results(workdir)
-    placed = found["environment"]["placement"]
+    (folder,) = list(workdir.glob("variants/*")) or [workdir]
+    placed = read_claim(folder)["environment"]["placement"]
     assert {axis: placed[axis] for axis in ("member", "data")} == CASES[name][1][count]
     assert_alike(found, results(one_process(name)), CASES[name][2])
     assert "agrees with" in finish("evaluate", f"--data_dir={data_of[name]}", f"--workdir={workdir}", count=count)

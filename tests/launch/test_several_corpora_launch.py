@@ -96,10 +96,10 @@ def test_networks_are_compared_on_several_corpora(tmp_path, corpora, corpus, tes
 @pytest.mark.slow
 @pytest.mark.parametrize(("corpus", "tested"), [("corpus=one+other", 2), ("corpus=one,test=other", 0)])
 def test_audio_and_text_of_several_corpora(tmp_path, corpora, corpus, tested):
-    config = f"audio_text.py:runlocal,{corpus},fusions=att_d_1"
-    found = trained(tmp_path / "run", corpora, config, "--config.only_folds=1")
+    config = f"audio_text.py:runlocal,{corpus}"
+    found = trained(tmp_path / "run", corpora, config, "--config.only_folds=1", "--config.fusions=('att_d_1',)")
     assert found["protocol"] == ("session" if tested else "cross_corpus")
-    (member,) = [one for one in found["members"] if one["fusion"] == "att_d_1"]
+    (member,) = found["members"]
     assert len([name for name in member["metrics"] if name.startswith("test:") and name.endswith("/uar")]) == tested
     names = {name.partition(":")[0] for name in member["predictions"]["id"]}
     assert names == ({"one", "other"} if tested else {"other"})
@@ -110,7 +110,7 @@ def test_audio_and_text_of_several_corpora(tmp_path, corpora, corpus, tested):
 @pytest.mark.slow
 @pytest.mark.parametrize(("corpus", "tested"), [("corpus=one+other", 2), ("corpus=one,test=other", 0)])
 def test_ratings_of_several_corpora(tmp_path, corpora, corpus, tested):
-    config = f"dcgan.py:runlocal,{corpus},models=multitask_cnn"
+    config = f"dcgan.py:runlocal,{corpus}"
     found = trained(tmp_path / "run", corpora, config, "--config.models=('multitask_cnn',)")
     assert found["protocol"] == ("session" if tested else "cross_corpus")
     for member in found["members"]:

@@ -139,3 +139,10 @@ def test_cyclegan_and_augmentation_runs_have_tables_and_figures_of_their_own(tmp
     assert (tmp_path / "all.html").read_text(encoding="utf-8").count("<svg ") == 2
     refused = launch("within", "cross", "--group_by=colour", cwd=tmp_path)
     assert refused.returncode == 2 and "error: --group_by: cannot group by colour" in refused.stderr
+
+
+def test_runs_are_calibrated_for_an_ensemble_alone(tmp_path, results):
+    write_results(tmp_path / "run", results)
+    for flag in ("--calibrate", "--calibrate_on=other"):
+        done = launch("run", "run", flag, "--data_dir=data", cwd=tmp_path)
+        assert done.returncode != 0 and "give --ensemble too" in done.stderr

@@ -105,6 +105,7 @@ def _write(target: Path, pieces: "_Pieces") -> None:
     try:
         with naming(target), locked(unfinished / "lock", None):
             if target.exists():  # another process finished it meanwhile
+                shutil.rmtree(unfinished, ignore_errors=True)
                 return
             path = unfinished / target.name
             try:

@@ -23,6 +23,7 @@ from sejax import corpora
 from sejax.audio.level import Traits, levelled, ranges, traits
 from sejax.audio.samples import RATE
 from sejax.core.files import (
+    PieceDigests,
     append_digest,
     damaged,
     digest_of,
@@ -106,12 +107,13 @@ class GrowingArray:
         self.shape, self.rows, self.dtype, self._hash = tuple(shape), rows, np.dtype(dtype), hashlib.blake2b()
         self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115
         self._write_header()
+        self._pieces = PieceDigests(self._file.tell())
         end = self._file.tell() + rows * math.prod(self.shape) * self.dtype.itemsize
         if path.stat().st_size < end and rows:
             raise InputError(f"{path} holds fewer than the {rows} rows its journal counts; {_again(path.parent)}")
         self._file.truncate(end)
         while piece := self._file.read(1 << 22):
-            self._hash.update(piece)
+            self._digested(piece)
         if digest and self.digest() != digest:
             raise damaged(path, "its journal has another digest", _again(path.parent))
 
@@ -119,9 +121,13 @@ class GrowingArray:
         """Append [n, *shape] of any type; it is written as the array's."""
         assert values.shape[1:] == self.shape, (values.shape, self.shape)
         content = np.ascontiguousarray(values, self.dtype).data
-        self._hash.update(content)
+        self._digested(content)
         self._file.write(content)
         self.rows += len(values)
+
+    def _digested(self, content) -> None:
+        self._hash.update(content)
+        self._pieces.update(content)
 
     def digest(self) -> str:
         """Of all rows."""
@@ -136,7 +142,7 @@ class GrowingArray:
         """Write the final header and the digest, and close the file."""
         self._file.seek(0)
         self._write_header()
-        append_digest(self._file)
+        append_digest(self._file, self._pieces.known)
         self.flush()
         self._file.close()
 

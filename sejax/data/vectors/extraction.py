@@ -11,6 +11,7 @@ process that started it sees by the files: a runner's own metrics, which count u
 (the DirectRunner's do).
 """
 
+import contextlib
 import functools
 import itertools
 import json

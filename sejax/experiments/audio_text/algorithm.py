@@ -44,8 +44,8 @@ class Settings(NamedTuple):
       random_gain: dB between which every training waveform gets a gain of its own; None: it stays as it is.
       random_noise: what is added to every training waveform, of `sejax.audio.augmentation.NOISES`; "none": nothing.
       noise_snr: dB between which the signal-to-noise ratio of each lies.
-      encoder_rate: factor on the learning rate of a speech encoder that is trained; it has no L2 either, which would
-        draw its weights to 0 and not to where they began.
+      encoder_rate: factor on the learning rate of a speech encoder that is trained, 0 where none is; it has no L2
+        either, which would draw its weights to 0 and not to where they began.
     """
 
     decay: float = 0.988
@@ -169,7 +169,8 @@ class Method:
             known = member["lookup"] > 0
             rows = jnp.zeros((self.network.model.vocabulary, data["vectors"].shape[-1]))
             vectors = rows.at[member["lookup"]].add(data["vectors"] * known[:, None])
-        params, statistics = self.network.init(key, vectors, data.get("encoder"))
+        encoder = {"encoder": data["encoder"]} if "encoder" in data else {}
+        params, statistics = self.network.init(key, vectors, **encoder)
         part, bucket = member["part"], data["bucket"]
         trains = (part == TRAIN).sum(dtype=jnp.int32)
         return AudioTextState(
@@ -207,7 +208,7 @@ class Method:
         Adam evens out the size of gradients, the L2 term's too: vectors of words that never occur are drawn to 0.
         """
         settings = self.settings
-        tunes = self.network.tunes_encoder
+        tunes = settings.encoder_rate > 0
         direction = optax.chain(
             optax.add_decayed_weights(settings.l2, mask=self.network.own if tunes else None),
             optax.scale_by_adam(b1=settings.b1, b2=settings.b2, eps=settings.epsilon),
@@ -219,6 +220,8 @@ class Method:
     def rates(self, params, rate: jax.Array) -> PyTree:
         """The learning rate of each weight, where the usual one is ``rate`` f32[]."""
         factor = self.settings.encoder_rate
+        if not factor:
+            return jax.tree.map(lambda _: rate, params)
         return jax.tree.map(lambda own: rate if own else rate * factor, self.network.own(params))
 
     def step(self, state: AudioTextState, batch):

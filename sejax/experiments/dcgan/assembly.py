@@ -19,7 +19,7 @@ from sejax.data.labels import choose_classes, class_facts
 from sejax.data.official_folds import SPLIT, described, official_folds
 from sejax.data.pair_folds import pair_folds
 from sejax.data.ratings import DIMENSIONS, POINTS, Ratings, fuzzy, on_scale, ratings_of, unit
-from sejax.data.store.joined import corpora_of, corpora_tested, find_corpora
+from sejax.data.store.joined import JoinedRows, corpora_of, corpora_tested, find_corpora
 from sejax.data.store.sets import check_apart, heard
 from sejax.data.utterances.load import UtteranceSpectrograms, find_utterance_spectrograms
 from sejax.engine.run import streamed
@@ -255,11 +255,12 @@ def valid_batches(config, part: np.ndarray) -> tuple[int, int]:
 
 def resident(config, parts) -> dict[str, dict[str, np.ndarray]]:
     """The parts as they are on the device: labelled frames are evaluated there; streamed unlabelled ones are not."""
-    streams = {"unlabelled"} if streamed(config) else set()
-    return {
-        name: part | {"frames": np.asarray(part["frames"][:1] if name in streams else part["frames"])}
+    found = {
+        name: part | {"frames": np.asarray(part["frames"][:1])} if name == "unlabelled" and streamed(config) else part
         for name, part in parts.items()
     }
+    several = {name: part for name, part in found.items() if isinstance(part["frames"], JoinedRows)}
+    return found | {name: part | {"frames": np.asarray(part["frames"])} for name, part in several.items()}
 
 
 def trained_networks(config) -> Networks:

@@ -25,7 +25,7 @@ from flax import struct
 from sejax.audio.augmentation import unchanged
 from sejax.core import metrics as metrics_lib
 from sejax.core.experiment import DIAGNOSTIC, HISTOGRAM, Batch, State
-from sejax.core.metrics import Mean
+from sejax.core.metrics import Mean, Scatter
 from sejax.core.rng import permutation_order, stream
 from sejax.core.schedules import EarlyStopping, Plateau
 from sejax.data.folds import TEST, TRAIN, VALIDATION
@@ -130,7 +130,7 @@ class Method:
     """The method's functions with what they share.
 
     ``data`` is ``{"inputs": [I, ...], "label": i32[I] (-1 unknown), "utterance": i32[I], "utterance_label": i32[U],
-    "pretrained": pytree}``.
+    "pretrained": pytree}``, and where a head of its own labels "own_scale" f32[I, D], see `Network.label`.
 
     Attributes:
       network, settings: what is trained, and the numbers.
@@ -191,7 +191,7 @@ class Method:
             part=member["part"],
             labelled=member["labelled"],
             label=jnp.where(member["labelled"], data["label"], 0),
-            target=self._one_hot(jnp.where(member["labelled"], data["label"], 0)),
+            target=self._first_target(jnp.where(member["labelled"], data["label"], 0)),
             active=member["labelled"],
             class_weight=jnp.zeros((self.settings.num_classes,), jnp.float32),
             order=jnp.zeros((self.order_length,), jnp.int32),
@@ -216,7 +216,10 @@ class Method:
             else:
                 losses = optax.softmax_cross_entropy(logits, state.target[batch["index"]])
             loss = (losses * weight).sum() / jnp.maximum(weight.sum(), 1e-12)
-            return loss + self._penalty(params["head"]), (logits, losses)
+            loss += self._penalty(params["head"])
+            if self.network.label is not None:
+                loss += self._labellers_loss(params, state, batch, weight)
+            return loss, (logits, losses)
 
         gradients, (logits, losses) = jax.grad(objective, has_aux=True)(state.params)
         rate = state.plateau.learning_rate
@@ -231,6 +234,14 @@ class Method:
         if not self.settings.l2:
             return 0.0
         return self.settings.l2 / 2 * sum(jnp.square(leaf).sum() for leaf in jax.tree.leaves(head) if leaf.ndim > 1)
+
+    def _labellers_loss(self, params, state: PseudoLabelState, batch, weight):
+        """The same loss of the head that labels, which shares no weight with the network."""
+        key = stream(state.key, "labeller", state.step)
+        logits = self.network.label(params, batch["own_scale"], key=key)
+        target = self._one_hot(state.label) if state.target is None else state.target
+        losses = optax.softmax_cross_entropy(logits, target[batch["index"]])
+        return (losses * weight).sum() / jnp.maximum(weight.sum(), 1e-12)
 
     def _weights(self, state: PseudoLabelState, index):
         """f32[B], what the loss of each image counts: by its class, and less without a true label where asked."""
@@ -272,7 +283,13 @@ class Method:
         params = state.teacher if self.settings.ema else state.params
         logits = self.network.apply(params, state.constants, batch["inputs"])
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(batch["label"], 0))
-        return evaluated(state.part, batch, logits, losses)
+        metrics = evaluated(state.part, batch, logits, losses)
+        if self.network.label is not None:
+            labels = jax.nn.softmax(self.network.label(params, batch["own_scale"]))
+            metrics["labelling"] = Scatter.from_outputs(
+                batch["index"], labels, size=len(state.part), weights=batch["valid"]
+            )
+        return metrics
 
     def refresh(self, state: PseudoLabelState, metrics) -> PseudoLabelState:
         """Plateau, early stopping, best weights, the next epoch's order.
@@ -303,7 +320,8 @@ class Method:
         """Scores the test part and labels every unlabelled image anew."""
         posterior = metrics["posterior"].compute()  # [I, C]
         unlabelled = (state.part == TRAIN) & ~state.labelled
-        judged, diagnostics = self._judged(state, posterior, unlabelled, data)
+        labelling = posterior if self.network.label is None else metrics["labelling"].compute()
+        judged, diagnostics = self._judged(state, labelling, unlabelled, data)
         predicted, confident = judged.argmax(-1), self._kept(state, judged, unlabelled)
         record = test_confusions(posterior, state.part == TEST, data)
         for name, rows in (("test", state.part == TEST), ("unlabelled", unlabelled)):
@@ -322,9 +340,7 @@ class Method:
         )
         record |= diagnostics | {f"{DIAGNOSTIC}by_class": counts}
         label = jnp.where(state.labelled, data["label"], predicted).astype(jnp.int32)
-        target = self._one_hot(label)
-        if target is not None:
-            target = jnp.where(state.labelled[:, None], target, judged)
+        target = None if state.target is None else jnp.where(state.labelled[:, None], self._one_hot(label), judged)
         active = state.labelled | confident
         return state.replace(posterior=posterior, label=label, target=target, active=active), record
 
@@ -354,8 +370,12 @@ class Method:
         return rules[self.settings.selection](judged, unlabelled, threshold=self.settings.threshold)
 
     def _one_hot(self, label):
-        """f32[I, C] of labels i32[I] where targets are soft, else None."""
-        return jax.nn.one_hot(label, self.settings.num_classes) if self.settings.targets == "soft" else None
+        """f32[I, C] of labels i32[I]."""
+        return jax.nn.one_hot(label, self.settings.num_classes)
+
+    def _first_target(self, label):
+        """What is trained on before there is a pseudo-label, None where targets are hard."""
+        return self._one_hot(label) if self.settings.targets == "soft" else None
 
     def restart(self, state: PseudoLabelState, data) -> PseudoLabelState:
         """From the pre-trained weights again, with the labels of the last iteration."""

@@ -1,4 +1,4 @@
-"""From a config and prepared spectrograms, or vectors, to an Assembly that the engine can run."""
+"""From a config and prepared spectrograms, vectors or recordings, to an Assembly that the engine can run."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -26,6 +26,7 @@ from sejax.data.official_folds import SPLIT, described, folds_of
 from sejax.data.store.joined import JoinedRows, find_corpora
 from sejax.data.store.sets import ExampleSet, heard
 from sejax.data.vectors.load import Vectors
+from sejax.data.waveforms.load import Waveforms
 from sejax.engine.run import streamed
 from sejax.errors import InputError
 from sejax.experiments import HeldOut, Posteriors, Study
@@ -43,17 +44,25 @@ from sejax.experiments.images import (
 from sejax.experiments.methods import experiment_of, settings_of
 from sejax.experiments.pseudo_labelling import inputs as vector_inputs
 from sejax.experiments.pseudo_labelling.algorithm import Method, Settings
-from sejax.experiments.pseudo_labelling.inputs import check_inputs, on_encoder, on_vectors
+from sejax.experiments.pseudo_labelling.inputs import check_inputs, on_encoder, on_utterances, tunes_encoder
 from sejax.experiments.pseudo_labelling.networks import (
     Network,
     classifier_network,
+    encoder_network,
     image_network,
     linear_head,
     vector_head,
+    with_labeller,
 )
 from sejax.experiments.pseudo_labelling.published import published
 from sejax.experiments.pseudo_labelling.report import REPORT
-from sejax.experiments.speech_encoders import load_encoder
+from sejax.experiments.speech_encoders import (
+    FROZEN,
+    RECORDINGS_AT_ONCE,
+    gather_recordings,
+    load_encoder,
+    trained_states,
+)
 from sejax.models import LAST_LAYER
 from sejax.models.pooling import adaptive_average_pool
 
@@ -125,16 +134,18 @@ def build(config, data_dir: Path) -> Assembly:
     return assemble(config, _find(config, data_dir), _weights(config))
 
 
-def _find(config, data_dir: Path) -> Spectrograms | Vectors:
-    if on_vectors(config):
-        return vector_inputs.find_utterance_vectors(config, data_dir)
+def _find(config, data_dir: Path) -> Spectrograms | Vectors | Waveforms:
+    if on_utterances(config):
+        return vector_inputs.find_inputs(config, data_dir)
     how = {"scale": config.scale, "voice_activity": config.voice_activity, "level": config.level}
     return find_corpora(partial(find_blocks, data_dir, **how), config.corpus, config.test)
 
 
 def _weights(config) -> PyTree:
     """The pre-trained variables; {} where nothing is pre-trained."""
-    return {} if on_vectors(config) else load_weights(config.model, config.weights, seed=config.seed)
+    if tunes_encoder(config):
+        return load_encoder(vector_inputs.named_encoder(config), seed=config.seed)
+    return {} if on_utterances(config) else load_weights(config.model, config.weights, seed=config.seed)
 
 
 def held_out(config, data_dir: Path) -> HeldOut:
@@ -156,33 +167,36 @@ def with_classes(config, spectrograms: ExampleSet) -> tuple[Any, np.ndarray]:
 
 
 def assemble(config, spectrograms, variables: PyTree) -> Assembly:
-    """As `build`, from `sejax.data.blocks.load.Spectrograms` and pre-trained variables at hand; or from vectors and {}.
+    """As `build`, from `sejax.data.blocks.load.Spectrograms` and pre-trained variables at hand; from vectors
+    and {}; or from waveforms and the variables of a speech encoder that is trained.
 
-    Vectors are as `sejax.experiments.pseudo_labelling.inputs.find_utterance_vectors` gives them.
+    Vectors and waveforms are as `sejax.experiments.pseudo_labelling.inputs.find_inputs` gives them.
     """
     check_inputs(config)
     augment = augmentation(config)
     spectrograms, left_out = with_classes(config, spectrograms)
     names, members = make_members(config, spectrograms, left_out=left_out)
-    if on_vectors(config):
+    if isinstance(spectrograms, Vectors):
         members |= vector_inputs.scalings(spectrograms.features, members["part"])
-    inputs, pretrained_params = make_inputs(config, spectrograms, variables)
+    inputs, serving = _served(config, spectrograms, variables)
     network = trained_network(config, len(spectrograms.classes))
+    if config.labeller == "speaker":
+        how = {"dropout_rate": config.dropout, "gain": config.feature_gain}
+        network = with_labeller(network, len(spectrograms.classes), **how)
     settings = settings_of(Settings, config, num_classes=len(spectrograms.classes))
     if config.run.input == "tfdata":
-        members |= {} if on_vectors(config) else constants_of(network, inputs, members["part"])
+        members |= {} if on_utterances(config) else constants_of(network, inputs["inputs"], members["part"])
     own = {name: getattr(spectrograms, name) for name in ("label", "utterance", "utterance_label")}
     lengths, parts = image_parts(
         own
-        | {"inputs": inputs, "pretrained": pretrained_params}
+        | inputs
         | corpus_masks(spectrograms)
         | views(config, partial(trunk_inputs, config, spectrograms, variables))
-        | strong_views(config, spectrograms, variables),
+        | strong_views(config, spectrograms, variables)
+        | own_scale(config, spectrograms, inputs["inputs"]),
         members["part"],
         batch_size=settings.batch_size,
-        evaluated_at_once=EVALUATION_BATCH[config.trainable],
-        streamed=streamed(config),
-        resident=config.run.input != "tfdata",
+        **serving,
     )
     method = Method(network, settings, **lengths, augment=augment, strengthen=strengthening(config))
     return Assembly(
@@ -193,14 +207,25 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
         iterations=config.iterations,
         epochs=config.epochs,
         batch_size=settings.batch_size,
-        summarise=partial(summarise, speech=spectrograms, parts=PARTS[:1] if on_vectors(config) else PARTS),
+        summarise=partial(summarise, speech=spectrograms, parts=PARTS[:1] if on_utterances(config) else PARTS),
         about=about(config, spectrograms, members),
         examples=_examples(config, spectrograms),
     )
 
 
+def _served(config, speech, variables: PyTree) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Inputs and pre-trained weights as the data of `image_parts` has them, and how it serves them."""
+    if tunes_encoder(config):
+        found = vector_inputs.recordings(config, speech) | {"pretrained": variables["params"]}
+        return found, {"evaluated_at_once": RECORDINGS_AT_ONCE, "gather": gather_recordings}
+    inputs, pretrained_params = make_inputs(config, speech, variables)
+    how = {"streamed": streamed(config), "resident": config.run.input != "tfdata"}
+    found = {"inputs": inputs, "pretrained": pretrained_params}
+    return found, how | {"evaluated_at_once": EVALUATION_BATCH[config.trainable]}
+
+
 def _examples(config, spectrograms) -> Callable[[], dict[str, Any]]:
-    if on_vectors(config):
+    if on_utterances(config):
         return dict
     return partial(example_images, image_settings(config.image, config.weights), spectrograms)
 
@@ -228,7 +253,7 @@ def make_members(
 
 def _folds(config, spectrograms) -> Folds:
     asked = {name: config[name] for name in ("protocol", "folds", "validation", "seed")}
-    instead = vector_inputs.INSTEAD if on_vectors(config) else INSTEAD
+    instead = vector_inputs.INSTEAD if on_utterances(config) else INSTEAD
     folds = folds_of(spectrograms, names=config.split_folds, **asked, instead=instead)
     if config.only_folds > len(folds.part):
         raise InputError(f"config: only_folds={config.only_folds}; give 1 to folds={len(folds.part)}, or 0 for all")
@@ -237,9 +262,13 @@ def _folds(config, spectrograms) -> Folds:
 
 def trained_network(config, num_classes: int) -> Network:
     """What a config trains, see `sejax.experiments.pseudo_labelling.networks`."""
-    if on_vectors(config):
+    if on_utterances(config):
         how = {"hidden": tuple(config.hidden), "dropout_rate": config.dropout, "gain": config.feature_gain}
-        return vector_head(num_classes, **how)
+        if not tunes_encoder(config):
+            return vector_head(num_classes, **how)
+        named = vector_inputs.named_encoder(config)
+        how |= {"states": (len(named.layers), named.architecture.width), "trunk_rate": config.trunk_rate}
+        return encoder_network(num_classes, trained_states(named), frozen=FROZEN, **how)
     if config.trainable == "head":
         return linear_head(num_classes, dropout_rate=config.dropout, gain=config.feature_gain)
     model = models.create(config.model, num_classes=num_classes)
@@ -269,7 +298,7 @@ def constants_of(network: Network, inputs: np.ndarray, part: np.ndarray) -> dict
 
 def make_inputs(config, spectrograms, variables: PyTree) -> tuple[np.ndarray, PyTree]:
     """The network's inputs [I, ...], and the pre-trained weights that it starts from."""
-    if on_vectors(config):
+    if on_utterances(config):
         return spectrograms.features, {}
     kept = {name: leaf for name, leaf in variables["params"].items() if name != LAST_LAYER[config.model]}
     if config.trainable == "all":
@@ -324,6 +353,15 @@ def strong_views(config, spectrograms, variables: PyTree) -> dict[str, np.ndarra
     return {"strong_views": np.stack(found, axis=1)}
 
 
+def own_scale(config, speech, inputs: np.ndarray) -> dict[str, np.ndarray]:
+    """{"own_scale": f32[I, D]}, what the head that labels sees; {} where the network itself labels."""
+    if config.labeller != "speaker":
+        return {}
+    if config.run.input == "tfdata":
+        raise InputError("config: what labeller=speaker sees stays on the device; leave run.input=tfdata out")
+    return {"own_scale": vector_inputs.on_own_scale(inputs, speech.speaker)}
+
+
 def altering(config, key: jax.Array) -> Callable[[jax.Array], jax.Array]:
     """``alter(spectrogram f32[B, bands, frames] in dB)``, as a config has it."""
     return partial(altered_spectrograms, key, most=Alteration(**config.alteration.to_dict()))
@@ -371,9 +409,10 @@ def posteriors(config, num_classes: int) -> Posteriors:
     together = "" if config.normalise_by == "training" else config.normalise_by
     how, shared = {"together": together}, {}
     if on_encoder(config):
-        shared, see = load_encoder(vector_inputs.named_encoder(config), seed=config.seed), vector_inputs.hearing(config)
         how["recording"] = partial(vector_inputs.recording, longest=config.longest)
-    elif on_vectors(config) or config.trainable == "all":  # members have their own trunks then
+    if on_encoder(config) and not tunes_encoder(config):
+        shared, see = load_encoder(vector_inputs.named_encoder(config), seed=config.seed), vector_inputs.hearing(config)
+    elif on_utterances(config) or config.trainable == "all":  # members have their own trunks then
         see = _as_given
     else:
         shared, see = _weights(config), frozen_trunk(config)
@@ -408,7 +447,7 @@ def about(config, speech, members) -> dict[str, Any]:
         **heard(speech),
     }
     official = described(official, speech) if official else {}
-    if on_vectors(config):
+    if on_utterances(config):
         return found | {"unit": "utterance", "data": vector_inputs.facts(config, speech) | counts | official}
     images = {"images": len(speech.label), "blocks": len(np.unique(speech.block))}
     known = None if config.test else PUBLISHED.get(config.corpus)

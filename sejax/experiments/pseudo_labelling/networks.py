@@ -1,4 +1,4 @@
-"""What pseudo-labelling trains: a head on cached features or on vectors, or a pre-trained network on images.
+"""What pseudo-labelling trains: a head on features or vectors, or a pre-trained network on images or recordings.
 
 `trainable` = head | classifier | all. With a frozen trunk its features are the inputs, computed once;
 what is trained is then small and dense, and all folds train in one vmapped program.
@@ -17,7 +17,7 @@ from sejax.core import rng
 from sejax.core.experiment import PyTree
 from sejax.data.folds import TRAIN
 from sejax.experiments.feature_vectors import Scaling
-from sejax.models import LAST_LAYER
+from sejax.models import LAST_LAYER, freezing
 from sejax.models.backbone import GridHead
 from sejax.models.pooling import adaptive_average_pool
 
@@ -36,6 +36,9 @@ class Network(NamedTuple):
       apply: ``apply(params, constants, inputs [B, ...], key=None) -> logits f32[B, C]``; a key turns
         dropout on.
       rates: learning-rate factor of every top-level subtree of the params.
+      label: ``label(params, features [B, D], key=None) -> logits f32[B, C]`` of a head that makes pseudo-labels in the
+        network's place, see `with_labeller`; None: there is none.
+      frozen: patterns of the trunk's layers that stay as they are, see `sejax.models.freezing`.
     """
 
     init: Callable[[jax.Array, PyTree, jax.Array], PyTree]
@@ -43,17 +46,23 @@ class Network(NamedTuple):
     apply: Callable[..., jax.Array]
     rates: dict[str, float]
     fit_moments: Callable[[jax.Array, jax.Array], PyTree] | None = None
+    label: Callable[..., jax.Array] | None = None
+    frozen: tuple[str, ...] = ()
 
     def descend(self, params: PyTree, directions: PyTree, *, rate: jax.Array, weight_decay: float) -> PyTree:
-        """``params - rate * factor * (direction + weight_decay * params)``, factor by subtree."""
-        return {
-            name: jax.tree.map(
-                lambda p, d, factor=self.rates[name]: p - rate * factor * (d + weight_decay * p),
+        """``params - rate * factor * (direction + weight_decay * params)``, factor by subtree; what is frozen stays."""
+
+        def moved(name):
+            moves = freezing.trainable(params[name], self.frozen if name == "trunk" else ())
+            factor = self.rates[name]
+            return jax.tree.map(
+                lambda p, d, moves: p - rate * factor * (d + weight_decay * p) if moves else p,
                 params[name],
                 directions[name],
+                moves,
             )
-            for name in params
-        }
+
+        return {name: moved(name) for name in params}
 
 
 def _fit_nothing(inputs, member) -> dict[str, Any]:
@@ -115,15 +124,7 @@ def vector_head(num_classes: int, *, hidden: tuple[int, ...], dropout_rate: floa
 
     def init(key, pretrained, inputs):
         del pretrained
-        layers, width = {}, inputs.shape[-1]
-        if inputs.ndim == 3:
-            layers["states"] = jnp.zeros(inputs.shape[1])
-        for number, size in enumerate(sizes):
-            bound = 1.0 / math.sqrt(width)
-            kernel = jax.random.uniform(jax.random.fold_in(key, number), (size, width), minval=-bound, maxval=bound)
-            layers[f"dense_{number}"] = {"kernel": kernel, "bias": jnp.zeros((size,))}
-            width = size
-        return {"head": layers}
+        return {"head": _dense_layers(key, sizes, inputs.shape[1:])}
 
     def fit(inputs, member):
         del inputs
@@ -131,16 +132,92 @@ def vector_head(num_classes: int, *, hidden: tuple[int, ...], dropout_rate: floa
 
     def apply(params, constants, inputs, *, key=None):
         x = Scaling(**constants).apply_to_others(inputs) * (gain / math.sqrt(inputs.shape[-1]))
-        if x.ndim == 3:
-            x = jnp.einsum("bsd,s->bd", x, jax.nn.softmax(params["head"]["states"]))
-        for number in range(len(sizes)):
-            x = nn.relu(x) if number else x
-            x = x if key is None else rng.dropout(jax.random.fold_in(key, number), x, rate=dropout_rate)
-            layer = params["head"][f"dense_{number}"]
-            x = x @ layer["kernel"].T + layer["bias"]
-        return x
+        return _through_dense_layers(params["head"], x, layers=len(sizes), key=key, dropout_rate=dropout_rate)
 
     return Network(init, fit, apply, {"head": 1.0})
+
+
+def encoder_network(
+    num_classes: int,
+    hear: Callable[[PyTree, PyTree], jax.Array],
+    *,
+    states: tuple[int, int],
+    frozen: tuple[str, ...],
+    hidden: tuple[int, ...],
+    dropout_rate: float,
+    gain: float,
+    trunk_rate: float,
+) -> Network:
+    """A whole speech encoder on recordings, and the head of `vector_head` (`features=encoder:...`, `trainable=all`).
+
+    ``hear(trunk, inputs) -> f32[B, S, D]`` gives means over frames of S hidden states, ``states`` = (S, D). They move
+    with the encoder, so nothing is fitted to them: each state of a recording is divided by its own root mean square and
+    multiplied by ``gain / sqrt(D)``, as maps in `image_network`. The encoder learns at ``trunk_rate`` times the head's
+    rate, but for its layers ``frozen``.
+    """
+    sizes = (*hidden, num_classes)
+
+    def init(key, pretrained, inputs):
+        del inputs
+        return {"trunk": pretrained, "head": _dense_layers(key, sizes, states)}
+
+    def apply(params, constants, inputs, *, key=None):
+        del constants
+        x = _of_one_size(hear(params["trunk"], inputs), gain=gain)
+        return _through_dense_layers(params["head"], x, layers=len(sizes), key=key, dropout_rate=dropout_rate)
+
+    return Network(init, _fit_nothing, apply, {"trunk": trunk_rate, "head": 1.0}, frozen=frozen)
+
+
+def _dense_layers(key, sizes: tuple[int, ...], shape: tuple[int, ...]) -> PyTree:
+    """Fresh layers of so many units on vectors of a shape (D,); on (S, D) weights of the S states too, first equal."""
+    layers, width = {}, shape[-1]
+    if len(shape) == 2:
+        layers["states"] = jnp.zeros(shape[0])
+    for number, size in enumerate(sizes):
+        bound = 1.0 / math.sqrt(width)
+        kernel = jax.random.uniform(jax.random.fold_in(key, number), (size, width), minval=-bound, maxval=bound)
+        layers[f"dense_{number}"] = {"kernel": kernel, "bias": jnp.zeros((size,))}
+        width = size
+    return layers
+
+
+def _through_dense_layers(head: PyTree, x: jax.Array, *, layers: int, key, dropout_rate: float) -> jax.Array:
+    """f32[B, C] of vectors [B, D], or of [B, S, D] by their weighted sum; a key turns dropout on."""
+    if x.ndim == 3:
+        x = jnp.einsum("bsd,s->bd", x, jax.nn.softmax(head["states"]))
+    for number in range(layers):
+        x = nn.relu(x) if number else x
+        x = x if key is None else rng.dropout(jax.random.fold_in(key, number), x, rate=dropout_rate)
+        layer = head[f"dense_{number}"]
+        x = x @ layer["kernel"].T + layer["bias"]
+    return x
+
+
+def _of_one_size(features: jax.Array, *, gain: float) -> jax.Array:
+    """Features [..., D] over their root mean square, times ``gain / sqrt(D)``."""
+    power = jnp.mean(jnp.square(features), axis=-1, keepdims=True)
+    return features * gain * jax.lax.rsqrt(power * features.shape[-1] + 1e-6)
+
+
+def with_labeller(network: Network, num_classes: int, *, dropout_rate: float, gain: float) -> Network:
+    """The network and beside it a linear head that sees features on each speaker's own scale, and labels.
+
+    It is trained on the same labels at the same updates, as params["labeller"], and shares no weight: the network
+    itself is trained, judged and predicts as without.
+    """
+    head = linear_head(num_classes, dropout_rate=dropout_rate, gain=gain)
+
+    def init(key, pretrained, inputs):
+        labeller = head.init(rng.stream(key, "labeller", 0), {}, inputs)["head"]
+        return network.init(key, pretrained, inputs) | {"labeller": labeller}
+
+    def label(params, features, *, key=None):
+        size = features.shape[1]
+        constants = {"mean": jnp.zeros(size), "scale": jnp.full(size, gain / math.sqrt(size))}
+        return head.apply({"head": params["labeller"]}, constants, features, key=key)
+
+    return network._replace(init=init, rates=network.rates | {"labeller": 1.0}, label=label)
 
 
 def classifier_network(name: str, model: nn.Module, *, trunk_rate: float) -> Network:
@@ -189,8 +266,7 @@ def image_network(
         record = {}
         model.apply({"params": trunk}, images, method=lambda module, x: module.features(x, record=record))
         features = adaptive_average_pool(record[layer], grid).reshape(images.shape[0], -1)  # [B, D]
-        power = jnp.mean(jnp.square(features), axis=-1, keepdims=True)
-        return features * gain * jax.lax.rsqrt(power * features.shape[-1] + 1e-6)
+        return _of_one_size(features, gain=gain)
 
     def init(key, pretrained, inputs):
         del inputs

@@ -38,7 +38,7 @@ from sejax.experiments.images import (
     views,
 )
 from sejax.experiments.methods import compared, dtype_of, experiment_of, settings_of
-from sejax.experiments.speech_encoders import is_encoder, load_encoder
+from sejax.experiments.speech_encoders import RECORDINGS_AT_ONCE, gather_recordings, is_encoder, load_encoder
 from sejax.experiments.transfer import encoders
 from sejax.experiments.transfer.algorithm import Method, Network, Settings, head_network, image_network
 from sejax.experiments.transfer.report import REPORT
@@ -173,9 +173,9 @@ def _heard(config, chunks: Spectrograms, rows, variables: PyTree, waveforms) -> 
     named = encoders.checked(config, config.model_weights)
     found = encoders.recordings(config, chunks, rows, waveforms, named, variables)
     whole = config.trainable == "all"
-    at_once = encoders.EVALUATION_BATCH if whole else EVALUATION_BATCH["head"]
+    at_once = RECORDINGS_AT_ONCE if whole else EVALUATION_BATCH["head"]
     data = {"inputs": found.place, "recordings": found.heard, "pretrained": variables if whole else {}}
-    return data, {"evaluated_at_once": at_once, "gather": encoders.gather}
+    return data, {"evaluated_at_once": at_once, "gather": gather_recordings}
 
 
 def make_members(config, chunks: Spectrograms) -> tuple[tuple[dict[str, Any], ...], dict[str, np.ndarray]]:

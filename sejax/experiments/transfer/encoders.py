@@ -6,28 +6,32 @@ the drawn chunks; what an encoder hears of one is its recording, pauses included
 one answer, and figures by utterance are those to compare.
 """
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sejax.audio.samples import RATE
 from sejax.core.experiment import PyTree
 from sejax.data.blocks.load import Spectrograms
 from sejax.data.waveforms.heard import digest_of_places, heard, kept_beside
 from sejax.data.waveforms.load import Waveforms
 from sejax.errors import InputError
 from sejax.experiments.methods import dtype_of, gain_limits
-from sejax.experiments.speech_encoders import Named, described, find_encoder, frozen_states
+from sejax.experiments.speech_encoders import (
+    FROZEN,
+    Named,
+    beginnings,
+    described,
+    find_encoder,
+    frozen_states,
+    padded,
+    trained_states,
+)
 from sejax.experiments.transfer.algorithm import Network
-from sejax.models import encoders, freezing
+from sejax.models import freezing
 from sejax.models.backbone import MaxPoolHead
-from sejax.models.encoder_branch import mean_states
 from sejax.models.encoders import WeightedSum
-
-EVALUATION_BATCH = 8  # recordings at once of a whole encoder
 
 
 class Recordings(NamedTuple):
@@ -71,25 +75,17 @@ def recordings(
             f"{lacking[0]}; prepare both from the same files"
         )
     own = np.array([known[chunks.utterance_ids[number]] for number in numbers])
-    start = waveforms.offset[own]
-    length = np.minimum(waveforms.offset[own + 1] - start, round(config.longest * RATE)).astype(np.int32)
-
-    def read(number: int) -> np.ndarray:
-        return np.asarray(waveforms.waveform[start[number] : start[number] + length[number]])
-
+    speech = beginnings(waveforms, own, longest=config.longest)
     place = place.reshape(-1).astype(np.int32)
     if config.trainable == "all":
-        waveform = np.zeros((len(own), max(int(length.max()), encoders.least_samples(found.architecture))), np.int16)
-        for number, row in enumerate(waveform):
-            row[: length[number]] = read(number)
-        return Recordings(place, {"waveform": waveform, "length": length})
+        return Recordings(place, padded(found, speech))
     settings: dict[str, Any] = {"layers": found.layers, "architecture": found.architecture, "dtype": config.dtype}
     states = heard(
         frozen_states(found, dtype=dtype_of(config)),
         variables,
-        length,
-        read,
-        **kept_beside(waveforms, settings | {"places": digest_of_places(start, length)}),
+        speech.length,
+        speech.read,
+        **kept_beside(waveforms, settings | {"places": digest_of_places(speech.start, speech.length)}),
     )
     return Recordings(place, {"states": np.asarray(states)})
 
@@ -109,17 +105,6 @@ def refuse(model: str, state, shared, inputs):
     )
 
 
-def gather(data, plan):
-    """As `sejax.experiments.classification.gather`, with the recordings of the rows as inputs."""
-    place = data["inputs"][plan.index]
-    return {
-        "inputs": jax.tree.map(lambda each: each[place], data["recordings"]),
-        "label": data["label"][plan.index],
-        "index": plan.index,
-        "valid": plan.valid,
-    }
-
-
 def encoder_network(found: Named, config, num_classes: int) -> Network:
     """The head of the images' networks on an encoder's mean states, summed with learned weights.
 
@@ -127,8 +112,8 @@ def encoder_network(found: Named, config, num_classes: int) -> Network:
     config names as frozen, its convolutions where it names none. Nothing is dropped out or masked, as in the others.
     """
     trained = config.trainable == "all"
-    frozen = tuple(config.frozen) or ("convolutions",)
-    model = encoders.create(found.architecture, frozen=frozen if trained else (), dtype=dtype_of(config))
+    frozen = tuple(config.frozen) or FROZEN
+    hear = trained_states(found, frozen=frozen if trained else (), dtype=dtype_of(config))
     head, weighted = MaxPoolHead(num_classes, hidden=config.hidden), WeightedSum()
     count, width = len(found.layers), found.architecture.width
 
@@ -140,10 +125,7 @@ def encoder_network(found: Named, config, num_classes: int) -> Network:
 
     def apply(params, statistics, inputs, train):
         del train
-        states = inputs.get("states")
-        if trained:
-            hear = partial(mean_states, model, {"params": params["trunk"]}, layers=found.layers)
-            states = hear(inputs["waveform"], inputs["length"])
+        states = hear(params["trunk"], inputs) if trained else inputs["states"]
         x = weighted.apply({"params": params["layer_weights"]}, tuple(states[:, place] for place in range(count)))
         return head.apply({"params": params["head"]}, x).astype(jnp.float32), statistics
 

@@ -122,7 +122,9 @@ def test_utterances_are_read_a_few_ahead_and_no_more(opensmile_installed, monkey
 
 
 class Corpus:
-    """As much of a builder as `_compute` looks at."""
+    """As much of a corpus, and of a builder, as `_compute` looks at."""
+
+    recordings = ()
 
 
 def outcomes_of(count, sizes):
@@ -139,8 +141,8 @@ def outcomes_of(count, sizes):
 def test_memory_stays_flat_however_long_the_corpus_is(tmp_path):
     sizes = []
     tracemalloc.start()
-    through = lambda utterances, first, folder: outcomes_of(5001, sizes)  # noqa: E731
-    prepare._compute(Corpus(), tmp_path, through, lambda done: None)
+    through = lambda utterances, first, folder, told: outcomes_of(5001, sizes)  # noqa: E731
+    prepare._compute(Corpus(), Corpus(), tmp_path, through, lambda done: None)
     tracemalloc.stop()
     assert len(sizes) == 6
     assert max(sizes[2:]) - sizes[1] < 200_000  # bytes; the rows of 4000 utterances would be millions
