@@ -32,8 +32,7 @@ def named_encoder(config) -> Named | None:
     Raises:
       InputError: see `find_encoder`; random gain or noise for a frozen encoder, which hears each recording once.
     """
-    sound = config.get("sound", CONVOLUTIONS)  # which earlier runs' configs lack
-    if sound == CONVOLUTIONS or config.fusion == "text":
+    if config.sound == CONVOLUTIONS or config.fusion == "text":
         return None
     changed = "random_gain" if gain_limits(config) else "random_noise" if config.random_noise != "none" else ""
     if changed and not config.encoder.rate:
@@ -41,7 +40,7 @@ def named_encoder(config) -> Named | None:
             f"config: {changed} with encoder_rate=0, where the encoder hears each recording once, as it is; leave it "
             "out, or give encoder_rate, such as 0.003"
         )
-    return find_encoder(sound, config.encoder.weights, field="sound")
+    return find_encoder(config.sound, config.encoder.weights, field="sound")
 
 
 def sound_of(config) -> SoundEncoder | None:

@@ -42,7 +42,7 @@ from sejax.experiments.images import (
     views,
 )
 from sejax.experiments.methods import experiment_of, settings_of
-from sejax.experiments.pseudo_labelling import inputs as vector_inputs
+from sejax.experiments.pseudo_labelling import inputs as utterance_inputs
 from sejax.experiments.pseudo_labelling.algorithm import Method, Settings
 from sejax.experiments.pseudo_labelling.inputs import check_inputs, on_encoder, on_utterances, tunes_encoder
 from sejax.experiments.pseudo_labelling.networks import (
@@ -136,7 +136,7 @@ def build(config, data_dir: Path) -> Assembly:
 
 def _find(config, data_dir: Path) -> Spectrograms | Vectors | Waveforms:
     if on_utterances(config):
-        return vector_inputs.find_inputs(config, data_dir)
+        return utterance_inputs.find_inputs(config, data_dir)
     how = {"scale": config.scale, "voice_activity": config.voice_activity, "level": config.level}
     return find_corpora(partial(find_blocks, data_dir, **how), config.corpus, config.test)
 
@@ -144,56 +144,58 @@ def _find(config, data_dir: Path) -> Spectrograms | Vectors | Waveforms:
 def _weights(config) -> PyTree:
     """The pre-trained variables; {} where nothing is pre-trained."""
     if tunes_encoder(config):
-        return load_encoder(vector_inputs.named_encoder(config), seed=config.seed)
+        return load_encoder(utterance_inputs.named_encoder(config), seed=config.seed)
     return {} if on_utterances(config) else load_weights(config.model, config.weights, seed=config.seed)
 
 
 def held_out(config, data_dir: Path) -> HeldOut:
     """What each member tests; see `sejax.experiments.HeldOut`."""
-    spectrograms, left_out = with_classes(config, _find(config, data_dir))
-    names, members = make_members(config, spectrograms, left_out=left_out)
-    label = {"": spectrograms.utterance_label}
+    speech, left_out = with_classes(config, _find(config, data_dir))
+    names, members = make_members(config, speech, left_out=left_out)
+    label = {"": speech.utterance_label}
     how = {"labelled": members["labelled"], "normalised_by": config.normalise_by}
-    return HeldOut(spectrograms, names, members["part"], spectrograms.utterance, label, **how)
+    return HeldOut(speech, names, members["part"], speech.utterance, label, **how)
 
 
-def with_classes(config, spectrograms: ExampleSet) -> tuple[Any, np.ndarray]:
-    """The images with the classes of a config, and bool[I] those whose label is of none of them.
+def with_classes(config, speech: ExampleSet) -> tuple[Any, np.ndarray]:
+    """The examples with the classes of a config, and bool[I] those whose label is of none of them.
 
     They are left out altogether: no pseudo-label of theirs could be right.
     """
-    made = choose_classes(spectrograms, tuple(config.classes) or ("all",))
-    return made, (spectrograms.label >= 0) & (made.label < 0)
+    made = choose_classes(speech, tuple(config.classes) or ("all",))
+    return made, (speech.label >= 0) & (made.label < 0)
 
 
-def assemble(config, spectrograms, variables: PyTree) -> Assembly:
-    """As `build`, from `sejax.data.blocks.load.Spectrograms` and pre-trained variables at hand; from vectors
-    and {}; or from waveforms and the variables of a speech encoder that is trained.
+def assemble(config, speech, variables: PyTree) -> Assembly:
+    """As `build`, from a prepared set and pre-trained variables at hand.
 
-    Vectors and waveforms are as `sejax.experiments.pseudo_labelling.inputs.find_inputs` gives them.
+    Args:
+      speech: `sejax.data.blocks.load.Spectrograms`; or vectors or waveforms, as
+        `sejax.experiments.pseudo_labelling.inputs.find_inputs` gives them.
+      variables: those of the network of images; with vectors {}; with waveforms those of the encoder that is trained.
     """
     check_inputs(config)
     augment = augmentation(config)
-    spectrograms, left_out = with_classes(config, spectrograms)
-    names, members = make_members(config, spectrograms, left_out=left_out)
-    if isinstance(spectrograms, Vectors):
-        members |= vector_inputs.scalings(spectrograms.features, members["part"])
-    inputs, serving = _served(config, spectrograms, variables)
-    network = trained_network(config, len(spectrograms.classes))
+    speech, left_out = with_classes(config, speech)
+    names, members = make_members(config, speech, left_out=left_out)
+    if isinstance(speech, Vectors):
+        members |= utterance_inputs.scalings(speech.features, members["part"])
+    inputs, serving = _served(config, speech, variables)
+    network = trained_network(config, len(speech.classes))
     if config.labeller == "speaker":
         how = {"dropout_rate": config.dropout, "gain": config.feature_gain}
-        network = with_labeller(network, len(spectrograms.classes), **how)
-    settings = settings_of(Settings, config, num_classes=len(spectrograms.classes))
+        network = with_labeller(network, len(speech.classes), **how)
+    settings = settings_of(Settings, config, num_classes=len(speech.classes))
     if config.run.input == "tfdata":
         members |= {} if on_utterances(config) else constants_of(network, inputs["inputs"], members["part"])
-    own = {name: getattr(spectrograms, name) for name in ("label", "utterance", "utterance_label")}
+    own = {name: getattr(speech, name) for name in ("label", "utterance", "utterance_label")}
     lengths, parts = image_parts(
         own
         | inputs
-        | corpus_masks(spectrograms)
-        | views(config, partial(trunk_inputs, config, spectrograms, variables))
-        | strong_views(config, spectrograms, variables)
-        | own_scale(config, spectrograms, inputs["inputs"]),
+        | corpus_masks(speech)
+        | views(config, partial(trunk_inputs, config, speech, variables))
+        | strong_views(config, speech, variables)
+        | own_scale(config, speech, inputs["inputs"]),
         members["part"],
         batch_size=settings.batch_size,
         **serving,
@@ -207,16 +209,16 @@ def assemble(config, spectrograms, variables: PyTree) -> Assembly:
         iterations=config.iterations,
         epochs=config.epochs,
         batch_size=settings.batch_size,
-        summarise=partial(summarise, speech=spectrograms, parts=PARTS[:1] if on_utterances(config) else PARTS),
-        about=about(config, spectrograms, members),
-        examples=_examples(config, spectrograms),
+        summarise=partial(summarise, speech=speech, parts=PARTS[:1] if on_utterances(config) else PARTS),
+        about=about(config, speech, members),
+        examples=_examples(config, speech),
     )
 
 
 def _served(config, speech, variables: PyTree) -> tuple[dict[str, Any], dict[str, Any]]:
     """Inputs and pre-trained weights as the data of `image_parts` has them, and how it serves them."""
     if tunes_encoder(config):
-        found = vector_inputs.recordings(config, speech) | {"pretrained": variables["params"]}
+        found = utterance_inputs.recordings(config, speech) | {"pretrained": variables["params"]}
         return found, {"evaluated_at_once": RECORDINGS_AT_ONCE, "gather": gather_recordings}
     inputs, pretrained_params = make_inputs(config, speech, variables)
     how = {"streamed": streamed(config), "resident": config.run.input != "tfdata"}
@@ -224,37 +226,37 @@ def _served(config, speech, variables: PyTree) -> tuple[dict[str, Any], dict[str
     return found, how | {"evaluated_at_once": EVALUATION_BATCH[config.trainable]}
 
 
-def _examples(config, spectrograms) -> Callable[[], dict[str, Any]]:
+def _examples(config, speech) -> Callable[[], dict[str, Any]]:
     if on_utterances(config):
         return dict
-    return partial(example_images, image_settings(config.image, config.weights), spectrograms)
+    return partial(example_images, image_settings(config.image, config.weights), speech)
 
 
 def make_members(
-    config, spectrograms, *, left_out: np.ndarray | None = None
+    config, speech, *, left_out: np.ndarray | None = None
 ) -> tuple[tuple[dict[str, int], ...], dict[str, np.ndarray]]:
     """Folds x seeds: their names, and part i8[M, I] and labelled bool[M, I]; ``left_out`` bool[I]: in no part.
 
     Folds are split once; seeds draw other labelled subsets and other initial heads. Seeds come first, so
     that more seeds leave the earlier members as they were.
     """
-    folds = _folds(config, spectrograms)
+    folds = _folds(config, speech)
     # Near-copies of a block share its label or lack of one, unless images are split at random as in the paper.
-    unit = None if config.protocol == "image" else spectrograms.block
+    unit = None if config.protocol == "image" else speech.block
     names, parts, labelled = [], [], []
     for seed, fold in product(range(config.seeds), range(config.only_folds or len(folds.part))):
         names.append({"fold": fold, "seed": seed})
         part = folds.part[fold]
         parts.append(part if left_out is None else np.where(left_out, LEFT_OUT, part))
         drawn = {"fraction": config.labelled, "seed": (config.seed, seed), "unit": unit}
-        labelled.append(labelled_subset(spectrograms.label, parts[-1] == TRAIN, **drawn))
+        labelled.append(labelled_subset(speech.label, parts[-1] == TRAIN, **drawn))
     return tuple(names), {"part": np.stack(parts).astype(np.int8), "labelled": np.stack(labelled)}
 
 
-def _folds(config, spectrograms) -> Folds:
+def _folds(config, speech) -> Folds:
     asked = {name: config[name] for name in ("protocol", "folds", "validation", "seed")}
-    instead = vector_inputs.INSTEAD if on_utterances(config) else INSTEAD
-    folds = folds_of(spectrograms, names=config.split_folds, **asked, instead=instead)
+    instead = utterance_inputs.INSTEAD if on_utterances(config) else INSTEAD
+    folds = folds_of(speech, names=config.split_folds, **asked, instead=instead)
     if config.only_folds > len(folds.part):
         raise InputError(f"config: only_folds={config.only_folds}; give 1 to folds={len(folds.part)}, or 0 for all")
     return folds
@@ -266,7 +268,7 @@ def trained_network(config, num_classes: int) -> Network:
         how = {"hidden": tuple(config.hidden), "dropout_rate": config.dropout, "gain": config.feature_gain}
         if not tunes_encoder(config):
             return vector_head(num_classes, **how)
-        named = vector_inputs.named_encoder(config)
+        named = utterance_inputs.named_encoder(config)
         how |= {"states": (len(named.layers), named.architecture.width), "trunk_rate": config.trunk_rate}
         return encoder_network(num_classes, trained_states(named), frozen=FROZEN, **how)
     if config.trainable == "head":
@@ -359,7 +361,7 @@ def own_scale(config, speech, inputs: np.ndarray) -> dict[str, np.ndarray]:
         return {}
     if config.run.input == "tfdata":
         raise InputError("config: what labeller=speaker sees stays on the device; leave run.input=tfdata out")
-    return {"own_scale": vector_inputs.on_own_scale(inputs, speech.speaker)}
+    return {"own_scale": utterance_inputs.on_own_scale(inputs, speech.speaker)}
 
 
 def altering(config, key: jax.Array) -> Callable[[jax.Array], jax.Array]:
@@ -409,9 +411,10 @@ def posteriors(config, num_classes: int) -> Posteriors:
     together = "" if config.normalise_by == "training" else config.normalise_by
     how, shared = {"together": together}, {}
     if on_encoder(config):
-        how["recording"] = partial(vector_inputs.recording, longest=config.longest)
+        how["recording"] = partial(utterance_inputs.recording, longest=config.longest)
     if on_encoder(config) and not tunes_encoder(config):
-        shared, see = load_encoder(vector_inputs.named_encoder(config), seed=config.seed), vector_inputs.hearing(config)
+        shared = load_encoder(utterance_inputs.named_encoder(config), seed=config.seed)
+        see = utterance_inputs.hearing(config)
     elif on_utterances(config) or config.trainable == "all":  # members have their own trunks then
         see = _as_given
     else:
@@ -448,7 +451,7 @@ def about(config, speech, members) -> dict[str, Any]:
     }
     official = described(official, speech) if official else {}
     if on_utterances(config):
-        return found | {"unit": "utterance", "data": vector_inputs.facts(config, speech) | counts | official}
+        return found | {"unit": "utterance", "data": utterance_inputs.facts(config, speech) | counts | official}
     images = {"images": len(speech.label), "blocks": len(np.unique(speech.block))}
     known = None if config.test else PUBLISHED.get(config.corpus)
     folds = len(members["part"]) // config.seeds
