@@ -12,7 +12,7 @@ from sejax.report.html import DRAWINGS, sections_of
 from sejax.report.inference import infer
 from sejax.report.page import Section, picture
 from sejax.report.paired import size_ratio
-from sejax.report.terms import MISSING, joined, setting
+from sejax.report.terms import MISSING, setting
 
 COUNTS = {
     "labelled": "labelled",
@@ -96,10 +96,11 @@ def pseudo_labels(members, *, examples="images"):
 def _rule(results):
     """How pseudo-labels were kept, in words."""
     threshold = setting(results, "threshold", MISSING)
+    shares = ", then ".join(map(str, setting(results, "shares", ())))
     rules = {
         "threshold": f"confident at a posterior of {threshold} or more",
         "adaptive": f"confident at a threshold for each class, {threshold} at most",
-        "balanced": f"of each class the most confident ({joined(setting(results, 'shares', ()))} of them)",
+        "balanced": f"of each class the most confident, {shares} of them",
     }
     return rules[setting(results, "selection", "threshold")]
 
