@@ -30,7 +30,7 @@ CORPUS = flags.DEFINE_string("corpus", "emodb", "a corpus as in launch/prepare.p
 SOURCE = flags.DEFINE_string("source", None, "its folder or manifest", required=True)
 LIMIT = flags.DEFINE_integer("limit", 120, "files, spread over the corpus; 0: all")
 ROUNDS = flags.DEFINE_integer("rounds", 3, "rounds of all ways, in turn")
-FEATURES = flags.DEFINE_string("features", "emobase2010", "emobase2010 or is10")
+FEATURES = flags.DEFINE_string("features", "emobase2010", "one of sejax.audio.opensmile.FEATURE_SETS")
 WORKERS = flags.DEFINE_list("workers", None, "threads of each of our ways (default: 1 and one for each core)")
 
 

@@ -12,6 +12,7 @@ no generator (real vectors with noise, mixup) and a linear support vector machin
 from ml_collections import ConfigDict
 
 from sejax.audio.level import LEVELS
+from sejax.audio.opensmile import FEATURE_SETS
 from sejax.audio.voice_activity import DETECTORS
 from sejax.data.labels import check_classes
 from sejax.engine.fields import Field, make_config
@@ -35,7 +36,7 @@ FIELDS = {
     "level": Field("none", choices=LEVELS),  # what recordings are brought to, see sejax.audio.level
     # by which detector pauses at both ends of recordings are left out, see sejax.audio.voice_activity
     "trim": Field("none", choices=("none", *DETECTORS)),
-    "features": Field("emobase2010", choices=("emobase2010", "is10")),
+    "features": Field("emobase2010", choices=FEATURE_SETS),
     "normalisation": Field("leak_free", choices=("leak_free", "as_published")),
     # what features are normalised by before all else: nothing, or all recordings of each corpus or speaker, the tested
     # ones too, see sejax.experiments.feature_vectors

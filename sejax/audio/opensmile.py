@@ -1,8 +1,10 @@
-"""openSMILE functionals of a waveform: 1582 numbers (host side; needs the opensmile package).
+"""openSMILE functionals of a waveform, one vector of fixed size (host side; needs the opensmile package).
 
-`is10` is the INTERSPEECH 2010 paralinguistic set as the package ships it. `emobase2010`, which Bao, Neumann and Vu
-use, has the same size and order and differs in three settings; the package does not ship it, so it is made from the
-installed configuration at run time. No line of openSMILE's files is part of sejax (third_party/opensmile/README.md).
+The package ships `is10` (the INTERSPEECH 2010 paralinguistic set), `compare2016` (of the ComParE challenges, Schuller
+et al. 2016) and `egemapsv02` (the extended Geneva minimalistic acoustic set, Eyben et al. 2016). `emobase2010`,
+which Bao, Neumann and Vu use, has IS10's size and order and differs in three settings; the package does not ship it, so
+it is made from the installed configuration at run time. No line of openSMILE's files is part of sejax
+(third_party/opensmile/README.md).
 """
 
 import contextlib
@@ -16,6 +18,7 @@ import shutil
 import tempfile
 import weakref
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,18 +26,33 @@ from sejax.audio.level import levelled
 from sejax.audio.voice_activity import made_by, mode_of, trimmed
 from sejax.errors import InputError
 
-FEATURE_SETS = ("emobase2010", "is10")
-SIZE = 1582  # features of either set
-LEAST = 0.1  # s; of anything shorter seven in ten functionals are 0
+LEAST = 0.1  # s; of anything shorter a third to seven in ten functionals are 0
 _CUT_LONGER = f"leave it out, or cut longer utterances, of at least {LEAST} s"
 
+
+class _Set(NamedTuple):
+    """Where a set's configuration lies below the package's own, how many features it has, what to change in it."""
+
+    path: tuple[str, ...]
+    size: int
+    changes: tuple[tuple[str, str, str, str], ...] = ()
+
+
+_IS10 = ("is09-13", "IS10_paraling_compat.conf")
 # Section, setting, its value in IS10, its value in emobase2010.
-_CHANGES = (
+_TO_EMOBASE2010 = (
     ("functL1", "Extremes.norm", "frame", "segment"),  # positions of extremes as a share of the utterance
     ("functL1nz", "Extremes.norm", "frame", "segment"),
     ("pitchShs", "voicingCutoff", "0.75", "0.70"),  # far more counts as voiced: clean low voices, see docs/features.md
     ("mfcc", "copyInputName", "0", "1"),  # longer names of the cepstral coefficients; values stay
 )
+_SETS = {
+    "emobase2010": _Set(_IS10, 1582, _TO_EMOBASE2010),
+    "is10": _Set(_IS10, 1582),
+    "compare2016": _Set(("compare", "ComParE_2016.conf"), 6373),
+    "egemapsv02": _Set(("egemaps", "v02", "eGeMAPSv02.conf"), 88),
+}
+FEATURE_SETS = tuple(_SETS)
 
 
 class NoFeatures(InputError):
@@ -52,11 +70,11 @@ class Extractor:
     (half a second in every process) and without reading the configuration anew for every waveform.
 
     Attributes:
-      features: "emobase2010" or "is10".
+      features: one of `FEATURE_SETS`.
       level: what waveforms are brought to first, of `sejax.audio.level.LEVELS`.
       trim: the detector, of `sejax.audio.voice_activity.DETECTORS`, whose first and last frame with speech functionals
         are taken between; "none": of everything.
-      names: the features' names in openSMILE's order, tuple of 1582.
+      names: the F features' names in openSMILE's order.
       configuration: path of openSMILE's configuration file; it goes with this object.
     """
 
@@ -68,10 +86,11 @@ class Extractor:
         made_by(self._mode)
         self._library = _library()
         self._folder = tempfile.TemporaryDirectory(prefix="sejax-opensmile-")
-        self.configuration = installed_is10()
-        if features == "emobase2010":
-            text = emobase2010(self.configuration.read_text(encoding="utf-8"))
-            self.configuration = Path(self._folder.name, "emobase2010.conf")
+        path, _, changes = _SETS[features]
+        self.configuration = _installed("core", "config", *path)
+        if changes:
+            text = changed(self.configuration.read_text(encoding="utf-8"), changes, features)
+            self.configuration = Path(self._folder.name, f"{features}.conf")
             self.configuration.write_text(text, encoding="utf-8")
         self._rate, self._smile = None, None
         try:
@@ -82,15 +101,15 @@ class Extractor:
             ) from error
         count = self._smile.external_sink_get_num_elements(_SINK)
         self.names = tuple(self._smile.external_sink_get_element_name(_SINK, number) for number in range(count))
-        if count != SIZE:
-            raise InputError(f"opensmile {version()}: {features} gives {count} features, not {SIZE}{_REMEDY}")
+        if count != size(features):
+            raise InputError(f"opensmile {version()}: {features} gives {count} features, not {size(features)}{_REMEDY}")
 
     def __call__(self, waveform: np.ndarray, rate: int) -> np.ndarray:
-        """Functionals f32[1582] of a waveform int16[T] at `rate` Hz; see `extract`."""
+        """Functionals f32[F] of a waveform int16[T] at `rate` Hz; see `extract`."""
         return self.extract(waveform, rate)[0]
 
     def extract(self, waveform: np.ndarray, rate: int) -> tuple[np.ndarray, float | None]:
-        """Functionals f32[1582] of a waveform int16[T] at `rate` Hz, and the seconds of it that they are of.
+        """Functionals f32[F] of a waveform int16[T] at `rate` Hz, and the seconds of it that they are of.
 
         These are None where nothing is trimmed, and 0.0 where no speech was found: then functionals are of everything.
 
@@ -163,6 +182,12 @@ def check_features(features: str) -> None:
         raise InputError(f"features={features!r}: unknown feature set; use one of {', '.join(FEATURE_SETS)}")
 
 
+def size(features: str) -> int:
+    """How many features a set has."""
+    check_features(features)
+    return _SETS[features].size
+
+
 def check_version(trained_with: str) -> None:
     """Raises InputError where another version is installed than the one that made what was trained on."""
     if version() != trained_with:
@@ -178,11 +203,6 @@ def version() -> str:
         return importlib.metadata.version("opensmile")
     except importlib.metadata.PackageNotFoundError:
         raise InputError("openSMILE functionals need the package opensmile; pip install 'sejax[data]'") from None
-
-
-def installed_is10() -> Path:
-    """The installed package's configuration of IS10."""
-    return _installed("core", "config", "is09-13", "IS10_paraling_compat.conf")
 
 
 def _installed(*parts: str) -> Path:
@@ -245,21 +265,20 @@ def _module(core: Path):
     return module
 
 
-def emobase2010(is10: str) -> str:
-    """The configuration of emobase2010 from the text of IS10's.
+def changed(configuration: str, changes: tuple[tuple[str, str, str, str], ...], features: str) -> str:
+    """A configuration's text with other values of some settings, (section, setting, old, new) each.
 
-    Raises InputError unless each of the settings to change stands exactly once in its section, with IS10's value.
+    Raises InputError unless each of these settings stands exactly once in its section, with its old value.
     """
-    changed = is10
-    for section, setting, old, new in _CHANGES:
+    for section, setting, old, new in changes:
         body = re.compile(rf"^\[{section}:[^\]]*\][^\n]*\n(?:(?!\[)[^\n]*\n?)*", re.MULTILINE)
         line = re.compile(rf"^({re.escape(setting)}[ \t]*=[ \t]*){re.escape(old)}(?=[ \t]*$)", re.MULTILINE)
-        sections = list(body.finditer(changed))
-        lines = [found for part in sections for found in line.finditer(changed, part.start(), part.end())]
+        sections = list(body.finditer(configuration))
+        lines = [found for part in sections for found in line.finditer(configuration, part.start(), part.end())]
         if len(sections) != 1 or len(lines) != 1:
             raise InputError(
-                f"opensmile {version()}: its IS10 configuration has {len(sections)} sections [{section}] and in them"
-                f" {len(lines)} lines {setting} = {old}, expected one each: emobase2010 cannot be made of it{_REMEDY}"
+                f"opensmile {version()}: its configuration has {len(sections)} sections [{section}] and in them"
+                f" {len(lines)} lines {setting} = {old}, expected one each: {features} cannot be made of it{_REMEDY}"
             )
-        changed = f"{changed[: lines[0].end(1)]}{new}{changed[lines[0].end() :]}"
-    return changed
+        configuration = f"{configuration[: lines[0].end(1)]}{new}{configuration[lines[0].end() :]}"
+    return configuration

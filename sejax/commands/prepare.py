@@ -29,22 +29,24 @@ from sejax.data.level_statistics import levels_in_words
 from sejax.data.store.sets import WORD_TIMES
 from sejax.errors import InputError
 
+_FUNCTIONALS = ", ".join(FEATURE_SETS)
+
 CORPUS = flags.DEFINE_string("corpus", None, f"one of {', '.join(corpora.names())}", required=True)
 SOURCE = flags.DEFINE_string("source", "", "folder of the original files, or the CSV manifest")
 DATA_DIR = flags.DEFINE_string("data_dir", "data", "folder that holds the prepared sets")
 FEATURES = flags.DEFINE_enum(
     "features",
     "spectrograms",
-    ["spectrograms", "chunks", "emobase2010", "is10", "utterance_spectrograms", "waveforms"],
-    "spectrograms: blocks of 1 s (pseudo_labelling); chunks: voiced chunks of 30 ms (transfer); emobase2010, is10:"
+    ["spectrograms", "chunks", *FEATURE_SETS, "utterance_spectrograms", "waveforms"],
+    f"spectrograms: blocks of 1 s (pseudo_labelling); chunks: voiced chunks of 30 ms (transfer); {_FUNCTIONALS}:"
     " openSMILE functionals of whole utterances (cyclegan); utterance_spectrograms: whole utterances with ratings and"
     " word times (dcgan); waveforms: samples, transcripts and word times (audio_text)",
 )
 WORKERS = flags.DEFINE_integer(
-    "workers", None, "emobase2010, is10: threads that extract (default: one for each core)", 1, 1024
+    "workers", None, f"{_FUNCTIONALS}: threads that extract (default: one for each core)", 1, 1024
 )
 BEAM_RUNNER = flags.DEFINE_string(
-    "beam_runner", None, "emobase2010, is10: extract in an Apache Beam pipeline under this runner (DirectRunner, say)"
+    "beam_runner", None, f"{_FUNCTIONALS}: extract in an Apache Beam pipeline under this runner (DirectRunner, say)"
 )
 BEAM_OPTION = flags.DEFINE_multi_string("beam_option", [], "an option of the Beam pipeline, as in --beam_option=--x=y")
 LEVEL = flags.DEFINE_enum(
@@ -66,7 +68,7 @@ TRIM = flags.DEFINE_enum(
     "trim",
     "none",
     ["none", *DETECTORS],
-    "emobase2010, is10: leave out the pauses before and after speech, by this detector",
+    f"{_FUNCTIONALS}: leave out the pauses before and after speech, by this detector",
 )
 BLOCK_LENGTH = flags.DEFINE_float("block_length", None, "seconds (default: 1; chunks: 0.03)")
 BLOCK_OVERLAP = flags.DEFINE_float("block_overlap", None, "seconds that blocks share (default: 0.01; chunks: 0)")
@@ -237,7 +239,7 @@ def _refuse_flags_of_spectrograms() -> None:
 def _refuse_flags_of_vectors() -> None:
     for name in ("workers", "beam_runner", "beam_option", "trim"):
         if flags.FLAGS[name].present:
-            raise InputError(f"--{name} belongs to feature vectors; use it with --features=emobase2010 or is10")
+            raise InputError(f"--{name} belongs to feature vectors; use it with --features={_FUNCTIONALS}")
 
 
 def _settings() -> dict:

@@ -16,7 +16,7 @@ from jax.extend.core import Literal
 from ml_collections import ConfigDict
 
 import sejax
-from sejax.audio.opensmile import FEATURE_SETS, SIZE
+from sejax.audio.opensmile import FEATURE_SETS, size
 from sejax.audio.samples import RATE
 from sejax.core.files import plain
 from sejax.core.results import read_results, summarise
@@ -193,7 +193,7 @@ def input_shapes(heard: Mapping[str, Any]) -> dict[str, tuple]:
     if heard["hears"] == "crops":
         sides = (UtteranceSettings(**prepared).bands, heard["crops"]["width"])
     elif heard["hears"] == "functionals":
-        sides = (SIZE,)
+        sides = (size(prepared["features"]),)
     else:
         sides = image_shape(BlockSettings.from_dict(prepared))
     return {"": (("I", *sides), np.float32)}

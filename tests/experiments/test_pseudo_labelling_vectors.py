@@ -40,7 +40,8 @@ def test_the_value_names_what_is_learned_from():
     assert inputs.parse_features("image") == ("image", "")
     assert inputs.parse_features("functionals") == ("functionals", "emobase2010")
     assert inputs.parse_features("functionals:is10") == ("functionals", "is10")
-    for value in ("", "functionals:", "functionals:egemaps", "image:jet", "mel"):
+    assert inputs.parse_features("functionals:compare2016") == ("functionals", "compare2016")
+    for value in ("", "functionals:", "functionals:gemaps", "image:jet", "mel"):
         with pytest.raises(InputError, match=f"features={value}; give one of image, functionals"):
             inputs.parse_features(value)
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sejax.audio.opensmile import SIZE, Extractor, NoFeatures
+from sejax.audio.opensmile import Extractor, NoFeatures, size
 from sejax.core.threads import in_order
 from sejax.corpora import records
 from sejax.corpora.builder import SPLIT
@@ -116,7 +116,7 @@ def through_beam(
     """The `through` of `sejax.data.vectors.prepare.prepare_vectors` that extracts in a Beam pipeline.
 
     Args:
-      features: "emobase2010" or "is10", level and trim, as given to `prepare_vectors`.
+      features: one of `sejax.audio.opensmile.FEATURE_SETS`, level and trim, as given to `prepare_vectors`.
       runner: the name of a Beam runner.
       options: further options of the pipeline, as on Beam's command line: "--direct_num_workers=2", say.
 
@@ -236,7 +236,8 @@ def write_range(
     path = _range_file(Path(folder), limits)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.partial")
     with open(unfinished, "wb") as file:
-        np.savez(file, values=np.reshape(np.array(values, np.float32), (len(values), SIZE)), notes=json.dumps(notes))
+        values = np.reshape(np.array(values, np.float32), (len(values), size(features)))
+        np.savez(file, values=values, notes=json.dumps(notes))
     os.replace(unfinished, path)
     return str(path)
 

@@ -15,7 +15,8 @@ from sejax.data.labels import choose_classes
 from sejax.data.store.joined import join
 from sejax.data.store.sets import UtteranceSet, find_utterances, listed
 
-PITCH = "F0final_sma_amean"  # mean fundamental frequency of the voiced frames, 0 where there are none
+# mean fundamental frequency of the voiced frames, 0 where there are none; eGeMAPS has it in semitones
+PITCH = ("F0final_sma_amean", "F0semitoneFrom27.5Hz_sma3nz_amean")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -59,9 +60,8 @@ class Vectors(UtteranceSet):
 
     def without_pitch(self) -> list[str]:
         """The utterances in which openSMILE found no voiced frame."""
-        if PITCH not in self.names:
-            return []
-        rows = np.flatnonzero(self.features[:, self.names.index(PITCH)] == 0)
+        columns = [self.names.index(name) for name in PITCH if name in self.names]
+        rows = np.flatnonzero((self.features[:, columns] == 0).any(axis=1))
         return [self.utterance_ids[row] for row in rows]
 
 
@@ -73,7 +73,7 @@ def find_vectors(
     Args:
       data_dir: as given to `sejax prepare`.
       corpus: its name.
-      features: "emobase2010" or "is10".
+      features: one of `sejax.audio.opensmile.FEATURE_SETS`.
       level: what recordings were brought to.
       trim: the detector by which pauses at both ends were left out, or "none".
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sejax.audio.opensmile import SIZE, Extractor, check_features, version
+from sejax.audio.opensmile import Extractor, check_features, version
 from sejax.audio.voice_activity import made_by, mode_of
 from sejax.core.files import write_text
 from sejax.corpora import records
@@ -56,7 +56,7 @@ def prepare_vectors(
 
     Args:
       corpus, source, data_dir, allow_partial, how: as `sejax.data.store.writing.prepare_set` takes them.
-      features: "emobase2010" or "is10".
+      features: one of `sejax.audio.opensmile.FEATURE_SETS`.
       level: what recordings are brought to first, of `sejax.audio.level.LEVELS`.
       trim: the detector, of `sejax.audio.voice_activity.DETECTORS`, by which pauses before the first and after the last
         frame with speech are left out; "none": they stay. A recording without speech is taken whole, and counted.
@@ -102,7 +102,7 @@ def _write(
     names = Extractor(features).names
     problems = Problems(corpus.name)
     rows = []
-    for group in _compute(corpus, utterances, folder, through, report):
+    for group in _compute(corpus, utterances, folder, through, report, columns=len(names)):
         rows += [VectorRow(**row) for row in group["rows"]]
         problems.found += [Problem(*problem) for problem in group["left_out"]]
     left_out = problems.settle(allow_partial=allow_partial, left=len(rows))
@@ -123,7 +123,7 @@ def _kept(rows: list[VectorRow]) -> dict[str, float | list[str]]:
 
 
 def _compute(
-    corpus: Corpus, utterances, folder: Path, through: Extract, report: Callable[[float], None]
+    corpus: Corpus, utterances, folder: Path, through: Extract, report: Callable[[float], None], *, columns: int
 ) -> Journal:
     """Write features.npy and the journal, one group of utterances after the other; returns the journal, closed."""
     journal = Journal(folder / JOURNAL)
@@ -133,7 +133,7 @@ def _compute(
         tried += len(group["rows"]) + len(group["left_out"])
         done += group["seconds"]
     report(done)
-    array = GrowingArray(folder / "features.npy", (SIZE,), rows=rows, digest=journal.rows)
+    array = GrowingArray(folder / "features.npy", (columns,), rows=rows, digest=journal.rows)
     elsewhere, lasted = done, seconds(corpus.recordings)
 
     def told(extracted: int) -> None:

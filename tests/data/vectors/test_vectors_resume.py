@@ -8,7 +8,7 @@ import pytest
 import speech_like
 from kills import Preparation
 
-from sejax.audio.opensmile import SIZE, Extractor
+from sejax.audio.opensmile import Extractor, size
 from sejax.corpora.corpus import Utterance
 from sejax.corpora.problems import Problem
 from sejax.data.store import writing
@@ -129,7 +129,7 @@ class Corpus:
 
 def outcomes_of(count, sizes):
     """Outcomes without openSMILE, noting the memory in use at the start of each thousand."""
-    values = np.zeros(SIZE, np.float32)
+    values = np.zeros(size("is10"), np.float32)
     for number in range(count):
         if number % 1000 == 0:
             sizes.append(tracemalloc.get_traced_memory()[0])
@@ -142,10 +142,10 @@ def test_memory_stays_flat_however_long_the_corpus_is(tmp_path):
     sizes = []
     tracemalloc.start()
     through = lambda utterances, first, folder, told: outcomes_of(5001, sizes)  # noqa: E731
-    prepare._compute(Corpus(), Corpus(), tmp_path, through, lambda done: None)
+    prepare._compute(Corpus(), Corpus(), tmp_path, through, lambda done: None, columns=size("is10"))
     tracemalloc.stop()
     assert len(sizes) == 6
     assert max(sizes[2:]) - sizes[1] < 200_000  # bytes; the rows of 4000 utterances would be millions
     array = np.load(tmp_path / "features.npy", mmap_mode="r")
-    assert array.shape == (4951, SIZE)
+    assert array.shape == (4951, size("is10"))
     assert sum(len(group["left_out"]) for group in writing.Journal(tmp_path / "journal.jsonl")) == 50
