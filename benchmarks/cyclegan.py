@@ -2,15 +2,17 @@
 
     python benchmarks/cyclegan.py [--sides=ours+torch+compiled+members] [--rounds=5] [--updates=4]
     python benchmarks/cyclegan.py --sides=ours+torch+compiled --updates=50      # on a GPU: both sides use it
+    python benchmarks/cyclegan.py --dtype=bfloat16      # products in it, beside `ours` in float32
 
 A round is two updates of the generators with the classifier and one of the discriminators, at the paper's sizes
 (batch 64, 1582 features, dropout on). Sides: `ours`, one member as the engine trains it (a segment of --updates);
 `members`, --members of them in one program; `torch`, the parity tests' reference, which makes no pass twice, with the
 fastest of Adam's implementations here; `compiled`, the same with each CycleGAN's passes and losses under
-torch.compile. The sides take turns, and ratios are those of the medians: how many times ours a side takes. Then the
-first stage's update likewise, and the floor: matrix products at the rate of a large one, and after them every weight's,
-gradient's and moment's way to and from memory at the rate of a large sum, both measured in this run. Needs torch, and a
-C++ compiler for `compiled`.
+torch.compile. With --dtype=bfloat16 products are in it (torch: autocast), and `float32` is ours without. The sides take
+turns, and ratios are those of the medians: how many times ours a side takes. Then the first stage's update likewise,
+and the floor in float32: matrix products at the rate of a large one, and after them every weight's, gradient's and
+moment's way to and from memory at the rate of a large sum, both measured in this run. Needs torch, and a C++ compiler
+for `compiled`.
 """
 
 import argparse
@@ -30,12 +32,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "parity")]
 
 from turns import beside_ours, floor, made, medians  # noqa: E402
 
-SIDES = ("ours", "torch", "compiled", "members")
+SIDES = ("ours", "float32", "torch", "compiled", "members")
 EMOTIONS, FEATURES, SOURCES, COUNT = 4, 1582, 512, 256
 ADAMS = {"fused": {"fused": True}, "foreach": {"foreach": True}, "loop": {"foreach": False}}
 
 
-def ours(stage, members, options):
+def ours(stage, members, options, *, dtype=None):
     """A call that trains `members` members for --updates updates, as the engine does; and XLA's facts about it."""
     from emotional_vectors import make_config, make_vectors
 
@@ -49,6 +51,7 @@ def ours(stage, members, options):
     config.pretraining.epochs = 0 if stage == "gan" else 10**6
     config.generator_hidden, config.discriminator_hidden = (wide, wide // 2, wide), (wide, wide)
     config.classifier_hidden = (100, 100)
+    config.dtype = dtype or options.dtype
     source = make_vectors(SOURCES, corpus="unlabelled", features=options.features)
     target = make_vectors((COUNT,) * EMOTIONS, features=options.features)
     assembly = assemble(config, source, [target])
@@ -92,10 +95,13 @@ def theirs(stage, options, *, compile_it):
         for name in ("reconstruction", "translation", "judgement"):
             setattr(twin, name, torch.compile(getattr(twin, name)))
 
+    half = torch.autocast(device, torch.bfloat16, enabled=options.dtype == "bfloat16")
+
     def train():
         for _ in range(options.updates):
             rows = torch.randint(SOURCES, (EMOTIONS, options.batch), device=device)
-            update(source[rows], target[emotions, torch.randint(COUNT, (EMOTIONS, options.batch), device=device)])
+            with half:
+                update(source[rows], target[emotions, torch.randint(COUNT, (EMOTIONS, options.batch), device=device)])
         if device == "cuda":
             torch.cuda.synchronize()
 
@@ -158,11 +164,13 @@ def compare(stage, options):
     """Prints the lines of one stage."""
     makers = {
         "ours": partial(ours, stage, 1, options),
+        "float32": partial(ours, stage, 1, options, dtype="float32"),
         "torch": partial(theirs, stage, options, compile_it=False),
         "compiled": partial(theirs, stage, options, compile_it=True),
         "members": partial(ours, stage, options.members, options),
     }
-    calls = made(makers, options.sides)
+    sides = [side for side in options.sides if side != "float32" or options.dtype != "float32"]
+    calls = made(makers, sides)
     names = [name for name in calls if name != "members"]
     seconds = dict(zip(names, medians([calls[name] for name in names], options.rounds), strict=True))
     if "members" in calls:  # apart from the others, whose memory bandwidth it would take
@@ -189,6 +197,7 @@ def main():
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--features", type=int, default=FEATURES)
     parser.add_argument("--hidden", type=int, default=0, help="units of wide layers; 0: the paper's 1000")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="of products")
     parser.add_argument("--backend", choices=("scan", "loop"), default="scan")
     parser.add_argument("--adam", choices=("", *ADAMS), default="", help="of torch; the fastest here if not given")
     options = parser.parse_args()

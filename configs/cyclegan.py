@@ -58,6 +58,8 @@ FIELDS = {
     "generator_hidden": Field((1000, 500, 1000), least=1, most=65_536),
     "discriminator_hidden": Field((1000, 1000), least=1, most=65_536),
     "classifier_hidden": Field((100, 100), least=1, most=65_536),
+    # of the factors of matrix products; all that is kept and added up is float32, see sejax.models.products
+    "dtype": Field("float32", choices=("float32", "bfloat16")),
     "sample": Field(256, least=2, most=10_000),
     "stage": Field("gan", choices=("gan", "pretraining")),
     "pretraining.epochs": Field(10000, least=0, most=10_000_000, argument="pretraining"),  # 0: no first stage

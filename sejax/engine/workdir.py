@@ -29,7 +29,7 @@ ADDED = {
     **{"labeller": "network", "vote": "image", "calibration": "none", "selection": "threshold", "shares": [0.5, 1.0]},
     **{"targets": "hard", "pseudo_weight": 1.0, "ema": 0.0, "strong_views": 0},
     "alteration": {"shift": 8, "bands": 10, "frames": 16, "gain": 6.0},
-    "sound": "convolutions",
+    **{"sound": "convolutions", "dtype": "float32"},
     "encoder": {"weights": "auto", "rate": 0.0, "dropout": 0.1, "layer_drop": 0.1, "masks": 0.05},
 }
 # Fields that were a text and are a list now.

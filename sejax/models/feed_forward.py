@@ -4,11 +4,13 @@ Bao, Neumann, Vu: CycleGAN-based Emotion Style Transfer as Data Augmentation for
 Interspeech 2019, section 4.1 for the sizes.
 """
 
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
 
 from sejax.core.rng import dropout, glorot_uniform
+from sejax.models.products import products_in
 
 
 class FeedForward(nn.Module):
@@ -23,7 +25,8 @@ class FeedForward(nn.Module):
       slope: of the leaky ReLU below 0.
       dropout: probability that a hidden unit is zeroed in training.
       sigmoid: the outputs pass through a sigmoid (generators: features lie in [0, 1]).
-      dtype: of the computation; None: that of inputs and weights.
+      dtype: what the factors of products are rounded to, see `sejax.models.products`; None: they are taken as they
+        are. Weights, sums and outputs are float32 in any case.
     """
 
     hidden: tuple[int, ...]
@@ -40,12 +43,14 @@ class FeedForward(nn.Module):
         `seeds` u32[n], one for each hidden layer (more are ignored), turns dropout on. They are plain integers and no
         keys, so that one draw serves every pass of an update: a key for each costs seconds of compilation.
         """
+        how = {} if self.dtype is None else {"dot_general": products_in(self.dtype)}
+        dense = partial(nn.Dense, kernel_init=glorot_uniform, **how)
         for number, width in enumerate(self.hidden):
-            x = nn.Dense(width, dtype=self.dtype, kernel_init=glorot_uniform, name=f"hidden_{number}")(x)
+            x = dense(width, name=f"hidden_{number}")(x)
             x = nn.leaky_relu(x, self.slope)
             if seeds is not None:
                 x = dropout(seeds[number], x, rate=self.dropout)
-        x = nn.Dense(self.outputs, dtype=self.dtype, kernel_init=glorot_uniform, name="output")(x)
+        x = dense(self.outputs, name="output")(x)
         return nn.sigmoid(x) if self.sigmoid else x
 
 

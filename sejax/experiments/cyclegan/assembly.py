@@ -35,7 +35,7 @@ from sejax.experiments.feature_vectors import (
     transductive,
     vector_folds,
 )
-from sejax.experiments.methods import experiment_of, settings_of
+from sejax.experiments.methods import dtype_of, experiment_of, settings_of
 
 PRETRAINING = "pretraining"
 EVALUATION_BATCH = 256
@@ -145,7 +145,8 @@ def pretrained_generators(config, folder: Path | None, names) -> Any:
 def make_method(config, target: Vectors, *, sample: int) -> tuple[Pretraining | Method, Callable, Schedule]:
     """What a config's stage trains, what turns its arrays into results, and how long it goes on."""
     classes, features = target.classes, len(target.names)
-    networks = make_networks(features, len(classes), **{name: config[name] for name in _NETWORK_FIELDS})
+    sizes = {name: config[name] for name in _NETWORK_FIELDS}
+    networks = make_networks(features, len(classes), **sizes, dtype=dtype_of(config))
     if config.stage == PRETRAINING:
         first = config.pretraining
         schedule = Schedule(first.epochs, first.row_epochs, b1=config.b1)

@@ -4,7 +4,7 @@ E emotions, B vectors in a batch, F features. Parameters of a pair are ``{"targe
 that makes target vectors and the one that makes source vectors; discriminators are named by what they judge.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -49,16 +49,17 @@ def make_networks(
     generator_hidden: tuple[int, ...] | None = None,
     discriminator_hidden: tuple[int, ...] | None = None,
     classifier_hidden: tuple[int, ...] | None = None,
+    dtype: Any = None,
 ) -> Networks:
-    """The paper's networks for F features and C emotions; hidden sizes may be changed."""
+    """The paper's networks for F features and C emotions; hidden sizes may be changed, and products' ``dtype``."""
 
-    def sizes(hidden):
-        return {"hidden": tuple(hidden)} if hidden else {}
+    def options(hidden):
+        return {"slope": slope, "dtype": dtype} | ({"hidden": tuple(hidden)} if hidden else {})
 
     return Networks(
-        generator(features, dropout=dropout, slope=slope, **sizes(generator_hidden)),
-        discriminator(dropout=dropout, slope=slope, **sizes(discriminator_hidden)),
-        domain_classifier(classes, dropout=classifier_dropout, slope=slope, **sizes(classifier_hidden)),
+        generator(features, dropout=dropout, **options(generator_hidden)),
+        discriminator(dropout=dropout, **options(discriminator_hidden)),
+        domain_classifier(classes, dropout=classifier_dropout, **options(classifier_hidden)),
     )
 
 

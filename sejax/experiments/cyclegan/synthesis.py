@@ -24,6 +24,7 @@ from sejax.engine.workdir import read_claim
 from sejax.errors import InputError
 from sejax.experiments.cyclegan.results import FIGURES
 from sejax.experiments.feature_vectors import Scaling, normalised_by
+from sejax.experiments.methods import dtype_of
 from sejax.models.feed_forward import generator
 
 AT_ONCE = 4096  # source vectors
@@ -38,12 +39,14 @@ class Generators:
       scaling: the member's min-max scaling, f32[F] each.
       classes: the E emotions, in the order of the result's first axis.
       slope: of the leaky ReLU.
+      dtype: of the factors of products, as in training, see `sejax.models.products`; None: float32.
     """
 
     params: PyTree
     scaling: Scaling
     classes: tuple[str, ...] = struct.field(pytree_node=False)
     slope: float = struct.field(pytree_node=False, default=0.2)
+    dtype: Any = struct.field(pytree_node=False, default=None)
 
 
 def transfer(generators: Generators, vectors) -> jax.Array:
@@ -55,7 +58,7 @@ def transfer(generators: Generators, vectors) -> jax.Array:
     The same source becomes one vector for each emotion; dropout is off, so the result is a function of its input.
     """
     widths = [generators.params[f"hidden_{number}"]["bias"].shape[-1] for number in range(len(generators.params) - 1)]
-    network = generator(vectors.shape[-1], hidden=tuple(widths), slope=generators.slope)
+    network = generator(vectors.shape[-1], hidden=tuple(widths), slope=generators.slope, dtype=generators.dtype)
     x = generators.scaling.apply(vectors)
     made = jax.vmap(lambda params: network.apply({"params": params}, x))(generators.params)
     return generators.scaling.invert(made)
@@ -91,9 +94,9 @@ def _generators(workdir: Path, rows: Sequence[int], count: int, classes: Sequenc
     at_once = run_settings(config).members_at_once
     states = trained_states(workdir, at_once, rows, count, ("generators/target", "scaling"))
     params, scaling = states["generators"]["target"], Scaling(**states["scaling"])
+    about = (tuple(classes), float(config.slope), dtype_of(config))
     return [
-        Generators(*jax.tree.map(lambda x, row=row: x[row], (params, scaling)), tuple(classes), float(config.slope))
-        for row in range(len(rows))
+        Generators(*jax.tree.map(lambda x, row=row: x[row], (params, scaling)), *about) for row in range(len(rows))
     ]
 
 
