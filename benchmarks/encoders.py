@@ -12,7 +12,8 @@ many short runs on a quiet machine, and a run that is ended early loses one repe
 Speed: 8 recordings of 2 to 8 s, in two buckets of four, padded to equal lengths on either side; the forward pass, and a
 training step (cross-entropy of four classes on the mean over real frames, dropout of 0.1, Adam on every parameter; with
 --frozen not on the convolutions). The sides take turns after one call each to warm up; the ratio is that of the
-medians, above 1 sejax is the faster; beside it the least and the largest ratio of a turn.
+medians, above 1 sejax is the faster; beside it the least and the largest ratio of a turn, and how long the products and
+convolutions alone take at the rate of a large matrix product, measured in the same run.
 Padding: half of a recording beside the whole, against the half alone. Needs torch and transformers.
 """
 
@@ -30,6 +31,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from turns import machine
 
 ROOT = Path(__file__).resolve().parents[1]
 # transformers is imported as in the parity tests.
@@ -81,6 +83,23 @@ def ours(case, network=None, frozen=()):
     state = network.state_dict()
     flat = {p.name: jnp.asarray(p.to_ours(state[p.source_name].numpy())) for p in files.parameters(module)}
     return module, files.names.unflatten(flat)
+
+
+def operations(case, what):
+    """Operations of a case's products and convolutions, as the network is defined, on all buckets; of a step thrice."""
+    from sejax.models import encoders
+
+    at, total = encoders.ARCHITECTURES[case], 0
+    for waveform, _ in batches():
+        (rows, length), channels = waveform.shape, 1
+        for filters, kernel, stride in at.convolutions:
+            length = (length - kernel) // stride + 1
+            total += 2 * rows * length * kernel * channels * filters
+            channels = filters
+        positions = at.positions.depth * at.positions.kernel * at.width**2 // at.positions.groups
+        layer = 4 * at.width**2 + 2 * at.width * at.feed_forward + 2 * length * at.width
+        total += 2 * rows * length * (channels * at.width + positions + at.layers * layer)
+    return total * {"forward": 1, "step": 3}[what]
 
 
 def our_calls(case, network, frozen):
@@ -174,6 +193,9 @@ def speed(case, repeats, frozen, asked, log):
             turns = [row for row in rows if known.items() <= row.items()]
         print(f"{case} {what}{', convolutions frozen' * frozen}: {in_words(turns)}", flush=True)
         print(f"{case} {what}: the first call, with what compiles in it, {firsts['ours']:.1f} s", flush=True)
+        number, (rate, _) = operations(case, what), machine()
+        least = f"{number / 1e9:.0f}e9 operations at {rate / 1e9:.0f}e9 a second, {number / rate:.2f} s"
+        print(f"{case} {what}: products and convolutions alone, {least}", flush=True)
 
 
 def _seconds(call):

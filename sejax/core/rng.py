@@ -81,7 +81,10 @@ def hashed_bits(seed, shape: tuple[int, ...]) -> jax.Array:
     seed = jnp.asarray(seed)
     if jax.dtypes.issubdtype(seed.dtype, jax.dtypes.prng_key):
         seed = jax.random.bits(seed, (), jnp.uint32)
-    place = jax.lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)
+    return _bits_at(seed, jax.lax.iota(jnp.uint32, math.prod(shape)).reshape(shape))
+
+
+def _bits_at(seed, place):
     return mix((place * jnp.uint32(GOLDEN)) ^ seed)
 
 
@@ -92,8 +95,20 @@ def dropout(seed, values, *, rate: float):
     """
     if rate == 0.0:
         return values
-    keep = hashed_bits(seed, values.shape) >= jnp.uint32(min(rate * 2**32, 2**32 - 1))
+    keep = hashed_bits(seed, values.shape) >= _threshold(rate)
     return jnp.where(keep, values / (1.0 - rate), 0.0)
+
+
+def kept(seed, place, rate: float):
+    """Which values `dropout` keeps, where only some are at hand: bool of the shape of `place`.
+
+    place: u32, where each stands among all values, counted along the last axis first; seed: u32[].
+    """
+    return _bits_at(seed, place) >= _threshold(rate)
+
+
+def _threshold(rate):
+    return jnp.uint32(min(rate * 2**32, 2**32 - 1))
 
 
 def glorot_uniform(key, shape: tuple[int, int], dtype=jnp.float32) -> jax.Array:

@@ -19,7 +19,7 @@ from sejax.core.rng import stream
 from sejax.errors import InputError
 from sejax.models import freezing
 from sejax.models.normalisation import wide
-from sejax.models.sequence_convolution import convolve_same, convolve_valid
+from sejax.models.sequence_convolution import convolve_centred, convolve_same, convolve_valid
 from sejax.models.span_masks import span_mask
 from sejax.models.transformer import RelativeBias, TransformerLayer, distance_buckets, dropped, gelu, layer_norm
 
@@ -227,17 +227,16 @@ def samples_of(waveform, length, *, normalise):
 
 
 class _TimeNorm(nn.Module):
-    """Group norm with a group for each channel of x [B, T, C], over a row's real positions; scale and bias [C]."""
+    """Group norm with a group for each channel, over a row's real positions; scale and bias [C]."""
 
     @nn.compact
-    def __call__(self, x, length):
-        """Normalise x, of which the first length[b] positions of each row are real."""
-        scale = self.param("scale", nn.initializers.ones_init(), x.shape[-1:])
-        bias = self.param("bias", nn.initializers.zeros_init(), x.shape[-1:])
-        y, number = wide(x), jnp.maximum(length, 1)[:, None, None]
-        deviation = y - real(y, length).sum(1, keepdims=True) / number
-        variance = real(jnp.square(deviation), length).sum(1, keepdims=True) / number
-        return (deviation * (lax.rsqrt(variance + 1e-5) * scale) + bias).astype(x.dtype)
+    def __call__(self, deviation, length):
+        """Normalise x of which `deviation` [B, T, C] is x less its mean over a row's first length[b], 0 beyond them."""
+        scale = self.param("scale", nn.initializers.ones_init(), deviation.shape[-1:])
+        bias = self.param("bias", nn.initializers.zeros_init(), deviation.shape[-1:])
+        number = jnp.maximum(length, 1)[:, None, None]
+        variance = jnp.square(wide(deviation)).sum(1, keepdims=True) / number
+        return (wide(deviation) * (lax.rsqrt(variance + 1e-5) * scale) + bias).astype(deviation.dtype)
 
 
 class Convolutions(nn.Module):
@@ -270,13 +269,14 @@ class _Convolution(nn.Module):
     def __call__(self, x, length):
         kernel = self.param("kernel", nn.initializers.he_normal(), (self.width, x.shape[-1], self.channels))
         x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
+        bias = self.param("bias", nn.initializers.zeros_init(), (self.channels,)) if self.use_bias else None
+        if self.norm == "group":  # a bias would be part of the mean
+            length = jnp.maximum(length, 0)
+            x = convolve_centred(x, kernel, length, stride=self.stride)
+            return gelu(_TimeNorm(name="norm")(x, length))
         x = convolve_valid(x, kernel, stride=self.stride)
-        if self.use_bias:
-            x = x + self.param("bias", nn.initializers.zeros_init(), (self.channels,)).astype(x.dtype)
-        if self.norm == "group":
-            x = _TimeNorm(name="norm")(x, jnp.maximum(length, 0))
-        elif self.norm == "layer":
-            x = layer_norm(1e-5, "norm", self.dtype)(x)
+        x = x if bias is None else x + bias.astype(x.dtype)
+        x = layer_norm(1e-5, "norm", self.dtype)(x) if self.norm == "layer" else x
         return gelu(x)
 
 
@@ -389,11 +389,11 @@ class Encoder(nn.Module):
         return x + told
 
     def _bias(self, frames, held):
-        """The bias of attention by distance, [1, heads, F, F]."""
+        """The bias of attention by distance, [heads, F, F]."""
         relative, heads = self.architecture.relative, self.architecture.heads
         table = self.param("relative_positions", nn.initializers.normal(0.02), (relative.buckets, heads))
         bias = jnp.asarray(table)[distance_buckets(frames, relative)].transpose(2, 0, 1)
-        return held(bias, "relative_positions")[None]
+        return held(bias, "relative_positions")
 
     def _layer(self, i):
         at, rates = self.architecture, self.regularisation

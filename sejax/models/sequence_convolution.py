@@ -11,6 +11,7 @@ import numpy as np
 from jax import lax
 
 from sejax.errors import InputError
+from sejax.models.normalisation import wide
 
 
 def convolve_valid(x, kernel, *, stride):
@@ -21,23 +22,67 @@ def convolve_valid(x, kernel, *, stride):
     """
     if x.shape[1] < kernel.shape[0]:
         raise InputError(f"convolution: {x.shape[1]} positions are fewer than the kernel's {kernel.shape[0]}")
-    # What the kernel meets is up to twice as large as x: made again for the gradient, it is not kept until then.
-    return jax.checkpoint(_convolve_valid, static_argnums=2)(x, kernel, stride)
+    (width, channels, filters), known = kernel.shape, isinstance(x.shape[1], int)
+    # What the kernel meets is larger than x: made again for the gradient, it is not kept until then.
+    return jax.checkpoint(_in_parts if known and width * channels > filters else _as_met, static_argnums=2)(
+        x, kernel, stride
+    )
 
 
-def _convolve_valid(x, kernel, stride):
-    (batch, length, channels), (width, _, filters) = x.shape, kernel.shape
-    if not isinstance(length, int):
-        outputs = (length - width) // stride + 1
-        met = _places(x, jnp.arange(outputs)[:, None] * stride + np.arange(width))
-        return met.reshape(batch, outputs, width * channels) @ kernel.reshape(-1, filters)
+def _as_met(x, kernel, stride):
+    """`convolve_valid` as one product of what the kernel meets, which is small where x has few channels."""
+    return _by_matrix(_met(x, len(kernel), stride), kernel)
+
+
+def _in_parts(x, kernel, stride):
+    """`convolve_valid` as a sum of products, one for each `stride` places of the kernel, of x as it lies in memory."""
+    outputs, blocks = (x.shape[1] - len(kernel)) // stride + 1, -(-len(kernel) // stride)
+    # Made once: XLA would make what x is of, an activation, again for each part.
+    x = lax.optimization_barrier(_in_strides(x, outputs + blocks - 1, stride))
+
+    def part(i):
+        places = kernel[i * stride : (i + 1) * stride]
+        if len(places) == stride:
+            return _by_matrix(x, places)[:, i : i + outputs]
+        return _by_matrix(x[:, i : i + outputs, : len(places) * kernel.shape[1]], places)
+
+    return sum(map(part, range(blocks)))
+
+
+def convolve_centred(x, kernel, outputs, *, stride):
+    """`convolve_valid` less its mean over the first outputs[b] positions of each row, and 0 at the others.
+
+    outputs: i32[B]. The mean is that of what the kernel meets: few numbers, where x has few channels.
+    """
+    met = jax.checkpoint(_met, static_argnums=(1, 2))(x, len(kernel), stride)
+    real = jnp.arange(met.shape[1])[:, None] < outputs[:, None, None]
+    mean = jnp.where(real, wide(met), 0).sum(1, keepdims=True) / jnp.maximum(outputs, 1)[:, None, None]
+    return _by_matrix(jnp.where(real, wide(met) - mean, 0).astype(x.dtype), kernel)
+
+
+def _met(x, width, stride):
+    """What a kernel meets for each output: x [B, T, C] as [B, outputs, width * C]."""
+    batch, length, channels = x.shape
     outputs, blocks = (length - width) // stride + 1, -(-width // stride)
-    samples = (outputs + blocks - 1) * stride
-    x = jnp.pad(x, ((0, 0), (0, max(0, samples - length)), (0, 0)))[:, :samples]
-    x = x.reshape(batch, -1, stride * channels)
+    if not isinstance(length, int):
+        met = _places(x, jnp.arange(outputs)[:, None] * stride + np.arange(width))
+        return met.reshape(batch, outputs, width * channels)
+    x = _in_strides(x, outputs + blocks - 1, stride)
     met = [x[:, i : i + outputs, : (width - i * stride) * channels] for i in range(blocks)]
-    y = jnp.concatenate(met, axis=-1).reshape(batch * outputs, width * channels) @ kernel.reshape(-1, filters)
-    return y.reshape(batch, outputs, filters)
+    return jnp.concatenate(met, axis=-1)
+
+
+def _in_strides(x, number, stride):
+    """The first number * stride positions of x [B, T, C], or zeros behind it, as [B, number, stride * C]."""
+    batch, length, channels = x.shape
+    x = jnp.pad(x, ((0, 0), (0, max(0, number * stride - length)), (0, 0)))[:, : number * stride]
+    return x.reshape(batch, number, stride * channels)
+
+
+def _by_matrix(x, kernel):
+    """x [B, N, K * C] times a kernel [K, C, D], of two axes: a gradient that sums over two of x is slow."""
+    batch, number, met = x.shape
+    return (x.reshape(batch * number, met) @ kernel.reshape(met, -1)).reshape(batch, number, kernel.shape[2])
 
 
 def convolve_same(x, kernel, *, groups):

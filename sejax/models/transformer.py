@@ -13,6 +13,7 @@ import numpy as np
 from jax import lax
 
 from sejax.core.rng import dropout, stream
+from sejax.models.attention import attention
 from sejax.models.normalisation import wide
 
 
@@ -88,28 +89,15 @@ class _Attention(nn.Module):
         dense = partial(nn.Dense, width, dtype=self.dtype)
         split = (batch, length, self.heads, width // self.heads)
         query, keys, value = (dense(name=name)(x).reshape(split) for name in ("query", "key", "value"))
+        gate = None
         if self.gated:
             scale = self.param("gate_scale", nn.initializers.ones_init(), (self.heads,))
             gates = nn.Dense(8, dtype=self.dtype, name="gate")(x.reshape(split))
             gates = nn.sigmoid(wide(gates.reshape(*split[:3], 2, 4).sum(-1)))
             gate = gates[..., 0] * (gates[..., 1] * scale - 1.0) + 2.0  # [B, F, heads]
-            bias = gate.transpose(0, 2, 1)[..., None] * bias
-        # A fused attention has no dropout of its weights; jax's is never wider than float32, and knows its length.
-        if (key is not None and self.dropout > 0) or x.dtype == jnp.float64 or not isinstance(length, int):
-            y = _plain_attention(query, keys, value, frames, bias, partial(dropped, key, "attention", self.dropout))
-        else:
-            bias = None if bias is None else bias.astype(x.dtype)
-            y = jax.nn.dot_product_attention(query, keys, value, bias, key_value_seq_lengths=frames)
+        key = key if key is None else stream(key, "attention", 0)
+        y = attention(query, keys, value, frames, bias=bias, gate=gate, seed=key, rate=self.dropout)
         return dense(name="output")(y.reshape(batch, length, width))
-
-
-def _plain_attention(query, key, value, frames, bias, dropped):
-    """As jax.nn.dot_product_attention, in the inputs' precision, with weights as `dropped` leaves them."""
-    scores = jnp.einsum("bqnh,bknh->bnqk", query, key) * query.shape[-1] ** -0.5
-    scores = wide(scores) if bias is None else wide(scores) + bias
-    inside = jnp.arange(key.shape[1]) < frames[:, None, None, None]
-    scores = jnp.where(inside, scores, jnp.finfo(scores.dtype).min)
-    return jnp.einsum("bnqk,bknh->bqnh", dropped(nn.softmax(scores)).astype(value.dtype), value)
 
 
 def dropped(key, name, rate, x):
@@ -139,7 +127,7 @@ class TransformerLayer(nn.Module):
     def __call__(self, x, frames, bias=None, key=None):
         """Map x [B, F, D], of which the first frames[b] of each row are attended to.
 
-        bias: [1, heads, F, F] by distance; key: typed, that dropout is drawn from, None for no dropout.
+        bias: [heads, F, F] by distance; key: typed, that dropout is drawn from, None for no dropout.
         """
         norms = [layer_norm(self.epsilon, name, self.dtype) for name in ("attention_norm", "feed_forward_norm")]
         before, behind = (norms, [_same] * 2) if self.pre_norm else ([_same] * 2, norms)

@@ -9,7 +9,7 @@ import pytest
 from jax import lax
 
 from sejax.errors import InputError
-from sejax.models.sequence_convolution import by_frequencies, convolve_same, convolve_valid
+from sejax.models.sequence_convolution import by_frequencies, convolve_centred, convolve_same, convolve_valid
 
 NUMBERS = ("NWC", "WIO", "NWC")
 
@@ -39,6 +39,25 @@ def test_a_strided_convolution_is_xlas_with_its_gradients(width, stride, length)
     x, kernel = drawn(2, length, 3, width, 4)
     theirs = partial(lax.conv_general_dilated, window_strides=(stride,), padding="VALID", dimension_numbers=NUMBERS)
     same_with_gradients(partial(convolve_valid, stride=stride), theirs, x, kernel)
+
+
+def test_a_strided_convolution_of_more_channels_than_filters_is_xlas_too():
+    x, kernel = drawn(2, 23, 8, 3, 5)
+    theirs = partial(lax.conv_general_dilated, window_strides=(2,), padding="VALID", dimension_numbers=NUMBERS)
+    same_with_gradients(partial(convolve_valid, stride=2), theirs, x, kernel)
+
+
+def test_a_centred_convolution_is_the_convolution_less_its_mean_where_positions_are_real():
+    x, kernel = drawn(3, 53, 2, 10, 4)
+    outputs = np.array([9, 4, 0])
+
+    def plain(x, kernel):
+        y = convolve_valid(x, kernel, stride=5)
+        real = (jnp.arange(y.shape[1]) < outputs[:, None])[..., None]
+        mean = jnp.where(real, y, 0).sum(1, keepdims=True) / np.maximum(outputs, 1)[:, None, None]
+        return jnp.where(real, y - mean, 0)
+
+    same_with_gradients(lambda x, kernel: convolve_centred(x, kernel, outputs, stride=5), plain, x, kernel)
 
 
 def test_fewer_positions_than_the_kernel_are_refused():
