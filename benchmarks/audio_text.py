@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # The torch side is the reference of the parity tests.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "parity")]
 
-from turns import beside_ours, medians  # noqa: E402
+from turns import beside_ours, first_step, medians  # noqa: E402
 
 BATCH, CLASSES, RATE = 30, 4, 16000
 LEARNING_RATE, L2 = 3e-3, 6e-3
@@ -104,11 +104,6 @@ def ours(fusion, batches, options, noise=""):
             states[0] = update(states[0], batch)
         jax.block_until_ready(states[0])
 
-    shapes = len({(batch["waveform"].shape, batch["words"].shape) for batch in batches})
-    began = time.perf_counter()
-    train()
-    seconds = time.perf_counter() - began
-    print(f"{fusion:13} {noise or 'ours':9} {shapes} shapes compiled and first run in {seconds:.1f} s", flush=True)
     return train
 
 
@@ -162,6 +157,8 @@ def main():
     for fusion in options.fusions.split("+"):
         sides = {"ours": ours, "torch": theirs} | {name: partial(ours, noise=name) for name in ("white", "pink")}
         calls = {name: sides[name](fusion, batches, options) for name in options.sides.split("+")}
+        shapes = len({(batch["waveform"].shape, batch["words"].shape) for batch in batches})
+        first_step(f"{fusion:13} {shapes} shapes, the first epoch", calls)
         seconds = dict(zip(calls, medians(list(calls.values()), options.rounds, clock=clock), strict=True))
         for name, value in seconds.items():
             each, ratio = 1000 * value / len(batches), beside_ours(seconds, name)

@@ -17,7 +17,6 @@ torch, and a C++ compiler for `compiled`.
 import argparse
 import os
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # The torch side is the reference of the parity tests; speech is that of the other tests.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "parity")]
 
-from turns import beside_ours, floor, made, medians  # noqa: E402
+from turns import beside_ours, first_step, floor, made, medians  # noqa: E402
 
 SIDES = ("ours", "torch", "last", "compiled")
 HIDDEN, LATENT, POINTS, LAYERS = 128, 100, 5, 4
@@ -66,14 +65,13 @@ def ours(config, options):
     segment = make_segment(assembly, backend=backend, how="map")
     data = jax.tree.map(jnp.asarray, assembly.data)
     keys = jax.vmap(member_key, (None, 0))(root_key(0), jnp.arange(1))
-    began = time.perf_counter()
-    carry = [segment.start(keys, assembly.members, data)]
+    carry = []
 
     def train():
+        if not carry:
+            carry.append(segment.start(keys, assembly.members, data))
         carry[0] = jax.block_until_ready(segment.advance(data, carry[0], options.updates))
 
-    train()
-    print(f"ours, {config.model}: compiled and first run in {time.perf_counter() - began:.1f} s", flush=True)
     return train
 
 
@@ -111,10 +109,8 @@ def theirs(config, options, *, last=False, compile_it=False):
         if device == "cuda":
             torch.cuda.synchronize()
 
-    began = time.perf_counter()
-    train()
-    name = "compiled" if compile_it else "channels last" if last else "eager"
-    print(f"torch {name}, {config.model}: first run in {time.perf_counter() - began:.1f} s", flush=True)
+    if compile_it:
+        train()  # where it cannot compile, `made` hears of it
     return train
 
 
@@ -156,6 +152,7 @@ def compare(model, options):
         "compiled": partial(theirs, config, options, compile_it=True),
     }
     calls = made(makers, options.sides)
+    first_step(model, calls)
     seconds = dict(zip(calls, medians(list(calls.values()), options.rounds), strict=True))
     seconds = {name: value / options.updates for name, value in seconds.items()}
     for name, value in seconds.items():

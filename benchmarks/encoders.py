@@ -24,7 +24,6 @@ import resource
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import jax
@@ -36,6 +35,8 @@ from turns import machine
 ROOT = Path(__file__).resolve().parents[1]
 # transformers is imported as in the parity tests.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "parity")]
+
+from turns import first_step, seconds_of  # noqa: E402
 
 SECONDS = (2.0, 2.7, 3.4, 4.1, 5.2, 6.1, 7.1, 8.0)
 CASES = ("wav2vec2_base", "hubert_base", "wavlm_base", "data2vec_audio_base")
@@ -180,10 +181,10 @@ def speed(case, repeats, frozen, asked, log):
     for what in asked:
         calls = {"ours": mine[what], "theirs": other[what]}
         known = {"model": case, "what": what, "frozen": frozen, "threads": len(os.sched_getaffinity(0))}
-        firsts = {side: _seconds(call) for side, call in calls.items()}
+        first_step(f"{case} {what}", calls)
         turns = []
         for _ in range(repeats):
-            turns.append({side: _seconds(call) for side, call in calls.items()})
+            turns.append({side: seconds_of(call) for side, call in calls.items()})
             print(f"{case} {what}: {turns[-1]['ours']:.2f} / {turns[-1]['theirs']:.2f} s", flush=True)
             if log:
                 with open(log, "a") as file:
@@ -192,16 +193,9 @@ def speed(case, repeats, frozen, asked, log):
             rows = [json.loads(line) for line in Path(log).read_text().splitlines()]
             turns = [row for row in rows if known.items() <= row.items()]
         print(f"{case} {what}{', convolutions frozen' * frozen}: {in_words(turns)}", flush=True)
-        print(f"{case} {what}: the first call, with what compiles in it, {firsts['ours']:.1f} s", flush=True)
         number, (rate, _) = operations(case, what), machine()
         least = f"{number / 1e9:.0f}e9 operations at {rate / 1e9:.0f}e9 a second, {number / rate:.2f} s"
         print(f"{case} {what}: products and convolutions alone, {least}", flush=True)
-
-
-def _seconds(call):
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
 
 
 def in_words(turns):

@@ -16,6 +16,20 @@ def medians(calls, rounds, *, clock=time.perf_counter):
     return [statistics.median(taken) for taken in seconds]
 
 
+def seconds_of(call, *, clock=time.perf_counter):
+    """Seconds of one call by a clock."""
+    start = clock()
+    call()
+    return clock() - start
+
+
+def first_step(name, calls):
+    """Makes the first call of every side and prints, in one line, the seconds each took with what it compiles."""
+    seconds = {side: seconds_of(call) for side, call in calls.items()}
+    told = [f"{side} {value:.1f} s{beside_ours(seconds, side)}" for side, value in seconds.items()]
+    print(f"{name}: first step, compiling included: {'; '.join(told)}", flush=True)
+
+
 def made(makers, sides):
     """{side: its call}, each made by its maker; `compiled` is left out, with a word, where torch cannot compile."""
     calls = {}

@@ -14,7 +14,7 @@ from sejax import models, pretrained
 from sejax.audio.augmentation import random_views, spectrograms_at_random_gain, unchanged, view_gains
 from sejax.audio.image import ImageSettings, render
 from sejax.core.experiment import Batch, Plan, PyTree
-from sejax.core.rng import root_key
+from sejax.core.rng import quickly_compiled, root_key
 from sejax.data.folds import TRAIN, VALIDATION
 from sejax.data.streams import stream_batches
 from sejax.errors import InputError, typed
@@ -37,7 +37,7 @@ def load_weights(model: str, weights: str, *, seed: int) -> PyTree:
       InputError: no such file, or one that holds another network.
     """
     if weights == "random":
-        return jax.jit(models.create(model).init)(root_key(seed), jnp.zeros((1, 224, 224, 3)))
+        return jax.jit(models.create(model).init)(quickly_compiled(root_key(seed)), jnp.zeros((1, 224, 224, 3)))
     return pretrained.load(model, weights)
 
 

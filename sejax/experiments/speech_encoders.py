@@ -11,7 +11,7 @@ import numpy as np
 from sejax import pretrained
 from sejax.audio.samples import RATE
 from sejax.core.experiment import Batch, Plan, PyTree
-from sejax.core.rng import root_key
+from sejax.core.rng import quickly_compiled, root_key
 from sejax.data.waveforms.load import Waveforms
 from sejax.errors import InputError, typed
 from sejax.experiments import classification
@@ -88,7 +88,7 @@ def load_encoder(found: Named, *, seed: int) -> PyTree:
     """
     if found.weights == "random":
         samples, length = jnp.zeros((1, encoders.least_samples(found.architecture))), jnp.ones((1,), jnp.int32)
-        return jax.jit(encoders.create(found.architecture).init)(root_key(seed), samples, length)
+        return jax.jit(encoders.create(found.architecture).init)(quickly_compiled(root_key(seed)), samples, length)
     module, variables = pretrained.load_encoder(found.weights)
     return variables if isinstance(module, encoders.Encoder) else {"params": variables["params"]["encoder"]}
 

@@ -16,6 +16,9 @@ from jax import lax
 _LARGEST_AS_PRODUCTS = 7
 # Rows of patches in one product: enough for its sums to be worth it, few enough for the cache.
 _ROWS_AT_ONCE = 1600
+# From so many on a loop copies what each place of the kernel meets. Slices, which XLA:CPU compiles one by one, are no
+# faster there; with fewer channels they are.
+_CHANNELS_IN_A_LOOP = 128
 
 
 class Convolution(nn.Module):
@@ -103,23 +106,35 @@ def gradient_as_products(x, kernel, cotangent, *, stride, padding):
     batch, rows, columns = cotangent.shape[:3]
     x = jnp.pad(x, ((0, 0), *((side, side) for side in padding), (0, 0)))
     few = _divisor(batch, at_most=max(1, _ROWS_AT_ONCE // (rows * columns)))
+    window = (few, (rows - 1) * stride + 1, (columns - 1) * stride + 1, channels)
 
-    def add(total, images):
+    def add(carry, images):
+        total, patches = carry
         x, cotangent = images
-        met = [_met_by(x, i, j, rows, columns, stride) for i in range(height) for j in range(width)]
-        patches = jnp.concatenate(met, axis=1)
-        return total + jnp.matmul(patches.T, cotangent.reshape(-1, filters), preferred_element_type=wide), None
+
+        def met(i, j):
+            """The values of x that the kernel's weight at row i and column j meets: [rows of patches, C]."""
+            return lax.dynamic_slice(x, (0, i, j, 0), window)[:, ::stride, ::stride].reshape(-1, channels)
+
+        def copy(place, patches):
+            values = met(place // width, place % width)
+            return lax.dynamic_update_slice(patches, values[:, None], (0, place, 0))
+
+        if patches is None:
+            seen = jnp.concatenate([met(i, j) for i in range(height) for j in range(width)], axis=1)
+        else:
+            patches = lax.fori_loop(0, height * width, copy, patches)
+            seen = patches.reshape(-1, height * width * channels)
+        product = jnp.matmul(seen.T, cotangent.reshape(-1, filters), preferred_element_type=wide)
+        return (total + product, patches), None
 
     wide = jnp.promote_types(x.dtype, jnp.float32)  # sums over many products lose half-precision numbers
+    total, patches = jnp.zeros((height * width * channels, filters), wide), None
+    if channels >= _CHANNELS_IN_A_LOOP:
+        patches = jnp.zeros((few * rows * columns, height * width, channels), x.dtype)
     parts = [array.reshape(batch // few, few, *array.shape[1:]) for array in (x, cotangent)]
-    total, _ = lax.scan(add, jnp.zeros((height * width * channels, filters), wide), tuple(parts))
+    (total, _), _ = lax.scan(add, (total, patches), tuple(parts))
     return total.reshape(kernel.shape).astype(kernel.dtype)
-
-
-def _met_by(x, i, j, rows, columns, stride):
-    """The values of x that the kernel's weight at row i and column j meets: [B * rows * columns, C]."""
-    stop = (len(x), i + (rows - 1) * stride + 1, j + (columns - 1) * stride + 1, x.shape[-1])
-    return lax.slice(x, (0, i, j, 0), stop, (1, stride, stride, 1)).reshape(-1, x.shape[-1])
 
 
 def _divisor(number, *, at_most):

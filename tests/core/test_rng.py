@@ -40,6 +40,22 @@ def test_a_traced_step_and_member_give_the_same_keys():
         assert _words(members[member]) == _words(rng.stream(rng.member_key(root, member), "order", 9))
 
 
+def test_a_quickly_compiled_key_draws_the_same_numbers():
+    key = rng.root_key(5)
+    quick = rng.quickly_compiled(key)
+    assert _words(quick) == _words(key)
+    for draw in (
+        lambda key: jax.random.bits(key, (3, 70000)),
+        lambda key: jax.random.bits(key, (9,), jnp.uint8),
+        lambda key: jax.random.bits(jax.random.fold_in(key, 11), ()),
+        lambda key: jax.random.normal(jax.random.split(key, 3)[1], (5, 7)),
+        lambda key: jax.vmap(lambda step: jax.random.uniform(rng.stream(key, "a", step), (4,)))(jnp.arange(3)),
+    ):
+        expected = np.asarray(jax.jit(draw)(key))
+        np.testing.assert_array_equal(jax.jit(draw)(quick), expected)
+        assert len(np.unique(expected)) > 1 or not expected.ndim
+
+
 @pytest.mark.parametrize("length", [5, 12, 13, 40])
 @pytest.mark.parametrize("number", [0, 1, 12, 20])
 def test_order_holds_each_active_example_once_and_no_inactive_one(length, number):
