@@ -1,4 +1,4 @@
-"""Convolution whose kernel gradient is a loop of matrix products on the CPU.
+"""Convolution whose kernel gradient is a matrix product, or a loop of them on the CPU.
 
 XLA:CPU computes that gradient as a convolution with a window as large as the image, which is slow, and many
 times slower still inside lax.scan.
@@ -65,11 +65,15 @@ def _convolve(x, kernel, stride, padding):
 
 
 def _plain(x, kernel, stride, padding):
-    if kernel.shape[:2] == (1, 1) and padding == (0, 0):
+    if _is_product(kernel, padding):
         return x[:, ::stride, ::stride] @ kernel[0, 0]
     pads = [(side, side) for side in padding]
     layout = ("NHWC", "HWIO", "NHWC")
     return lax.conv_general_dilated(x, kernel, (stride, stride), pads, dimension_numbers=layout)
+
+
+def _is_product(kernel, padding):
+    return kernel.shape[:2] == (1, 1) and padding == (0, 0)
 
 
 def _forward(x, kernel, stride, padding):
@@ -79,6 +83,10 @@ def _forward(x, kernel, stride, padding):
 def _backward(stride, padding, saved, cotangent):
     x, kernel = saved
     (for_x,) = jax.vjp(lambda x: _plain(x, kernel, stride, padding), x)[1](cotangent)
+    if _is_product(kernel, padding):
+        # One product over all images: in pieces nothing is saved, and XLA:CPU computes x once more for the loop.
+        for_kernel = _product(*(_rows(array) for array in (x[:, ::stride, ::stride], cotangent)))
+        return for_x, for_kernel.reshape(kernel.shape).astype(kernel.dtype)
     usual = partial(_usual_gradient, stride=stride, padding=padding)
     if max(kernel.shape[:2]) > _LARGEST_AS_PRODUCTS:
         return for_x, usual(x, kernel, cotangent)
@@ -108,18 +116,29 @@ def gradient_as_products(x, kernel, cotangent, *, stride, padding):
         x, cotangent = images
         met = [_met_by(x, i, j, rows, columns, stride) for i in range(height) for j in range(width)]
         patches = jnp.concatenate(met, axis=1)
-        return total + jnp.matmul(patches.T, cotangent.reshape(-1, filters), preferred_element_type=wide), None
+        return total + _product(patches, _rows(cotangent)), None
 
-    wide = jnp.promote_types(x.dtype, jnp.float32)  # sums over many products lose half-precision numbers
     parts = [array.reshape(batch // few, few, *array.shape[1:]) for array in (x, cotangent)]
-    total, _ = lax.scan(add, jnp.zeros((height * width * channels, filters), wide), tuple(parts))
+    total, _ = lax.scan(add, jnp.zeros((height * width * channels, filters), _wide(x)), tuple(parts))
     return total.reshape(kernel.shape).astype(kernel.dtype)
+
+
+def _product(seen, cotangent):
+    return jnp.matmul(seen.T, cotangent, preferred_element_type=_wide(seen))
+
+
+def _wide(x):
+    return jnp.promote_types(x.dtype, jnp.float32)  # sums over many products lose half-precision numbers
+
+
+def _rows(x):
+    return x.reshape(-1, x.shape[-1])
 
 
 def _met_by(x, i, j, rows, columns, stride):
     """The values of x that the kernel's weight at row i and column j meets: [B * rows * columns, C]."""
     stop = (len(x), i + (rows - 1) * stride + 1, j + (columns - 1) * stride + 1, x.shape[-1])
-    return lax.slice(x, (0, i, j, 0), stop, (1, stride, stride, 1)).reshape(-1, x.shape[-1])
+    return _rows(lax.slice(x, (0, i, j, 0), stop, (1, stride, stride, 1)))
 
 
 def _divisor(number, *, at_most):
