@@ -7,7 +7,9 @@ Times the forward pass and one training step (cross-entropy, Inception's auxilia
 dropout, batch statistics, Adam on every parameter) on random images at the network's own size; the two sides
 take turns, and each ratio is that of the medians. Above 1, sejax is the faster. Also: how long the first training
 step of each side takes with what it compiles, how much of ours is compiling, its working memory per image as XLA
-plans it, and its operations per second (with --peak, in 1e12 a second, as a share of that).
+plans it, and its operations per second (with --peak, in 1e12 a second, as a share of that), and the floor beside it:
+the operations of the step's products and convolutions, as torch counts them, at the rate of a large product that is
+measured there and then.
 With --dtype=bfloat16 torch runs under autocast, with --compile through torch.compile, on a GPU in
 channels_last layout. Needs torch and torchvision.
 """
@@ -27,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # The torch networks are those of the parity tests.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "parity")]
 
-from turns import first_step, medians  # noqa: E402
+from turns import first_step, machine, medians  # noqa: E402
 
 NETWORKS = ("alexnet", "squeezenet1_0", "squeezenet1_1", "resnet50", "wide_resnet50_2", "inception_v3")
 AUXILIARY = 0.4  # weight of Inception's second loss (Szegedy et al. 2015)
@@ -78,7 +80,6 @@ def ours(name, images, labels, dtype):
             lowered = jax.jit(step, donate_argnums=(0, 1)).lower(*arguments)
             programs.append(lowered.compile())
             facts["compile"] = time.perf_counter() - began
-            facts["operations"] = (lowered.cost_analysis() or {}).get("flops", np.nan)
             facts["memory"] = programs[0].memory_analysis().temp_size_in_bytes / len(images)
         training[:] = jax.block_until_ready(programs[0](*arguments))
 
@@ -129,6 +130,15 @@ def theirs(name, images, labels, dtype, compile_it):
     return forward, train
 
 
+def operations(train):
+    """Operations of the products and convolutions of one training step, as torch counts them."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        train()
+    return counter.get_total_flops()
+
+
 def compare(name, options):
     """Print the lines of one network; returns the two ratios."""
     from sejax import models
@@ -140,9 +150,9 @@ def compare(name, options):
     mine, facts = ours(name, images, labels, dtype)
     other = theirs(name, images, labels, dtype, options.compile)
     first_step(name, {"ours": mine[1], "torch": other[1]})
-    pairs = zip(mine, other, strict=True)
+    counted = operations(theirs(name, images, labels, dtype, compile_it=False)[1] if options.compile else other[1])
     ratios = []
-    for work, pair in zip(("forward", "training"), pairs, strict=True):
+    for work, pair in zip(("forward", "training"), zip(mine, other, strict=True), strict=True):
         here, there = medians(pair, options.rounds)
         ratios.append(there / here)
         print(
@@ -150,11 +160,13 @@ def compare(name, options):
             f"torch {there:8.4f} s ({options.batch / there:8.1f} images/s)  ratio {there / here:.2f}",
             flush=True,
         )
-    rate = facts["operations"] / here / 1e12
+    rate, large = counted / here / 1e12, machine()[0] / 1e12
     share = f" ({rate / options.peak:.0%} of the peak)" if options.peak else ""
     print(
         f"{'':16} training: compiled in {facts['compile']:.1f} s, "
-        f"{facts['memory'] / 2**20:.0f} MiB per image, {rate:.3f}e12 operations/s{share}",
+        f"{facts['memory'] / 2**20:.0f} MiB per image, {rate:.3f}e12 operations/s{share}\n"
+        f"{'':16} floor: {counted / large / 1e12:.3f} s, {counted / 1e12:.3f}e12 operations at a large product's "
+        f"{large:.3f}e12 a second",
         flush=True,
     )
     return ratios

@@ -30,13 +30,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from turns import machine
 
 ROOT = Path(__file__).resolve().parents[1]
 # transformers is imported as in the parity tests.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "parity")]
 
-from turns import first_step, seconds_of  # noqa: E402
+from turns import first_step, machine, seconds_of  # noqa: E402
 
 SECONDS = (2.0, 2.7, 3.4, 4.1, 5.2, 6.1, 7.1, 8.0)
 CASES = ("wav2vec2_base", "hubert_base", "wavlm_base", "data2vec_audio_base")

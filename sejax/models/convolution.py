@@ -1,4 +1,4 @@
-"""Convolution whose kernel gradient is a loop of matrix products on the CPU.
+"""Convolution whose kernel gradient is a matrix product, or a loop of them on the CPU.
 
 XLA:CPU computes that gradient as a convolution with a window as large as the image, which is slow, and many
 times slower still inside lax.scan.
@@ -16,9 +16,6 @@ from jax import lax
 _LARGEST_AS_PRODUCTS = 7
 # Rows of patches in one product: enough for its sums to be worth it, few enough for the cache.
 _ROWS_AT_ONCE = 1600
-# From so many on a loop copies what each place of the kernel meets. Slices, which XLA:CPU compiles one by one, are no
-# faster there; with fewer channels they are.
-_CHANNELS_IN_A_LOOP = 128
 
 
 class Convolution(nn.Module):
@@ -68,11 +65,15 @@ def _convolve(x, kernel, stride, padding):
 
 
 def _plain(x, kernel, stride, padding):
-    if kernel.shape[:2] == (1, 1) and padding == (0, 0):
+    if _is_product(kernel, padding):
         return x[:, ::stride, ::stride] @ kernel[0, 0]
     pads = [(side, side) for side in padding]
     layout = ("NHWC", "HWIO", "NHWC")
     return lax.conv_general_dilated(x, kernel, (stride, stride), pads, dimension_numbers=layout)
+
+
+def _is_product(kernel, padding):
+    return kernel.shape[:2] == (1, 1) and padding == (0, 0)
 
 
 def _forward(x, kernel, stride, padding):
@@ -82,6 +83,10 @@ def _forward(x, kernel, stride, padding):
 def _backward(stride, padding, saved, cotangent):
     x, kernel = saved
     (for_x,) = jax.vjp(lambda x: _plain(x, kernel, stride, padding), x)[1](cotangent)
+    if _is_product(kernel, padding):
+        # One product over all images: in pieces nothing is saved, and XLA:CPU computes x once more for the loop.
+        for_kernel = _product(*(_rows(array) for array in (x[:, ::stride, ::stride], cotangent)))
+        return for_x, for_kernel.reshape(kernel.shape).astype(kernel.dtype)
     usual = partial(_usual_gradient, stride=stride, padding=padding)
     if max(kernel.shape[:2]) > _LARGEST_AS_PRODUCTS:
         return for_x, usual(x, kernel, cotangent)
@@ -106,35 +111,34 @@ def gradient_as_products(x, kernel, cotangent, *, stride, padding):
     batch, rows, columns = cotangent.shape[:3]
     x = jnp.pad(x, ((0, 0), *((side, side) for side in padding), (0, 0)))
     few = _divisor(batch, at_most=max(1, _ROWS_AT_ONCE // (rows * columns)))
-    window = (few, (rows - 1) * stride + 1, (columns - 1) * stride + 1, channels)
 
-    def add(carry, images):
-        total, patches = carry
+    def add(total, images):
         x, cotangent = images
+        met = [_met_by(x, i, j, rows, columns, stride) for i in range(height) for j in range(width)]
+        patches = jnp.concatenate(met, axis=1)
+        return total + _product(patches, _rows(cotangent)), None
 
-        def met(i, j):
-            """The values of x that the kernel's weight at row i and column j meets: [rows of patches, C]."""
-            return lax.dynamic_slice(x, (0, i, j, 0), window)[:, ::stride, ::stride].reshape(-1, channels)
-
-        def copy(place, patches):
-            values = met(place // width, place % width)
-            return lax.dynamic_update_slice(patches, values[:, None], (0, place, 0))
-
-        if patches is None:
-            seen = jnp.concatenate([met(i, j) for i in range(height) for j in range(width)], axis=1)
-        else:
-            patches = lax.fori_loop(0, height * width, copy, patches)
-            seen = patches.reshape(-1, height * width * channels)
-        product = jnp.matmul(seen.T, cotangent.reshape(-1, filters), preferred_element_type=wide)
-        return (total + product, patches), None
-
-    wide = jnp.promote_types(x.dtype, jnp.float32)  # sums over many products lose half-precision numbers
-    total, patches = jnp.zeros((height * width * channels, filters), wide), None
-    if channels >= _CHANNELS_IN_A_LOOP:
-        patches = jnp.zeros((few * rows * columns, height * width, channels), x.dtype)
     parts = [array.reshape(batch // few, few, *array.shape[1:]) for array in (x, cotangent)]
-    (total, _), _ = lax.scan(add, (total, patches), tuple(parts))
+    total, _ = lax.scan(add, jnp.zeros((height * width * channels, filters), _wide(x)), tuple(parts))
     return total.reshape(kernel.shape).astype(kernel.dtype)
+
+
+def _product(seen, cotangent):
+    return jnp.matmul(seen.T, cotangent, preferred_element_type=_wide(seen))
+
+
+def _wide(x):
+    return jnp.promote_types(x.dtype, jnp.float32)  # sums over many products lose half-precision numbers
+
+
+def _rows(x):
+    return x.reshape(-1, x.shape[-1])
+
+
+def _met_by(x, i, j, rows, columns, stride):
+    """The values of x that the kernel's weight at row i and column j meets: [B * rows * columns, C]."""
+    stop = (len(x), i + (rows - 1) * stride + 1, j + (columns - 1) * stride + 1, x.shape[-1])
+    return _rows(lax.slice(x, (0, i, j, 0), stop, (1, stride, stride, 1)))
 
 
 def _divisor(number, *, at_most):

@@ -83,9 +83,10 @@ def _backward(epsilon, saved, cotangents):
     x, scale, mean, inverse = saved
     cotangent = wide(cotangents[0])
     axes, count = tuple(range(x.ndim - 1)), x.size // x.shape[-1]
-    normal = (wide(x) - mean) * inverse
     for_bias = cotangent.sum(axes)
-    for_scale = (cotangent * normal).sum(axes)
+    # Not of the normalised values, which XLA:CPU would write to memory to sum their products.
+    for_scale = ((cotangent * wide(x)).sum(axes) - mean * for_bias) * inverse
+    normal = (wide(x) - mean) * inverse
     for_x = (cotangent - for_bias / count - normal * (for_scale / count)) * (inverse * scale)
     return for_x.astype(x.dtype), for_scale.astype(scale.dtype), for_bias.astype(scale.dtype)
 
