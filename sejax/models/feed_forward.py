@@ -4,9 +4,11 @@ Bao, Neumann, Vu: CycleGAN-based Emotion Style Transfer as Data Augmentation for
 Interspeech 2019, section 4.1 for the sizes.
 """
 
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
+import jax
 
 from sejax.core.rng import dropout, glorot_uniform
 
@@ -38,15 +40,23 @@ class FeedForward(nn.Module):
         """Outputs [..., outputs] of features x [..., F].
 
         `seeds` u32[n], one for each hidden layer (more are ignored), turns dropout on. They are plain integers and no
-        keys, so that one draw serves every pass of an update: a key for each costs seconds of compilation.
+        keys, so that one draw serves every pass of an update: a key for each costs seconds of compilation. u32[k, n]
+        where the first axis of x is k equal parts, one after the other: each is dropped out as it would be alone.
         """
         for number, width in enumerate(self.hidden):
             x = nn.Dense(width, dtype=self.dtype, kernel_init=glorot_uniform, name=f"hidden_{number}")(x)
             x = nn.leaky_relu(x, self.slope)
             if seeds is not None:
-                x = dropout(seeds[number], x, rate=self.dropout)
+                x = self._dropped_out(seeds[..., number], x)
         x = nn.Dense(self.outputs, dtype=self.dtype, kernel_init=glorot_uniform, name="output")(x)
         return nn.sigmoid(x) if self.sigmoid else x
+
+    def _dropped_out(self, seeds, x):
+        """x with dropout by one seed u32[], or by one for each part u32[k]."""
+        drop = partial(dropout, rate=self.dropout)
+        if not seeds.ndim:
+            return drop(seeds, x)
+        return jax.vmap(drop)(seeds, x.reshape(len(seeds), -1, *x.shape[1:])).reshape(x.shape)
 
 
 def generator(features: int, **changes) -> FeedForward:

@@ -301,7 +301,7 @@ class Method:
         return own + state.lambda_cls * classification.sum(), (losses, made)
 
     def _judge(self, judges, domain, vectors, seeds):
-        """A discriminator's logits [B, 1] in training."""
+        """A discriminator's logits [B, 1] in training; ``seeds`` as in `FeedForward`."""
         return self.networks.discriminator.apply({"params": judges[domain]}, vectors, seeds=seeds)
 
     def _classification(self, classifier, made, usable, seeds):
@@ -318,12 +318,14 @@ class Method:
         source, target = vectors
 
         def one(judges, source, target, fake_source, fake_target, seeds):
+            # Real and made vectors of a domain in one pass, each half with dropout of its own.
             pairs = {"target": (target, fake_target), "source": (source, fake_source)}
             judged = [
-                [self._judge(judges, domain, x, seeds[2 * place + side]) for side, x in enumerate(pair)]
+                self._judge(judges, domain, jnp.concatenate(pair), seeds[2 * place : 2 * place + 2])
                 for place, (domain, pair) in enumerate(pairs.items())
             ]
-            return sum(discriminator_loss(*logits, real_label=self.settings.real_label) for logits in judged)
+            label = self.settings.real_label
+            return sum(discriminator_loss(*jnp.split(logits, 2), real_label=label) for logits in judged)
 
         state, discriminators, optimizer, losses = descended(
             *(state, self.settings.schedule, state.discriminators, state.discriminator_optimizer),
