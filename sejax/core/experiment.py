@@ -48,8 +48,12 @@ Init = Callable[[jax.Array, PyTree, PyTree], State]
 members can be stacked; ``data`` is the resident data that all members share.
 """
 
-Step = Callable[[State, Batch], tuple[State, Metrics]]
-"""``step(state, batch) -> (state, metrics)``: one update. Adds one to ``state.step``."""
+Step = Callable[..., tuple[State, Metrics]]
+"""``step(state, batch) -> (state, metrics)``: one update. Adds one to ``state.step``.
+
+Of an experiment with `takes_live` it is ``step(state, batch, live)``, live bool[]: a member that is not live gets its
+state back to the bit, and the state of one that is must be fit to be kept even where the metrics are not finite.
+"""
 
 Evaluate = Callable[[State, Batch], Metrics]
 """``evaluate(state, batch) -> metrics``: one batch of evaluation, nothing random in it."""
@@ -89,7 +93,11 @@ def begin_again(state: State, data: PyTree) -> State:
 
 
 class Experiment(NamedTuple):
-    """Pure functions of one member; see the module's docstring for the order of the calls."""
+    """Pure functions of one member; see the module's docstring for the order of the calls.
+
+    `takes_live`: the step leaves a member alone itself, see `Step`. Where it makes several updates at once, a choice of
+    the engine's between all of the new state and the old one would keep both in memory and cost a pass over them.
+    """
 
     init: Init
     step: Step
@@ -97,6 +105,7 @@ class Experiment(NamedTuple):
     conclude: Conclude
     refresh: Refresh = unchanged
     restart: Restart = begin_again
+    takes_live: bool = False
 
 
 class Plan(NamedTuple):

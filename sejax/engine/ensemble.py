@@ -74,11 +74,12 @@ def ensemble(experiment: Experiment, *, how: str = "vmap") -> Experiment:
 
     return Experiment(
         init=lift(experiment.init, True, True, False),
-        step=lift(experiment.step, True, True),
+        step=lift(experiment.step, *(True,) * (3 if experiment.takes_live else 2)),
         evaluate=lift(experiment.evaluate, True, True),
         refresh=lift(experiment.refresh, True, True),
         conclude=lift(experiment.conclude, True, True, False),
         restart=lift(experiment.restart, True, False),
+        takes_live=experiment.takes_live,
     )
 
 

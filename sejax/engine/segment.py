@@ -69,20 +69,21 @@ class Parts:
         self.assembly, experiment = assembly, assembly.experiment
         self.sources = {"train": assembly.train, "valid": assembly.valid, "whole": assembly.whole}
 
-        def step(state, batch):
-            return experiment.step(state, constrain(batch))
+        def step(state, batch, *live):
+            return experiment.step(state, constrain(batch), *live)
 
-        def gathered(function, source):
-            """``function(state, batch)`` of members, its batch gathered on the device: (data, state, position)."""
+        def gathered(function, source, *own):
+            """``function(state, batch, *rest)`` of members, by gathered batches: (data, state, position, *rest)."""
 
-            def gathered_function(data, state, position):
-                return function(state, source.batch_at(data, state, position))
+            def gathered_function(data, state, position, *rest):
+                return function(state, source.batch_at(data, state, position), *rest)
 
-            return over_members(gathered_function, how=how, member_args=(False, True, False))
+            return over_members(gathered_function, how=how, member_args=(False, True, False, *own))
 
         self.members = ensemble(experiment._replace(step=step), how=how)
         self.evaluate_shared = over_members(experiment.evaluate, how=how, member_args=(True, False))
-        self.gathered_step = gathered(step, assembly.train)
+        self.takes_live = experiment.takes_live
+        self.gathered_step = gathered(step, assembly.train, *([True] if self.takes_live else []))
         self.evaluations = {part: gathered(experiment.evaluate, self.sources[part]) for part in ("valid", "whole")}
         self.plans = {
             part: over_members(source.plan_at, how=how, member_args=(True, False))
@@ -93,13 +94,21 @@ class Parts:
         """Updates of the current epoch: those of the active member that has most."""
         return jnp.max(jnp.where(active_members(carry), carry.state.epoch_steps, 0))
 
+    def live(self, carry: Carry) -> jax.Array:
+        """bool[M]: members whose epoch has an update left."""
+        return active_members(carry) & (carry.position < carry.state.epoch_steps)
+
+    def asked(self, carry: Carry) -> tuple[jax.Array, ...]:
+        """What a step is told beside state and batch: which members are live, where it wants to know."""
+        return (self.live(carry),) if self.takes_live else ()
+
     def update(self, carry: Carry, new: State, metrics: dict[str, Any]) -> Carry:
-        """Takes over one update where the member is active and its metrics are finite."""
-        live = active_members(carry) & (carry.position < carry.state.epoch_steps)
+        """Takes over one update where the member is live and its metrics are finite."""
+        live = self.live(carry)
         accept = live & _finite(metrics, live)
         masked = jax.tree.map(lambda x: jnp.where(accept.reshape(accept.shape + (1,) * (x.ndim - 1)), x, 0), metrics)
         return carry.replace(
-            state=freeze(accept, new, carry.state),
+            state=new if self.takes_live else freeze(accept, new, carry.state),
             totals=metrics_lib.merge(carry.totals, masked),
             position=carry.position + 1,
             failed_at=jnp.where(live & ~accept, carry.state.step, carry.failed_at),
@@ -107,11 +116,11 @@ class Parts:
 
     def gathered_update(self, data: PyTree, carry: Carry) -> Carry:
         """One update of every member, its batch gathered on the device."""
-        return self.update(carry, *self.gathered_step(data, carry.state, carry.position))
+        return self.update(carry, *self.gathered_step(data, carry.state, carry.position, *self.asked(carry)))
 
     def streamed_update(self, carry: Carry, batch: PyTree) -> Carry:
         """One update of every member with a batch from the host."""
-        return self.update(carry, *self.members.step(carry.state, batch))
+        return self.update(carry, *self.members.step(carry.state, batch, *self.asked(carry)))
 
     def zeros(self, part: str, data: PyTree, state: State) -> dict[str, Any]:
         """The metrics of nothing evaluated; their shapes come from tracing."""
@@ -170,7 +179,8 @@ class Parts:
         """The first carry; shapes of metrics and records come from tracing, nothing is computed twice."""
         state = self.members.init(keys, members, data)
         count, rounds, epochs = keys.shape[0], self.assembly.iterations, self.assembly.epochs
-        _, train = jax.eval_shape(self.gathered_step, data, state, jnp.int32(0))
+        live = (jnp.ones((count,), bool),) if self.takes_live else ()
+        _, train = jax.eval_shape(self.gathered_step, data, state, jnp.int32(0), *live)
         totals = metrics_lib.empty(train)
         valid = {"valid": self.zeros("valid", data, state)} if self.assembly.valid.batches else {}
         names = scalars({"train": totals} | valid)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import flax.linen as nn
+import jax
 
 from sejax.core.rng import dropout, glorot_uniform
 from sejax.models.products import products_in
@@ -41,7 +42,8 @@ class FeedForward(nn.Module):
         """Outputs [..., outputs] of features x [..., F].
 
         `seeds` u32[n], one for each hidden layer (more are ignored), turns dropout on. They are plain integers and no
-        keys, so that one draw serves every pass of an update: a key for each costs seconds of compilation.
+        keys, so that one draw serves every pass of an update: a key for each costs seconds of compilation. u32[k, n]
+        where the first axis of x is k equal parts, one after the other: each is dropped out as it would be alone.
         """
         how = {} if self.dtype is None else {"dot_general": products_in(self.dtype)}
         dense = partial(nn.Dense, kernel_init=glorot_uniform, **how)
@@ -49,9 +51,16 @@ class FeedForward(nn.Module):
             x = dense(width, name=f"hidden_{number}")(x)
             x = nn.leaky_relu(x, self.slope)
             if seeds is not None:
-                x = dropout(seeds[number], x, rate=self.dropout)
+                x = self._dropped_out(seeds[..., number], x)
         x = dense(self.outputs, name="output")(x)
         return nn.sigmoid(x) if self.sigmoid else x
+
+    def _dropped_out(self, seeds, x):
+        """x with dropout by one seed u32[], or by one for each part u32[k]."""
+        drop = partial(dropout, rate=self.dropout)
+        if not seeds.ndim:
+            return drop(seeds, x)
+        return jax.vmap(drop)(seeds, x.reshape(len(seeds), -1, *x.shape[1:])).reshape(x.shape)
 
 
 def generator(features: int, **changes) -> FeedForward:

@@ -10,6 +10,7 @@ from same_bits import as_numpy, assert_same_bits
 from sejax.core.rng import member_key, root_key
 from sejax.engine.segment import make_segment
 from sejax.experiments.cyclegan.assembly import assemble
+from sejax.experiments.cyclegan.stage import Schedule, adam_step
 
 COUNTS = (20, 17, 30, 25)  # three updates of eight vectors to an epoch
 OTHERS, ONE = (0, 2, 3), 1  # emotions
@@ -191,3 +192,33 @@ def test_moments_of_synthetic_vectors_are_those_of_the_vectors(run, finished):
         made = np.where(made > 0, made, 0.2 * made) if number < 3 else 1 / (1 + np.exp(-made))
     np.testing.assert_allclose(finished.records["synthetic/mean"][APART, 0, 2], made.mean(axis=0), rtol=1e-4)
     np.testing.assert_allclose(finished.records["synthetic/deviation"][APART, 0, 2], made.std(axis=0), rtol=3e-3)
+
+
+def test_a_member_that_is_not_live_gets_its_state_back_to_the_bit(run):
+    carry = run.train(2)
+    data = jax.tree.map(jnp.asarray, run.assembly.data)
+    state = jax.tree.map(lambda x: x[COUPLED], carry.state)
+    batch = run.assembly.train.batch_at(data, state, carry.position)
+    step = jax.jit(run.assembly.experiment.step)
+    assert_same_bits(step(state, batch, jnp.array(False))[0], state)
+    trained = step(state, batch, jnp.array(True))[0]
+    assert int(trained.step) == int(state.step) + 1
+    assert_same_bits(trained.alive, state.alive)
+    assert not np.array_equal(trained.classifier["output"]["kernel"], state.classifier["output"]["kernel"])
+
+
+def test_adam_is_optax_s_for_what_is_healthy():
+    schedule, rate = Schedule(epochs=1, row_epochs=1, b1=0.5), jnp.float32(0.1)
+    draw = np.random.default_rng(0).standard_normal
+    parameters, gradients = ({"kernel": jnp.asarray(draw((3, 4, 5)), jnp.float32)} for _ in range(2))
+    expected, optimizer = (parameters, schedule.adam().init(parameters)), schedule.adam().init(parameters)
+    found, healthy = parameters, jnp.array([True, False, True])
+    for scale in (1.0, jnp.nan, 3.0):
+        given = {"kernel": gradients["kernel"].at[1].multiply(scale)}
+        found, optimizer = adam_step(schedule, found, given, optimizer, rate=rate, healthy=healthy)
+        directions, moments = schedule.adam().update(gradients, expected[1])
+        expected = jax.tree.map(lambda p, d: p - rate * d, expected[0], directions), moments
+    for mine, theirs, first in ((found, expected[0], parameters), (optimizer.nu, expected[1].nu, {"kernel": 0.0})):
+        np.testing.assert_array_equal(mine["kernel"][::2], theirs["kernel"][::2])
+        np.testing.assert_array_equal(mine["kernel"][1], jnp.broadcast_to(first["kernel"], (3, 4, 5))[1])
+    assert int(optimizer.count) == 3

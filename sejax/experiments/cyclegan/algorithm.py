@@ -29,14 +29,15 @@ from sejax.experiments.cyclegan.results import compare
 from sejax.experiments.cyclegan.stage import (
     Schedule,
     StageState,
+    adam_step,
     all_finite,
+    begun,
     biases,
     common_fields,
     descended,
-    moved,
     next_row,
     noted,
-    of_healthy,
+    over,
     overall,
     per_emotion,
     rate_at,
@@ -110,8 +111,11 @@ class Pretraining:
             **common_fields(key, member, self.schedule, self.batch_size),
         )
 
-    def step(self, state: StageState, batch):
-        """One update of every pair by its objective."""
+    takes_live = True
+
+    def step(self, state: StageState, batch, live=True):
+        """One update of every pair by its objective, if the member is ``live``."""
+        state, asleep = begun(state, live)
         source, target = scaled(state, batch)
         seeds = dropout_seeds(stream(state.key, "pretraining", state.step), len(self.classes), 4)
         of_pair = jax.vmap(self._cycle if self.objective == "cycle" else self._identity)
@@ -122,7 +126,7 @@ class Pretraining:
         )
         metrics = {"loss": overall(losses, state.alive)}
         metrics |= per_emotion({self.objective: losses}, self.classes, state.alive)
-        return state.replace(generators=generators, optimizer=optimizer, step=state.step + 1), metrics
+        return over(state.replace(generators=generators, optimizer=optimizer), asleep, live), metrics
 
     def _cycle(self, pair, source, target, seeds):
         """Equation 3 of one pair."""
@@ -242,8 +246,14 @@ class Method:
             **common_fields(key, member, schedule, self.settings.batch_size),
         )
 
-    def step(self, state: CycleGANState, batch):
-        """One round: the generators' updates, each with the classifier's, then one of the discriminators."""
+    takes_live = True
+
+    def step(self, state: CycleGANState, batch, live=True):
+        """One round, if the member is ``live``: generators' updates, each with the classifier's, then discriminators'.
+
+        It leaves alone itself what must stay, so that the engine need not choose between new and old states.
+        """
+        state, asleep = begun(state, live)
         vectors = scaled(state, batch)
 
         def update(changing, number):
@@ -260,7 +270,7 @@ class Method:
         objective = objective + state.lambda_cls * losses["classification"]
         losses = losses | {"discriminator": discriminator}
         metrics = {"loss": overall(objective, state.alive)} | per_emotion(losses, self.settings.classes, state.alive)
-        return state.replace(step=state.step + 1), metrics
+        return over(state, asleep, live), metrics
 
     def _update_generators(self, state: CycleGANState, vectors, key):
         """One update by equation 5: (state, losses f32[E] each, what the generators made before it)."""
@@ -270,15 +280,13 @@ class Method:
         trained = {"generators": state.generators, "classifier": state.classifier}
         gradients, (losses, made) = jax.grad(objective, has_aux=True)(trained)
         healthy = state.alive & all_finite([*losses.values(), *biases(gradients["generators"])])
-        gradients |= {"generators": of_healthy(healthy, gradients["generators"])}
-        directions, optimizer = self.settings.schedule.adam().update(gradients, state.optimizer)
-        rate = rate_at(state, self.settings.schedule)
-        state = noted(state, healthy).replace(
-            generators=moved(state.generators, directions["generators"], rate, healthy),
-            classifier=jax.tree.map(lambda p, d: p - rate * d, state.classifier, directions["classifier"]),
-            optimizer=optimizer,
+        schedule = self.settings.schedule
+        trained, optimizer = adam_step(
+            *(schedule, trained, gradients, state.optimizer),
+            rate=rate_at(state, schedule),
+            healthy={"generators": healthy, "classifier": jnp.any(healthy)},
         )
-        return state, losses, made
+        return noted(state, healthy).replace(**trained, optimizer=optimizer), losses, made
 
     def _generators_objective(self, trained, *, state, vectors, seeds):
         """Equation 5 summed over emotions; aux: the losses by emotion, the translations."""
@@ -301,7 +309,7 @@ class Method:
         return own + state.lambda_cls * classification.sum(), (losses, made)
 
     def _judge(self, judges, domain, vectors, seeds):
-        """A discriminator's logits [B, 1] in training."""
+        """A discriminator's logits [B, 1] in training; ``seeds`` as in `FeedForward`."""
         return self.networks.discriminator.apply({"params": judges[domain]}, vectors, seeds=seeds)
 
     def _classification(self, classifier, made, usable, seeds):
@@ -318,12 +326,14 @@ class Method:
         source, target = vectors
 
         def one(judges, source, target, fake_source, fake_target, seeds):
+            # Real and made vectors of a domain in one pass, each half with dropout of its own.
             pairs = {"target": (target, fake_target), "source": (source, fake_source)}
             judged = [
-                [self._judge(judges, domain, x, seeds[2 * place + side]) for side, x in enumerate(pair)]
+                self._judge(judges, domain, jnp.concatenate(pair), seeds[2 * place : 2 * place + 2])
                 for place, (domain, pair) in enumerate(pairs.items())
             ]
-            return sum(discriminator_loss(*logits, real_label=self.settings.real_label) for logits in judged)
+            label = self.settings.real_label
+            return sum(discriminator_loss(*jnp.split(logits, 2), real_label=label) for logits in judged)
 
         state, discriminators, optimizer, losses = descended(
             *(state, self.settings.schedule, state.discriminators, state.discriminator_optimizer),

@@ -89,6 +89,8 @@ def dropout_seeds(key: jax.Array, emotions: int, passes: int) -> jax.Array:
 def translate(network: FeedForward, pair: PyTree, source: jax.Array, target: jax.Array, seeds) -> Translations:
     """Both ways and back of one CycleGAN in training, every pass with dropout of its own.
 
+    F(t) comes first, so that G sees s and F(t) in one pass: a product of twice the rows reads the weights once.
+
     Args:
       network: the generators' module.
       pair: ``{"target", "source"}`` parameters of one CycleGAN.
@@ -96,8 +98,10 @@ def translate(network: FeedForward, pair: PyTree, source: jax.Array, target: jax
       seeds: u32[4 or more, layers] of dropout.
     """
 
-    def made(domain, x, number):
-        return network.apply({"params": pair[domain]}, x, seeds=seeds[number])
+    def made(domain, x, seeds):
+        return network.apply({"params": pair[domain]}, x, seeds=seeds)
 
-    fake_target, fake_source = made("target", source, 0), made("source", target, 1)
-    return Translations(fake_target, fake_source, made("source", fake_target, 2), made("target", fake_source, 3))
+    fake_source = made("source", target, seeds[1])
+    both = made("target", jnp.concatenate([source, fake_source]), seeds[jnp.array([0, 3])])
+    fake_target, target_again = jnp.split(both, 2)
+    return Translations(fake_target, fake_source, made("source", fake_target, seeds[2]), target_again)

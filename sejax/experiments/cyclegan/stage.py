@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
-from sejax.core.experiment import Plan, PyTree, Source, State
+from sejax.core.experiment import Plan, PyTree, Source, State, freeze
 from sejax.core.metrics import Mean
 from sejax.core.rng import member_key, root_key, seed_of, shuffled, stream
 from sejax.experiments.feature_vectors import Scaling
@@ -155,23 +155,37 @@ def scaled(state: StageState, batch) -> tuple[jax.Array, jax.Array]:
     return tuple(state.scaling.apply(jnp.moveaxis(batch[domain], 1, 0)) for domain in ("source", "target"))
 
 
-def of_healthy(healthy: jax.Array, gradients):
-    """Gradients [E, ...] with those of CycleGANs that are not healthy (bool[E]) at 0, so that no moment is spoilt."""
-    return jax.tree.map(lambda g: jnp.where(_per_gan(healthy, g), g, 0.0), gradients)
+def begun(state: StageState, live: jax.Array | bool) -> tuple[StageState, jax.Array]:
+    """(state, bool[E]): a member that is not ``live`` (bool[]) sits an update out as if all its CycleGANs were dead."""
+    return state.replace(alive=state.alive & live), state.alive & ~jnp.asarray(live)
 
 
-def moved(parameters, directions, rate: jax.Array, healthy: jax.Array):
-    """Parameters [E, ...] after a step of ``rate`` f32[]; those that are not healthy (bool[E]) stay as they are.
+def over(state: StageState, asleep: jax.Array, live: jax.Array | bool) -> StageState:
+    """The state after an update: those that were ``asleep`` (of `begun`) are alive again; one update more if live."""
+    return state.replace(alive=state.alive | asleep, step=state.step + jnp.asarray(live).astype(jnp.int32))
 
-    A rate of 0 for these costs nothing; choosing between new and old parameters would keep both in memory.
+
+def adam_step(
+    schedule: Schedule, parameters: PyTree, gradients: PyTree, optimizer: PyTree, *, rate: jax.Array, healthy: PyTree
+) -> tuple[PyTree, PyTree]:
+    """One step of Adam, of ``rate`` f32[]: (parameters, moments). What is not healthy stays as it is, to the bit.
+
+    ``healthy`` is bool[E] for parameters [E, ...], bool[] for others, or a pytree of such above the parameters' leaves.
     """
-    rates = jnp.where(healthy, rate, 0.0)
-    return jax.tree.map(lambda p, d: p - _per_gan(rates, p) * d, parameters, directions)
 
+    def kept(new, old):
+        return jax.tree.map(freeze, healthy, new, old)
 
-def _per_gan(values: jax.Array, leaf: jax.Array) -> jax.Array:
-    """Values [E] in the shape of a leaf [E, ...]."""
-    return values.reshape((-1,) + (1,) * (leaf.ndim - 1))
+    # As optax.scale_by_adam, but its direction would be of moments before that choice: XLA would work them out twice.
+    some = jnp.any(jnp.stack([jnp.any(x) for x in jax.tree.leaves(healthy)]))
+    count = optax.safe_increment(optimizer.count)
+    mu = kept(optax.tree.update_moment(gradients, optimizer.mu, schedule.b1, 1), optimizer.mu)
+    nu = kept(optax.tree.update_moment_per_elem_norm(gradients, optimizer.nu, schedule.b2, 2), optimizer.nu)
+    first, second = (
+        optax.tree.bias_correction(moment, decay, count) for moment, decay in ((mu, schedule.b1), (nu, schedule.b2))
+    )
+    moved = jax.tree.map(lambda p, m, v: p - rate * (m / (jnp.sqrt(v) + schedule.epsilon)), parameters, first, second)
+    return kept(moved, parameters), optimizer._replace(count=freeze(some, count, optimizer.count), mu=mu, nu=nu)
 
 
 def all_finite(tree: PyTree) -> jax.Array:
@@ -214,8 +228,8 @@ def descended(
 
     gradients, losses = jax.grad(total, has_aux=True)(parameters)
     healthy = state.alive & all_finite([losses, *biases(gradients)])
-    directions, optimizer = schedule.adam().update(of_healthy(healthy, gradients), optimizer)
-    return noted(state, healthy), moved(parameters, directions, rate, healthy), optimizer, losses
+    parameters, optimizer = adam_step(schedule, parameters, gradients, optimizer, rate=rate, healthy=healthy)
+    return noted(state, healthy), parameters, optimizer, losses
 
 
 def per_emotion(losses: dict[str, jax.Array], classes: tuple[str, ...], alive: jax.Array) -> dict[str, Mean]:
