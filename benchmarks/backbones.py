@@ -10,6 +10,8 @@ step of each side takes with what it compiles, how much of ours is compiling, it
 plans it, and its operations per second (with --peak, in 1e12 a second, as a share of that), and the floor beside it:
 the operations of the step's products and convolutions, as torch counts them, at the rate of a large product that is
 measured there and then.
+With --devices=2 the processor is as many devices for JAX, which share the images of a batch out (JAX 0.10.2 gives a
+convolution one thread of each device); batch statistics are of the whole batch.
 With --dtype=bfloat16 torch runs under autocast, with --compile through torch.compile, on a GPU in
 channels_last layout. Needs torch and torchvision.
 """
@@ -24,6 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import NamedSharding, PartitionSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 # The torch networks are those of the parity tests.
@@ -44,15 +47,20 @@ def loss_of(logits, auxiliary, labels):
     return losses.mean()
 
 
-def ours(name, images, labels, dtype):
+def ours(name, images, labels, dtype, devices):
     """Two calls, each returning when done (forward pass, training step), and facts about the latter once called."""
     from sejax import models
     from sejax.core.rng import quickly_compiled
+    from sejax.engine.ensemble import make_mesh
 
     module = models.create(name, dtype=dtype)
     variables = jax.jit(module.init)(quickly_compiled(jax.random.key(0)), images[:1])
     optimiser = optax.adam(1e-4)
     forward = jax.jit(module.apply)
+    if devices > 1:
+        mesh = make_mesh(jax.devices(), member=1, data=devices)
+        images, labels = jax.device_put((images, labels), NamedSharding(mesh, PartitionSpec("data")))
+        variables = jax.device_put(variables, NamedSharding(mesh, PartitionSpec()))
 
     def step(variables, state, images, labels, key):
         def loss(params):
@@ -147,7 +155,7 @@ def compare(name, options):
     rng = np.random.default_rng(0)
     images = jnp.asarray(rng.standard_normal((options.batch, side, side, 3), np.float32))
     labels = jnp.asarray(rng.integers(0, 1000, options.batch))
-    mine, facts = ours(name, images, labels, dtype)
+    mine, facts = ours(name, images, labels, dtype, options.devices)
     other = theirs(name, images, labels, dtype, options.compile)
     first_step(name, {"ours": mine[1], "torch": other[1]})
     counted = operations(theirs(name, images, labels, dtype, compile_it=False)[1] if options.compile else other[1])
@@ -178,11 +186,14 @@ def main():
     parser.add_argument("--models", default="+".join(NETWORKS))
     parser.add_argument("--side", type=int, default=0, help="pixels; 0: the network's own")
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--devices", type=int, default=1, help="of JAX on a CPU, that share a batch out")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--compile", action="store_true", help="torch.compile on the other side")
     parser.add_argument("--peak", type=float, default=0.0, help="the device's peak, 1e12 operations a second")
     options = parser.parse_args()
+    if options.devices > 1:
+        jax.config.update("jax_num_cpu_devices", options.devices)
     print(f"{len(os.sched_getaffinity(0))} cores, {jax.default_backend()}, batch {options.batch}, {options.dtype}")
     ratios = np.array([compare(name, options) for name in options.models.split("+")])
     for work, found in zip(("forward", "training"), ratios.T, strict=True):
