@@ -64,17 +64,21 @@ def ensemble(experiment: Experiment, *, how: str = "vmap") -> Experiment:
     """The same experiment over stacked members: every state, batch and metric gets a leading axis M.
 
     ``init(keys [M], members, data)`` shares ``data``; ``step`` and ``evaluate`` take one batch per
-    member. Stacked initialisation equals the lone one bit for bit; a vmapped step may differ from
-    the lone step in the last bits, a mapped one does not (but for convolutions on a CPU, which XLA
-    computes in another way inside a loop: train those a group of one member at a time).
+    member, and ``step`` which members are live, bool[M], where it is told. Stacked initialisation
+    equals the lone one bit for bit; a vmapped step may differ from the lone step in the last bits,
+    a mapped one does not (but for convolutions on a CPU, which XLA computes in another way inside a
+    loop: train those a group of one member at a time).
     """
 
     def lift(function, *member_args):
         return over_members(function, how=how, member_args=member_args)
 
+    def step(state, batch, *live):
+        return lift(experiment.step, *(True,) * (2 + len(live)))(state, batch, *live)
+
     return Experiment(
         init=lift(experiment.init, True, True, False),
-        step=lift(experiment.step, *(True,) * (3 if experiment.takes_live else 2)),
+        step=step,
         evaluate=lift(experiment.evaluate, True, True),
         refresh=lift(experiment.refresh, True, True),
         conclude=lift(experiment.conclude, True, True, False),
