@@ -249,7 +249,7 @@ def _cyclegan_case(stage: str, *, overfit_updates: int, learned: Mapping[str, fl
         slack=2e-4,  # a tenth of Adam's first step
         kinds=(TRAIN, TEST),
         learned=learned,
-        compiler_options={"xla_backend_optimization_level": 0},  # a third of the time
+        compiler_options={"xla_backend_optimization_level": 1},  # at 0 a mapped step differs in its last bits
     )
 
 
