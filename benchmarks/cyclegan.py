@@ -18,7 +18,6 @@ for `compiled`.
 import argparse
 import os
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -30,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # The torch side is the reference of the parity tests; vectors and config are those of the other tests.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "parity")]
 
-from turns import beside_ours, floor, made, medians  # noqa: E402
+from turns import beside_ours, first_step, floor, made, medians  # noqa: E402
 
 SIDES = ("ours", "float32", "torch", "compiled", "members")
 EMOTIONS, FEATURES, SOURCES, COUNT = 4, 1582, 512, 256
@@ -42,7 +41,6 @@ def ours(stage, members, options, *, dtype=None):
     from emotional_vectors import make_config, make_vectors
 
     from sejax.core.rng import member_key, root_key
-    from sejax.engine.compiling import Compiling
     from sejax.engine.segment import make_segment
     from sejax.experiments.cyclegan.assembly import assemble
 
@@ -62,17 +60,10 @@ def ours(stage, members, options, *, dtype=None):
     carry = []
 
     def train():
+        if not carry:
+            carry.append(segment.start(keys, assembly.members, data))
         carry[:] = [jax.block_until_ready(segment.advance(data, *carry, options.updates))]
 
-    began = time.perf_counter()
-    with Compiling() as compiling:
-        carry.append(segment.start(keys, assembly.members, data))
-        train()
-    print(
-        f"ours, {stage}, {members} member(s): first run in {time.perf_counter() - began:.1f} s, "
-        f"{compiling.seconds:.1f} s of it tracing and compiling",
-        flush=True,
-    )
     return train
 
 
@@ -110,10 +101,8 @@ def theirs(stage, options, *, compile_it):
         if device == "cuda":
             torch.cuda.synchronize()
 
-    began = time.perf_counter()
-    train()
-    name = "compiled" if compile_it else f"eager, Adam {options.adam}"
-    print(f"torch {name}, {stage}: first run in {time.perf_counter() - began:.1f} s", flush=True)
+    if compile_it:
+        train()  # where it cannot compile, `made` hears of it
     return train
 
 
@@ -176,6 +165,7 @@ def compare(stage, options):
     }
     sides = [side for side in options.sides if side != "float32" or options.dtype != "float32"]
     calls = made(makers, sides)
+    first_step(stage, calls)
     names = [name for name in calls if name != "members"]
     seconds = dict(zip(names, medians([calls[name] for name in names], options.rounds), strict=True))
     if "members" in calls:  # apart from the others, whose memory bandwidth it would take
