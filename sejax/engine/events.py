@@ -1,5 +1,7 @@
 """TensorBoard's event files of a run: figures by epoch; confusion matrices and histograms at the end of iterations."""
 
+import itertools
+import os
 import sys
 import tempfile
 import time
@@ -13,6 +15,7 @@ from sejax.core.experiment import HISTOGRAM
 from sejax.core.stores import is_local, path_of, put_file
 
 _PUT_SECONDS = 30.0  # between two times that a store gets what grew
+_OPENED = itertools.count()  # writers of this process
 
 
 class EventFiles:
@@ -111,4 +114,5 @@ def _writer(folder: Path):
     finally:
         if hidden:
             del sys.modules["torch"]
-    return SummaryWriter(str(folder), flush_secs=10)
+    # Its names tell seconds and hosts apart, and a run that goes on within a second would replace what is there.
+    return SummaryWriter(str(folder), flush_secs=10, filename_suffix=f".{os.getpid()}.{next(_OPENED)}")

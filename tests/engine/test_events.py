@@ -8,7 +8,7 @@ from toy import EPOCHS, ITERATIONS, toy_assembly
 
 from sejax.core.experiment import HISTOGRAM
 from sejax.engine.checkpoint import Checkpoints
-from sejax.engine.events import confusion_text
+from sejax.engine.events import EventFiles, confusion_text
 from sejax.engine.run import RunSettings, run
 from sejax.errors import InputError
 from sejax.experiments.classification import BINS, confidences
@@ -73,6 +73,12 @@ def test_each_member_has_a_confusion_and_a_histogram_of_posteriors_for_each_iter
             np.testing.assert_allclose(limits, np.arange(1, BINS + 1) / BINS)
             assert np.flatnonzero(counts).tolist() == [(1, 2, 4)[member]]
             assert sum(counts) == steps
+
+
+def test_a_run_that_goes_on_within_a_second_keeps_the_files_of_before(tmp_path):
+    for _ in range(3):
+        EventFiles(tmp_path).close()
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_a_confusion_is_a_table_of_shares_and_counts():
