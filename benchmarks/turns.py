@@ -3,6 +3,10 @@
 import statistics
 import time
 
+from sejax.core.xla import share_convolutions
+
+share_convolutions()  # as sejax's commands do; JAX has touched no device yet when this is imported
+
 
 def medians(calls, rounds, *, clock=time.perf_counter):
     """Median seconds of each call by a clock, after one to warm up; the calls take turns."""

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from sejax.core.xla import share_convolutions
+
 # The same examples in every run, however busy the machine is, and no folder of found ones.
 settings.register_profile("sejax", derandomize=True, deadline=None, database=None)
 settings.load_profile("sejax")
@@ -24,6 +26,7 @@ OPTIMISED = os.environ.get("SEJAX_OPTIMISED", "0") != "0"
 _UNOPTIMISED = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
 if version("jaxlib").startswith("0.10."):  # jaxlib 0.12 has no such flag any more, and a process that is given it ends
     _UNOPTIMISED.append("--xla_cpu_use_fusion_emitters=false")
+share_convolutions()  # as sejax's commands do
 if not OPTIMISED and "PYTEST_XDIST_WORKER" not in os.environ:  # workers inherit it
     os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *_UNOPTIMISED]).strip()
 

@@ -24,8 +24,10 @@ COMMANDS = {
 
 def run(name: str) -> None:
     """Parses the process's arguments as flags of a command, runs it and ends the process."""
+    from sejax.core.xla import share_convolutions
     from sejax.engine.command import run_command
 
+    share_convolutions()
     command = import_module(f"sejax.commands.{name}")
     run_command(command.main, takes=getattr(command, "TAKES", ""), config_file=_config_file)
 

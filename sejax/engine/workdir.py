@@ -4,6 +4,7 @@ Variants and stages of a run have a folder each inside it: what is finished is k
 """
 
 import contextlib
+import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
@@ -39,7 +40,7 @@ PACKAGES = ("sejax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "nump
 
 
 def environment(backend: str, placement: Mapping[str, int]) -> dict[str, Any]:
-    """Versions, platform and backend: what the last bits of a result depend on."""
+    """Versions, platform, backend and XLA's flags: what the last bits of a result depend on."""
     versions = {}
     for package in PACKAGES:
         try:
@@ -53,6 +54,7 @@ def environment(backend: str, placement: Mapping[str, int]) -> dict[str, Any]:
         "device": jax.devices()[0].device_kind,
         "backend": backend,
         "placement": dict(placement),
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
     }
 
 
@@ -95,13 +97,15 @@ def claim(workdir: Path, config: Mapping[str, Any], here: Mapping[str, Any]) -> 
 
 
 def moved(workdir: Path, here: Mapping[str, Any]) -> str:
-    """How the run in a workdir was spread over devices before, where that was not as here; "" where it was.
+    """How the run in a workdir was spread over devices and compiled before, where not as here; "" where as here.
 
     It goes on nevertheless: a job that a scheduler starts again may get other devices. Only sums that are cut in other
     places differ, in their last bits.
     """
-    before = read_claim(workdir)["environment"].get("placement")
-    return "; ".join(differences(before, plain(here["placement"]))) if before else ""
+    before = read_claim(workdir)["environment"]
+    spread = differences(before["placement"], plain(here["placement"])) if before.get("placement") else ()
+    flags = differences({"XLA_FLAGS": before.get("xla_flags", "")}, {"XLA_FLAGS": here.get("xla_flags", "")})
+    return "; ".join([*spread, *flags])
 
 
 def release(workdir: Path) -> None:

@@ -186,7 +186,8 @@ def _train(config, folder: Path, data_dir: Path) -> Trained:
     with hosts.held_by_first(claimed(folder, config.to_dict(), here)) as known:
         if known:
             how = moved(folder, here)
-            print(f"going on in {folder}" + (f", on other devices ({how})" if how else ""), file=sys.stderr)
+            otherwise = f", computed otherwise ({how}): last bits may differ" if how else ""
+            print(f"going on in {folder}{otherwise}", file=sys.stderr)
         timing: list[tuple[float, int]] = []
         members = run(assembly, settings, folder, seed=config.seed, asked_for=asked_for, timing=timing)
     seconds, updates = (sum(of) for of in zip((0.0, 0), *timing, strict=True))

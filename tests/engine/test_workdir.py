@@ -117,6 +117,19 @@ def test_a_run_goes_on_on_other_devices_and_says_so(tmp_path):
     assert moved(tmp_path, HERE) == ""
 
 
+def test_a_run_goes_on_with_other_flags_of_xla_and_says_so(tmp_path):
+    claim(tmp_path, CONFIG, HERE)
+    other = HERE | {"xla_flags": "--xla_some=1"}
+    assert claim(tmp_path, CONFIG, other) is True
+    assert moved(tmp_path, other) == f"XLA_FLAGS: {HERE['xla_flags']!r} -> '--xla_some=1'"
+
+
+def test_runs_of_versions_that_noted_no_flags_had_none(tmp_path):
+    claim(tmp_path, CONFIG, {name: value for name, value in HERE.items() if name != "xla_flags"})
+    assert moved(tmp_path, HERE | {"xla_flags": ""}) == ""
+    assert moved(tmp_path, HERE | {"xla_flags": "--xla_some=1"}) == "XLA_FLAGS: '' -> '--xla_some=1'"
+
+
 def test_versions_without_influence_on_the_bits_may_change(tmp_path):
     claim(tmp_path, CONFIG, HERE)
     assert claim(tmp_path, CONFIG, HERE | {"versions": HERE["versions"] | {"sejax": "9.9.9"}, "python": "3.99"})
