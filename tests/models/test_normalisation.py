@@ -109,6 +109,25 @@ def test_the_moments_keep_their_accuracy_far_from_zero(offset):
     np.testing.assert_allclose(var, x.astype(np.float64).var((0, 1, 2)), rtol=1e-4)
 
 
+@pytest.mark.parametrize(("offset", "error"), [(0.0, 1e-6), (10.0, 1e-5), (100.0, 1e-4)])
+def test_gradients_keep_their_accuracy_where_the_mean_is_larger_than_the_spread(offset, error):
+    """Against double precision, as a share of the largest; a float32 mean alone costs the scale's the most of it."""
+    rng = np.random.default_rng(0)
+    x, cotangent = ((place + rng.standard_normal((16, 14, 14, 32))).astype(np.float32) for place in (offset, 0.0))
+    scale, bias = rng.uniform(0.5, 2.0, (2, 32)).astype(np.float32)
+
+    def pulled(x, scale, bias, cotangent):
+        return jax.vjp(lambda *of: normalise_batch(*of, 1e-5)[0], x, scale, bias)[1](cotangent)
+
+    wide, count = x.astype(np.float64), 16 * 14 * 14
+    inverse = 1 / np.sqrt(wide.var((0, 1, 2)) + 1e-5)
+    normal = (wide - wide.mean((0, 1, 2))) * inverse
+    for_scale, for_bias = (cotangent * normal).sum((0, 1, 2)), cotangent.astype(np.float64).sum((0, 1, 2))
+    for_x = (cotangent - for_bias / count - normal * for_scale / count) * inverse * scale
+    for found, exact in zip(jax.jit(pulled)(x, scale, bias, cotangent), (for_x, for_scale, for_bias), strict=True):
+        assert np.abs(found - exact).max() < error * np.abs(exact).max()
+
+
 def test_a_channel_that_is_constant_has_no_variance():
     mean, var = moments(jnp.full((2, 3, 3, 1), 0.1))
     np.testing.assert_allclose(mean, [0.1], rtol=1e-6)
