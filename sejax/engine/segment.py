@@ -282,12 +282,31 @@ def _scanned(parts: Parts) -> Segment:
             jnp.any(active_members(carry)), lambda c: c, lambda c: close_iteration(data, c), carry
         )
 
+    def updated(data, carry, count):
+        """The carry after ``count`` updates, i32[]."""
+        # A lone member's state goes round without its axis. With it XLA on a CPU works moments out twice and copies
+        # them, since an axis is taken off and put on again between what was computed and what the loop keeps.
+        lone = len(carry.failed_at) == 1
+
+        def update(_, carry):
+            carry = parts.gathered_update(data, with_axis(carry) if lone else carry)
+            return without_axis(carry) if lone else carry
+
+        carry = jax.lax.fori_loop(0, count, update, without_axis(carry) if lone else carry)
+        return with_axis(carry) if lone else carry
+
+    def without_axis(carry):
+        return carry.replace(state=jax.tree.map(lambda x: x[0], carry.state))
+
+    def with_axis(carry):
+        return carry.replace(state=jax.tree.map(lambda x: x[None], carry.state))
+
     def advance(data, carry, updates):
         def cut(loop):
             carry, left = loop
             length = parts.epoch_length(carry)
             count = jnp.clip(length - carry.position, 0, left)
-            carry = jax.lax.fori_loop(0, count, lambda _, c: parts.gathered_update(data, c), carry)
+            carry = updated(data, carry, count)
             over = (carry.position >= length) | ~jnp.any(active_members(carry))
             return jax.lax.cond(over, lambda c: close_epoch(data, c), lambda c: c, carry), left - count
 

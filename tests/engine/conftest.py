@@ -22,6 +22,12 @@ def optimised(monkeypatch):
     monkeypatch.setattr(jax, "jit", OPTIMISING)
 
 
+@pytest.fixture
+def users_options():
+    """The options that compile a program as a user's is, for `compile` of what was lowered."""
+    return _OPTIONS
+
+
 @pytest.fixture(scope="session")
 def segments():
     """``segments(backend, how)`` for three toy members; any of the toy's members can be given to it."""

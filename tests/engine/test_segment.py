@@ -1,6 +1,9 @@
 """Segments: how a run is cut changes nothing, and stopped or broken members stay alone."""
 
+import re
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from same_bits import assert_same_bits
@@ -120,6 +123,46 @@ def test_one_member_alone_equals_the_same_member_of_a_mapped_ensemble(segments):
     found = train(make_segment(alone, backend="scan", how="map"), alone)
     first = jax.tree.map(lambda x: x[:1], (together.history, together.records, together.state.slope))
     assert_same_bits((found.history, found.records, found.state.slope), first)
+
+
+def test_a_lone_members_weights_are_not_copied_in_an_update(users_options):
+    """A copy of weights and moments for every update is a third of what a CPU moves to and from memory."""
+    if jax.default_backend() != "cpu":
+        pytest.skip("what XLA makes of it on a CPU")
+    toy, shape = toy_assembly(rates=(0.05,), limits=(EPOCHS,)), (300, 200)
+
+    def init(key, member, data):
+        state = toy.experiment.init(key, member, data)
+        return state.replace(slope={name: jnp.zeros(shape) for name in ("weights", "first", "second")})
+
+    def step(state, batch, live):
+        old = state.slope
+        gradient = jnp.outer(jnp.resize(batch["x"], shape[0]), jnp.resize(batch["y"], shape[1]))
+        first = jnp.where(live, 0.9 * old["first"] + 0.1 * gradient, old["first"])
+        second = jnp.where(live, 0.99 * old["second"] + 0.01 * gradient**2, old["second"])
+        weights = jnp.where(live, old["weights"] - state.rate * first / (jnp.sqrt(second) + 1e-8), old["weights"])
+        _, metrics = toy.experiment.step(state.replace(slope=batch["x"][0]), batch)
+        new = {"weights": weights, "first": first, "second": second}
+        return state.replace(slope=new, step=state.step + 1), metrics
+
+    def evaluate(state, batch):
+        return toy.experiment.evaluate(state.replace(slope=state.slope["weights"][0, 0]), batch)
+
+    def conclude(state, metrics, data):
+        del data
+        return state, {"loss": metrics["loss"].compute()}
+
+    def restart(state, data):
+        del data
+        return state
+
+    changes = {"init": init, "step": step, "evaluate": evaluate, "conclude": conclude, "restart": restart}
+    assembly = toy._replace(experiment=toy.experiment._replace(**changes, takes_live=True))
+    segment = make_segment(assembly, backend="scan")
+    program = jax.jit(lambda data, carry: segment.advance(data, carry, 100), donate_argnums=1)
+    text = program.lower(assembly.data, start(segment, assembly)).compile(compiler_options=users_options).as_text()
+    assert re.search(r"f32\[(1,)?300,200\]\S* fusion\(", text)
+    assert not re.search(r"f32\[(1,)?300,200\]\S* copy\(", text)
 
 
 @pytest.mark.parametrize("backend", ["scan", "loop"])
