@@ -10,9 +10,9 @@ A round is two updates of the generators with the classifier and one of the disc
 fastest of Adam's implementations here; `compiled`, the same with each CycleGAN's passes and losses under
 torch.compile. With --dtype=bfloat16 products are in it (torch: autocast), and `float32` is ours without. The sides take
 turns, and ratios are those of the medians: how many times ours a side takes. Then the first stage's update likewise,
-and the floor in float32: matrix products at the rate of a large one, and after them every weight's, gradient's and
-moment's way to and from memory at the rate of a large sum, both measured in this run. Needs torch, and a C++ compiler
-for `compiled`.
+and the floor: matrix products at the rate of a large one of the same dtype, and after them every weight's, gradient's
+and moment's way to and from memory (float32 in either dtype) at the rate of a large sum, both measured in this run.
+Needs torch, and a C++ compiler for `compiled`.
 """
 
 import argparse
@@ -174,11 +174,13 @@ def compare(stage, options):
     seconds = {name: value / options.updates for name, value in seconds.items()}
     for name, value in seconds.items():
         print(f"{stage:11} {name:9} {value:8.4f} s an update{beside_ours(seconds, name)}", flush=True)
-    least, why = floor(*work(stage, options))
-    print(f"{stage:11} floor     {least:8.4f} s: {why}")
-    for name, count in (("ours", 1), ("members", options.members)):
+    floors = {dtype: floor(*work(stage, options), dtype=dtype) for dtype in dict.fromkeys((options.dtype, "float32"))}
+    for least, why in floors.values():
+        print(f"{stage:11} floor     {least:8.4f} s: {why}")
+    for name, count, dtype in (("ours", 1, options.dtype), ("members", options.members, options.dtype),
+                               ("float32", 1, "float32")):  # fmt: skip
         if name in seconds:
-            print(f"{stage:11} {name}: {count * least / seconds[name]:.0%} of the floor reached", flush=True)
+            print(f"{stage:11} {name}: {count * floors[dtype][0] / seconds[name]:.0%} of its floor reached", flush=True)
 
 
 def main():

@@ -52,25 +52,32 @@ def beside_ours(seconds, side):
     return f", {seconds[side] / seconds['ours']:.2f} times ours" if "ours" in seconds and side != "ours" else ""
 
 
-def floor(operations, moved):
-    """(seconds, a text) that so many operations and bytes moved take at the machine's rates, measured here and now."""
-    rate, bandwidth = machine()
+def floor(operations, moved, *, dtype="float32"):
+    """(seconds, a text) that so many operations and bytes moved take at the machine's rates, measured here and now.
+
+    Operations are those of products of factors in `dtype`.
+    """
+    rate, bandwidth = machine(dtype)
     text = (
-        f"{operations / 1e9:.1f}e9 operations at {rate / 1e9:.0f}e9 a second, "
+        f"{operations / 1e9:.1f}e9 operations in {dtype} at {rate / 1e9:.0f}e9 a second, "
         f"{moved / 1e9:.2f}e9 bytes at {bandwidth / 1e9:.1f}e9 a second"
     )
     return operations / rate + moved / bandwidth, text
 
 
-def machine():
-    """Operations a second of a large matrix product and bytes a second of a large sum, here and now."""
+def machine(dtype="float32"):
+    """Operations a second of a large matrix product and bytes a second of a large sum, here and now.
+
+    The product's factors are in `dtype`; its sum is float32, as that of `sejax.models.products`. So are the sum's.
+    """
     import jax
     import jax.numpy as jnp
 
     side, length = (8192, 2**28) if jax.default_backend() == "gpu" else (2048, 2**25)
-    a, x = jnp.ones((side, side)), [jnp.ones(length)]
+    a, x = jnp.ones((side, side), dtype), [jnp.ones(length)]
     # The sum takes its input's place: in fresh memory the kernel's page faults would be measured.
-    product, add = jax.jit(lambda a: a @ a), jax.jit(lambda x: x + 1.0, donate_argnums=0)
+    product = jax.jit(lambda a: jnp.matmul(a, a, preferred_element_type=jnp.float32))
+    add = jax.jit(lambda x: x + 1.0, donate_argnums=0)
 
     def move():
         x[0] = add(x[0]).block_until_ready()
