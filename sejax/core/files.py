@@ -241,20 +241,33 @@ class PieceDigests:
 
     def __init__(self, start: int):
         self.known: dict[int, bytes] = {}
-        self._at, self._hash = start, None
+        self._at, self._hash = start, _hash()
+        self._cut: bytes | None = None if start % _PIECE else b""  # of the piece that is known in part
 
     def update(self, content) -> None:
         """What was written behind the rest, bytes or a buffer of numbers."""
         content = memoryview(content).cast("B")
         while len(content):
-            if self._at % _PIECE == 0:
-                self._hash = hashlib.blake2b(digest_size=_DIGITS // 2)
             part, content = content[: (room := _PIECE - self._at % _PIECE)], content[room:]
             self._at += len(part)
-            if self._hash is not None:
-                self._hash.update(part)
-                if self._at % _PIECE == 0:
+            self._hash.update(part)
+            if self._at % _PIECE == 0:
+                if self._cut is None:
+                    self._cut = self._hash.digest()
+                else:
                     self.known[self._at // _PIECE - 1] = self._hash.digest()
+                self._hash = _hash()
+
+    def digest(self) -> str:
+        """32 hex digits of all that was written."""
+        whole = _hash()
+        for each in (self._cut or b"", *self.known.values(), self._hash.digest()):
+            whole.update(each)
+        return whole.hexdigest()
+
+
+def _hash():
+    return hashlib.blake2b(digest_size=_DIGITS // 2)
 
 
 def append_digest(file: BinaryIO, known: Mapping[int, bytes] | None = None) -> None:

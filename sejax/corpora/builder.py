@@ -4,8 +4,7 @@ They are decoded into shards, each written whole, so that a killed run goes on w
 
 utterances = builder(corpora.open_corpus("emodb", source), data_dir="data")
 utterances.download_and_prepare()
-source = utterances.as_data_source(split="train")
-utterance = records.from_example(source[17])
+utterance = records.from_record(records_of(utterances)[17])
 """
 
 import contextlib
@@ -13,7 +12,8 @@ import errno
 import functools
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,8 +58,18 @@ def builder(corpus: Corpus, data_dir: str | Path, *, allow_partial: bool = False
         logging.set_verbosity(before)
 
 
-def build(corpus: Corpus, data_dir: str | Path, *, allow_partial: bool = False, progress: Progress | None = None):
+def build(
+    corpus: Corpus,
+    data_dir: str | Path,
+    *,
+    allow_partial: bool = False,
+    progress: Progress | None = None,
+    beside: Callable[[], None] = lambda: None,
+):
     """Make the utterance set unless it exists; returns the prepared builder.
+
+    `beside()` is called by another thread while the set is made, and has ended when this returns; it is not where the
+    set exists.
 
     Raises InputError when recordings cannot be decoded (all of them named), when an existing set was made without some
     recordings and `allow_partial` is not given now, or when another process is making the same set.
@@ -77,13 +87,24 @@ def build(corpus: Corpus, data_dir: str | Path, *, allow_partial: bool = False, 
                 )
         else:
             try:
-                utterances.download_and_prepare(download_dir=version.parent / "shards" / "downloads")
+                with ThreadPoolExecutor(1) as pool:
+                    at_work = pool.submit(beside)
+                    utterances.download_and_prepare(download_dir=version.parent / "shards" / "downloads")
+                    at_work.result()
             except InputError:
                 shutil.rmtree(version.parent, ignore_errors=True)  # mended files make another set
                 raise
             write_digests(version / DIGESTS)
         shutil.rmtree(version.parent / "shards", ignore_errors=True)
     return utterances
+
+
+def records_of(utterances) -> Sequence[bytes]:
+    """What a prepared builder holds of each utterance, for `records.from_record`; random access."""
+    with needs("data"):
+        from tensorflow_datasets.core.decode import DeserializeMethod
+
+    return utterances.as_data_source(split=SPLIT, deserialize_method=DeserializeMethod.RAW_BYTES)
 
 
 def clipping(utterances) -> tuple[str, ...]:
@@ -151,9 +172,8 @@ def _write_split(self, tfds) -> None:
     unfinished = Path(self.data_dir)
     folder = unfinished.parent / "shards"
     folder.mkdir(exist_ok=True)
-    serialize = records.serializer(corpus, self.info.features)
     shards, undecoded, clipped = write_shards(
-        corpus, folder, serialize, allow_partial=self._allow_partial, progress=self._progress
+        corpus, folder, allow_partial=self._allow_partial, progress=self._progress
     )
     if left_out := corpus.left_out + undecoded:
         write_text(unfinished / LEFT_OUT, as_csv(left_out))
@@ -206,14 +226,13 @@ class Shard(NamedTuple):
 def write_shards(
     corpus: Corpus,
     folder: Path,
-    serialize: Callable,
     *,
     allow_partial: bool = False,
     progress: Progress | None = None,
 ) -> tuple[list[Shard], tuple[Problem, ...], dict[str, float]]:
     """Decode a corpus into shards under `folder`; those that an earlier run finished stay as they are.
 
-    `serialize(utterance) -> bytes`. Recordings that cannot be decoded are gathered over the whole corpus and raised in
+    Recordings that cannot be decoded are gathered over the whole corpus and raised in
     one InputError, or with `allow_partial` left out and returned beside the shards; the third of what is returned says
     of which recordings samples were clipped, and the share of them.
     """
@@ -228,7 +247,7 @@ def write_shards(
             if values.get("shard", "") not in ("", digest_of_file(path)):
                 raise damaged(path, "its note has another digest", remedy)
         else:
-            values = _write(corpus, group, path, serialize)
+            values = _write(corpus, group, path)
             write_json(note, values | {"shard": digest_of_file(path)})
         problems.found += [Problem(*problem) for problem in values["left_out"]]
         clipped |= values.get("clipped", {})
@@ -240,7 +259,7 @@ def write_shards(
     return shards, problems.settle(allow_partial=allow_partial, left=decoded), clipped
 
 
-def _write(corpus: Corpus, group: range, path: Path, serialize: Callable) -> dict:
+def _write(corpus: Corpus, group: range, path: Path) -> dict:
     with needs("data"):
         from array_record.python.array_record_module import ArrayRecordWriter
 
@@ -254,7 +273,7 @@ def _write(corpus: Corpus, group: range, path: Path, serialize: Callable) -> dic
             return None
         if utterance.clipped:
             clipped[utterance.id] = utterance.clipped
-        return serialize(utterance)
+        return records.to_record(utterance, corpus)
 
     unfinished = path.with_suffix(".unfinished")
     writer = ArrayRecordWriter(str(unfinished), "group_size:1")  # one record per read: random access

@@ -53,34 +53,37 @@ _CHUNKS = {
 }
 
 
-def samples_of(path: str | Path) -> Samples | None:
+def samples_of(file: BinaryIO, beginning: bytes) -> Samples | None:
     """What the header of a WAV, RF64, AIFF, W64, CAF, AU or NIST SPHERE file promises; None for any other file.
 
     Ogg files are a run of pages and state no length; of one that was cut, the last page lacks its end.
 
+    Args:
+      file: open for reading; `beginning`: its first 1024 bytes or more.
+
     Raises OSError.
     """
-    with open(path, "rb") as file:
-        beginning = file.read(1024)
-        length = os.fstat(file.fileno()).st_size
-        if beginning[:4] == b"OggS":
-            return _last_page(file, length)
-        if beginning[:7] == b"NIST_1A":
-            return _sphere(beginning, length)
-        if beginning[:4] in (b".snd", b"dns.") and len(beginning) >= 24:
-            order = ">" if beginning[:4] == b".snd" else "<"
-            first, size = struct.unpack(f"{order}II", beginning[4:12])
-            return _told(size, length - first, 8, f"{order}I")
-        for start, form in _CHUNKS.items():
-            if re.match(start, beginning, re.DOTALL):
-                return _in_chunks(file, form, length)
+    length = os.fstat(file.fileno()).st_size
+    if beginning[:4] == b"OggS":
+        return _last_page(file, length)
+    if beginning[:7] == b"NIST_1A":
+        return _sphere(beginning[:1024], length)
+    if beginning[:4] in (b".snd", b"dns.") and len(beginning) >= 24:
+        order = ">" if beginning[:4] == b".snd" else "<"
+        first, size = struct.unpack(f"{order}II", beginning[4:12])
+        return _told(size, length - first, 8, f"{order}I")
+    for start, form in _CHUNKS.items():
+        if re.match(start, beginning, re.DOTALL):
+            return _in_chunks(file, form, length)
     return None
 
 
 @contextlib.contextmanager
-def readable(path: str | Path) -> Iterator[bytes | BinaryIO]:
-    """What soundfile opens a file by: its name, or its bytes with the size that its header does not know."""
-    found = samples_of(path)
+def readable(path: str | Path, found: Samples | None) -> Iterator[bytes | BinaryIO]:
+    """What soundfile opens a file by: its name, or its bytes with the size that its header does not know.
+
+    `found`: what `samples_of` says of the file.
+    """
     if found is None or found.promised is not None or not found.stated:
         yield os.fsencode(path)
         return

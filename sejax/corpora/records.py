@@ -1,7 +1,8 @@
 """Utterances as TFDS examples: the feature specification and the way there and back."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,11 @@ from sejax.errors import needs
 _TEXTS = ("id", "path", "speaker", "sex", "session", "emotion_original", "emotion", "transcript", "split")
 _DIMENSIONS = ("valence", "activation", "dominance")
 _NUMBERS = ("start", "end", "seconds", *_DIMENSIONS)
+_WHOLE = ("rate", "label")
+_ARRAYS = {
+    **{"waveform": np.int16, "words/start": np.float64, "words/end": np.float64, "ratings/self_report": np.uint8},
+    **{f"ratings/{name}": np.float64 for name in _DIMENSIONS},
+}
 _BETWEEN = ";"  # one rater's labels in one text: no corpus has a semicolon inside a label
 
 
@@ -69,18 +75,58 @@ def to_example(utterance: Utterance, corpus: Corpus) -> dict:
     return example
 
 
-def serializer(corpus: Corpus, features) -> Callable[[Utterance], bytes]:
-    """How TFDS writes an utterance, with the protocol buffer's fields in a fixed order: the same bytes every time."""
+def to_record(utterance: Utterance, corpus: Corpus) -> bytes:
+    """The bytes that TFDS writes of `to_example`, with the protocol buffer's fields in a fixed order: always the same.
+
+    TFDS looks at every value's specification again, which takes longer than a file takes to be decoded.
+    """
     with needs("data"):
-        from tensorflow_datasets.core.example_serializer import ExampleSerializer
+        from tensorflow_datasets.proto import tf_example_pb2
 
-    writer = ExampleSerializer(features.get_serialized_info())
+    example = tf_example_pb2.Example()
+    for name, value in _flat(to_example(utterance, corpus)):
+        feature = example.features.feature[name]
+        if name in _WHOLE:
+            feature.int64_list.value.append(value)
+        elif name in _NUMBERS:
+            feature.bytes_list.value.append(np.float64(value).tobytes())
+        elif isinstance(value, np.ndarray):
+            feature.bytes_list.value.append(value.tobytes())
+        else:
+            texts = [value] if isinstance(value, str) else value
+            feature.bytes_list.SetInParent()  # of no texts too
+            feature.bytes_list.value.extend(text.encode() for text in texts)
+    return example.SerializeToString(deterministic=True)
 
-    def serialize(utterance: Utterance) -> bytes:
-        example = features.encode_example(to_example(utterance, corpus))
-        return writer.get_tf_example(example).SerializeToString(deterministic=True)
 
-    return serialize
+def _flat(example: dict, before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in example.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{name}/")
+        else:
+            yield f"{before}{name}", value
+
+
+def from_record(data: bytes) -> Utterance:
+    """The utterance that `to_record` wrote, or TFDS."""
+    with needs("data"):
+        from tensorflow_datasets.proto import tf_example_pb2
+
+    read, example = tf_example_pb2.Example.FromString(data).features.feature, {"words": {}, "ratings": {}}
+    for name, feature in read.items():
+        group, _, last = name.rpartition("/")
+        if name in _WHOLE:
+            value = feature.int64_list.value[0]
+        else:
+            value = list(feature.bytes_list.value)
+            if name in _NUMBERS:
+                (value,) = np.frombuffer(value[0], np.float64)
+            elif name in _ARRAYS:
+                value = np.frombuffer(value[0], _ARRAYS[name])
+            elif name in _TEXTS:
+                (value,) = value
+        (example[group] if group else example)[last] = value
+    return from_example(example)
 
 
 def from_example(example: dict) -> Utterance:

@@ -5,13 +5,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sejax.audio.samples import RATE, to_int16
 from sejax.corpora import avi
-from sejax.corpora.containers import readable, samples_of
+from sejax.corpora.containers import Samples, readable, samples_of
 from sejax.corpora.names import on_disk
 from sejax.corpora.problems import BadRecording
 from sejax.errors import needs
@@ -64,23 +64,38 @@ def inspect(path: str | Path) -> Header:
     there is the program ffmpeg. A header that does not know the file's length, as programs write to a pipe, stands for
     all that is there.
     """
-    path = on_disk(path)
-    beginning = _beginning(path)
+    with _inspected(on_disk(path)) as (header, _):
+        return header
+
+
+@contextlib.contextmanager
+def _inspected(path: Path) -> Iterator[tuple[Header, Any]]:
+    """What `inspect` says of a file, and the `soundfile.SoundFile` to decode it with; None of a video."""
+    beginning, found = _beginning(path)
     if beginning[:7] == b"NIST_1A" and b"shorten" in beginning[:1024]:
         what = "a SPHERE file compressed with shorten, which cannot be decoded here"
         raise BadRecording(path, what, "convert it to wav (with sph2pipe, say) and give it its old name")
     if avi.is_avi(beginning):
         header = Header(*avi.sound_of(path), _AVI)
         avi.check_ffmpeg(path)
-    else:
-        _check_length(path)
-        with _opened(path) as file:
-            header = Header(file.frames, file.samplerate, file.channels, file.subtype)
+        _check_header(path, header)
+        yield header, None
+        return
+    if found is not None and found.promised is not None and found.held < found.promised:
+        # libsndfile reads truncated files without a word
+        what = f"truncated: {found.by} promises {found.promised} bytes of samples and {found.held} are there"
+        raise BadRecording(path, what, _COPY)
+    with _opened(path, found) as file:
+        header = Header(file.frames, file.samplerate, file.channels, file.subtype)
+        _check_header(path, header)
+        yield header, file
+
+
+def _check_header(path: Path, header: Header) -> None:
     if header.rate < _SLOWEST:
         raise BadRecording(path, f"its header gives a sampling rate of {header.rate} Hz", _COPY)
     if header.frames <= 0:
         raise BadRecording(path, "holds no samples", _COPY)
-    return header
 
 
 def read(path: str | Path, *, start: float = 0.0, end: float = math.inf, silence: bool = False) -> np.ndarray:
@@ -100,9 +115,14 @@ def decode(path: str | Path, *, start: float = 0.0, end: float = math.inf, silen
     for channels that cancel each other, and for silent files unless `silence` is allowed.
     """
     path = on_disk(path)
-    header = inspect(path)
-    if header.subtype == _AVI:
-        return _decode_video(path, start=start, end=end, silence=silence)
+    with _inspected(path) as (header, file):
+        if file is not None:
+            return _decode_part(path, header, file, start=start, end=end, silence=silence)
+    return _decode_video(path, start=start, end=end, silence=silence)
+
+
+def _decode_part(path: Path, header: Header, file, *, start: float, end: float, silence: bool) -> Decoded:
+    """As `decode`, of a `soundfile.SoundFile`."""
     first = round(start * header.rate)
     last = header.frames if math.isinf(end) else min(round(end * header.rate), header.frames)
     if last <= first:
@@ -112,7 +132,7 @@ def decode(path: str | Path, *, start: float = 0.0, end: float = math.inf, silen
     refuse_too_long(path, (last - first) / header.rate)
     length = math.ceil((last - first) * RATE / header.rate)
     exact = header.subtype == "PCM_16" and header.rate == RATE and header.channels == 1
-    waveform, clipped = _decode(path, header, first, last, np.empty(length, np.int16), exact=exact)
+    waveform, clipped = _decode(path, header, file, first, last, np.empty(length, np.int16), exact=exact)
     if not silence and waveform.min() == waveform.max():
         raise BadRecording(
             path, f"silent: each of its {len(waveform)} samples is {waveform[0]}", f"{_COPY} or leave it out"
@@ -140,7 +160,7 @@ def refuse_too_long(path: str | Path, seconds: float) -> None:
 
 
 def _decode(
-    path: Path, header: Header, first: int, last: int, into: np.ndarray, *, exact: bool
+    path: Path, header: Header, file, first: int, last: int, into: np.ndarray, *, exact: bool
 ) -> tuple[np.ndarray, float]:
     """Fill `into` piece by piece: memory stays at one piece beside the result, however long the file is."""
     resample = None
@@ -150,7 +170,7 @@ def _decode(
 
         resample = soxr.ResampleStream(header.rate, RATE, 1, dtype="float32")
     filled, clipped, energy, of_mean = 0, 0, 0.0, 0.0
-    for position, piece in _pieces(path, header, first, last, dtype="int16" if exact else "float32"):
+    for position, piece in _pieces(path, header, file, first, last, dtype="int16" if exact else "float32"):
         if not exact:
             _check_samples(path, header, piece, position)
             mean = piece.mean(axis=1)
@@ -175,7 +195,9 @@ def _decode(
     return into[:filled], clipped / (last - first)
 
 
-def _pieces(path: Path, header: Header, first: int, last: int, *, dtype: str) -> Iterator[tuple[int, np.ndarray]]:
+def _pieces(
+    path: Path, header: Header, file, first: int, last: int, *, dtype: str
+) -> Iterator[tuple[int, np.ndarray]]:
     """Samples [n, channels] from `first` to `last`, and the place of the first of them in the file.
 
     Where a seek gives other samples, what lies before `first` is decoded too, in the pieces in which the whole file is:
@@ -185,32 +207,31 @@ def _pieces(path: Path, header: Header, first: int, last: int, *, dtype: str) ->
         import soundfile
 
     position, stop = (0, header.frames) if header.compressed else (first, last)
-    with _opened(path) as file:
-        try:
-            if position:
-                file.seek(position)
-            while position < last:
-                wanted = min(_PIECE * header.rate, stop - position)
-                piece = file.read(wanted, dtype=dtype, always_2d=True)
-                if len(piece) < wanted:
-                    what = f"{position + len(piece)} of the {header.frames} samples in its header can be decoded"
-                    raise BadRecording(path, f"truncated: {what}", _COPY)
-                before = max(first - position, 0)
-                if before < wanted:
-                    yield position + before, piece[before : last - position]
-                position += wanted
-        except soundfile.LibsndfileError as error:
-            what = f"decoding stops after {position} samples ({_reason(error)})"
-            raise BadRecording(path, what, _COPY) from error
+    try:
+        if position:
+            file.seek(position)
+        while position < last:
+            wanted = min(_PIECE * header.rate, stop - position)
+            piece = file.read(wanted, dtype=dtype, always_2d=True)
+            if len(piece) < wanted:
+                what = f"{position + len(piece)} of the {header.frames} samples in its header can be decoded"
+                raise BadRecording(path, f"truncated: {what}", _COPY)
+            before = max(first - position, 0)
+            if before < wanted:
+                yield position + before, piece[before : last - position]
+            position += wanted
+    except soundfile.LibsndfileError as error:
+        what = f"decoding stops after {position} samples ({_reason(error)})"
+        raise BadRecording(path, what, _COPY) from error
 
 
 @contextlib.contextmanager
-def _opened(path: Path):
-    """The `soundfile.SoundFile` of a path whose name may be any bytes."""
+def _opened(path: Path, found: Samples | None):
+    """The `soundfile.SoundFile` of a path whose name may be any bytes; `found`: what `samples_of` says of it."""
     with needs("data"):
         import soundfile
 
-    with readable(path) as source, contextlib.ExitStack() as stack:
+    with readable(path, found) as source, contextlib.ExitStack() as stack:
         try:
             file = stack.enter_context(soundfile.SoundFile(source))
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: of names that end in .raw
@@ -236,10 +257,12 @@ def _check_samples(path: Path, header: Header, piece: np.ndarray, position: int)
         )
 
 
-def _beginning(path: Path) -> bytes:
+def _beginning(path: Path) -> tuple[bytes, Samples | None]:
+    """The first bytes of a file, and what its header promises."""
     try:
         with open(path, "rb") as file:
             beginning = file.read(4096)
+            found = samples_of(file, beginning)
     except IsADirectoryError:
         raise BadRecording(path, "is a folder, not an audio file", "name the file itself") from None
     except FileNotFoundError:
@@ -250,12 +273,4 @@ def _beginning(path: Path) -> bytes:
         raise BadRecording(path, "empty (0 bytes)", _COPY)
     if beginning.startswith(b"version https://git-lfs"):
         raise BadRecording(path, "a Git LFS pointer instead of audio", "fetch the files with `git lfs pull`")
-    return beginning
-
-
-def _check_length(path: Path) -> None:
-    """Compare what a header promises with the file's size: libsndfile reads truncated files without a word."""
-    found = samples_of(path)
-    if found is not None and found.promised is not None and found.held < found.promised:
-        what = f"truncated: {found.by} promises {found.promised} bytes of samples and {found.held} are there"
-        raise BadRecording(path, what, _COPY)
+    return beginning, found

@@ -13,7 +13,7 @@ from sejax import corpora
 from sejax.core.files import read_json
 from sejax.corpora import builder as module
 from sejax.corpora import records
-from sejax.corpora.builder import build, builder
+from sejax.corpora.builder import build, builder, records_of
 from sejax.corpora.corpus import Recording, Utterance, Word, with_waveform
 from sejax.errors import InputError
 
@@ -54,6 +54,18 @@ def test_words_ratings_and_rater_labels_survive(tmp_path):
     utterance = records.from_example(example)
     assert same(utterance, one.decode(recording))
     assert utterance.words == recording.words and utterance.rater_labels == recording.rater_labels
+
+
+def test_a_record_has_the_bytes_of_tfdss_own_serializer(corpus, tmp_path):
+    from tensorflow_datasets.core.example_serializer import ExampleSerializer
+
+    made = build(corpus, tmp_path / "data")
+    writer, features = ExampleSerializer(made.info.features.get_serialized_info()), made.info.features
+    for recording, record in zip(corpus.recordings, records_of(made), strict=True):
+        utterance = corpus.decode(recording)
+        example = writer.get_tf_example(features.encode_example(records.to_example(utterance, corpus)))
+        assert records.to_record(utterance, corpus) == example.SerializeToString(deterministic=True) == record
+        assert same(records.from_record(record), utterance)
 
 
 def test_tfds_reads_the_folder_without_sejax(corpus, tmp_path):

@@ -22,7 +22,7 @@ class Utterances:
         self.read, self.held = [], []
         self._waveform = np.random.default_rng(0).integers(-999, 999, 1600).astype(np.int16)
 
-    def as_data_source(self, split):
+    def as_data_source(self, split, deserialize_method):
         return self
 
     def __getitem__(self, number):
@@ -30,7 +30,7 @@ class Utterances:
             self.held.append(sum(type(each) in (UtteranceRow, Utterance) for each in gc.get_objects()))
         self.read.append(number)
         utterance = Utterance(id=f"u{number:05}", speaker="s", waveform=self._waveform + np.int16(number), rate=16000)
-        return records.to_example(utterance, Corpus("made", ()))
+        return records.to_record(utterance, Corpus("made", ()))
 
 
 def written(utterances, folder, *, report=lambda done: None):

@@ -16,7 +16,7 @@ from sejax.core.files import write_text
 from sejax.corpora.corpus import Corpus, Utterance
 from sejax.corpora.published import PUBLISHED
 from sejax.data.blocks.load import BlockSettings
-from sejax.data.blocks.spectrograms import image_shape, spectrogram_batches, voiced_blocks
+from sejax.data.blocks.spectrograms import compile_spectrogram, image_shape, spectrogram_batches, voiced_blocks
 from sejax.data.store.writing import Contents, Preparation, UtteranceRow, prepare_set, write_array
 from sejax.errors import InputError
 
@@ -54,6 +54,7 @@ def prepare_blocks(
             **made_by(settings.voice_activity),
         },
         write=functools.partial(_write, settings=settings),
+        begin=functools.partial(compile_spectrogram, settings),
     )
     return prepare_set(preparation, corpus, source, data_dir, **how)
 

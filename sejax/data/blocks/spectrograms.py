@@ -105,6 +105,11 @@ def spectrogram_batches(pieces, settings: BlockSettings) -> Iterator[np.ndarray]
         yield np.asarray(_jitted(settings)(batch))[:filled]
 
 
+def compile_spectrogram(settings: BlockSettings) -> None:
+    """Compile what `spectrogram_batches` calls, so that its first call does not wait."""
+    _jitted(settings)(np.zeros((BATCH, settings.block_samples), np.int16)).block_until_ready()
+
+
 @functools.cache
 def _jitted(settings: BlockSettings):
     """int16[32, block_length] -> f32[32, len(fmax), bands, frames] in dB, compiled once."""

@@ -35,7 +35,7 @@ from sejax.core.files import (
 )
 from sejax.core.threads import in_order
 from sejax.corpora import records
-from sejax.corpora.builder import LEFT_OUT, SPLIT, build, clipping, only_one
+from sejax.corpora.builder import LEFT_OUT, SPLIT, build, clipping, only_one, records_of
 from sejax.corpora.corpus import Corpus, Progress, Utterance, Word, class_index, seconds
 from sejax.data.store.sets import UNNAMED, digest_of_samples
 from sejax.errors import InputError, typed
@@ -104,7 +104,7 @@ class GrowingArray:
 
         Raises InputError when the file holds fewer (after a power cut, say), or others than `digest` says.
         """
-        self.shape, self.rows, self.dtype, self._hash = tuple(shape), rows, np.dtype(dtype), hashlib.blake2b()
+        self.shape, self.rows, self.dtype = tuple(shape), rows, np.dtype(dtype)
         self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115
         self._write_header()
         self._pieces = PieceDigests(self._file.tell())
@@ -113,7 +113,7 @@ class GrowingArray:
             raise InputError(f"{path} holds fewer than the {rows} rows its journal counts; {_again(path.parent)}")
         self._file.truncate(end)
         while piece := self._file.read(1 << 22):
-            self._digested(piece)
+            self._pieces.update(piece)
         if digest and self.digest() != digest:
             raise damaged(path, "its journal has another digest", _again(path.parent))
 
@@ -121,17 +121,13 @@ class GrowingArray:
         """Append [n, *shape] of any type; it is written as the array's."""
         assert values.shape[1:] == self.shape, (values.shape, self.shape)
         content = np.ascontiguousarray(values, self.dtype).data
-        self._digested(content)
+        self._pieces.update(content)
         self._file.write(content)
         self.rows += len(values)
 
-    def _digested(self, content) -> None:
-        self._hash.update(content)
-        self._pieces.update(content)
-
     def digest(self) -> str:
         """Of all rows."""
-        return self._hash.hexdigest()[:32]
+        return self._pieces.digest()
 
     def flush(self) -> None:
         """Return once everything appended is on the disk."""
@@ -209,6 +205,7 @@ class Preparation:
       write: `write(corpus, utterances, folder, report)` writes the large array into the unfinished folder, which it
         finds as a killed preparation left it, and the journal; utterances: the builder of the utterance set;
         `report(seconds done)`. Returns what the small files hold.
+      begin: what can be done before there is an utterance (imports, compiling); called beside the writing of these.
       stage: what progress calls it; "": as the features.
       version: raise it when the same settings begin to give other values.
     """
@@ -216,6 +213,7 @@ class Preparation:
     features: str
     decides: dict[str, dict]
     write: Callable[[Corpus, Any, Path, Callable[[float], None]], Contents]
+    begin: Callable[[], None] = lambda: None
     stage: str = ""
     version: int = 1
 
@@ -255,7 +253,8 @@ def prepare_set(
     if corpus != "synthetic":
         options["allow_partial"] = allow_partial
     opened = corpora.open_corpus(corpus, source, progress=progress, **options)
-    utterances = build(opened, data_dir, allow_partial=allow_partial, progress=progress)
+    how = {"allow_partial": allow_partial, "progress": progress, "beside": preparation.begin}
+    utterances = build(opened, data_dir, **how)
     made_from = Path(utterances.data_dir).parent
     folder = made_from.parent / preparation.folder_name(made_from.name)
     unfinished = folder.with_name(folder.name + ".unfinished")
@@ -308,7 +307,7 @@ def write_array(
         is told of infinitely many at the end.
       level: what recordings are brought to before all else.
     """
-    source = utterances.as_data_source(split=SPLIT)
+    source = records_of(utterances)
     journal = Journal(folder / JOURNAL)
     finished, first, count, done = 0, 0, 0, 0.0  # shards, utterances, the array's rows, seconds
     for rows in _rows(journal, row):
@@ -342,14 +341,15 @@ def _described(source, shard: range, level: str, describe, rows: list) -> Iterat
     A thread describes them, a few minutes of audio ahead of whoever computes.
     """
 
-    def described(utterance: Utterance) -> tuple[UtteranceRow, np.ndarray]:
+    def described(record: bytes) -> tuple[UtteranceRow, np.ndarray]:
+        utterance = records.from_record(record)
         row, values = describe(at_level(utterance, level))
         return replace(row, traits=traits_of(utterance)), values
 
-    def read() -> Iterator[tuple[Utterance, float]]:
+    def read() -> Iterator[tuple[bytes, float]]:
         for index in shard:
-            utterance = records.from_example(source[index])
-            yield utterance, len(utterance.waveform) / utterance.rate
+            record = source[index]
+            yield record, len(record) / np.dtype(np.int16).itemsize / RATE  # nearly all of it are samples
 
     for row, values in in_order(described, read(), threads=1, ahead=SECONDS_AHEAD, most=len(shard)):
         rows.append(row)

@@ -27,7 +27,7 @@ import numpy as np
 from sejax.audio.opensmile import Extractor, NoFeatures, size
 from sejax.core.threads import in_order
 from sejax.corpora import records
-from sejax.corpora.builder import SPLIT
+from sejax.corpora.builder import SPLIT, records_of
 from sejax.corpora.corpus import Utterance
 from sejax.corpora.problems import Problem
 from sejax.data.store.writing import UtteranceRow, traits_of
@@ -230,7 +230,7 @@ def write_range(
 ) -> str:
     """Extract a range of utterances, on whatever machine this runs, and write their outcomes; returns the file."""
     source, extractor = _opened(utterances, (features, level, trim))
-    outcomes = [outcome(records.from_example(source[number]), extractor) for number in range(*limits)]
+    outcomes = [outcome(records.from_record(source[number]), extractor) for number in range(*limits)]
     values = [each.values for each in outcomes if each.problem is None]
     notes = [[asdict(each.row), each.problem] for each in outcomes]
     path = _range_file(Path(folder), limits)
@@ -262,7 +262,7 @@ def _opened(utterances: str, how: tuple[str, str, str]) -> tuple:
         with needs("data"):
             import tensorflow_datasets as tfds
 
-        source = tfds.builder_from_directory(utterances).as_data_source(split=SPLIT)
+        source = records_of(tfds.builder_from_directory(utterances))
         _in_thread.opened, _in_thread.key = (source, Extractor(*how)), (utterances, how)
     return _in_thread.opened
 

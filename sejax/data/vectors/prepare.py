@@ -15,7 +15,7 @@ from sejax.audio.opensmile import Extractor, check_features, version
 from sejax.audio.voice_activity import made_by, mode_of
 from sejax.core.files import write_text
 from sejax.corpora import records
-from sejax.corpora.builder import LEFT_OUT, SPLIT
+from sejax.corpora.builder import LEFT_OUT, records_of
 from sejax.corpora.corpus import Corpus, seconds
 from sejax.corpora.problems import Problem, Problems, as_csv
 from sejax.data.store.sets import UNNAMED, check_settings, level_rule, with_level
@@ -83,8 +83,8 @@ def _here(
 ) -> Iterator[Outcome]:
     """Outcomes from threads of this process, handed on as they are made."""
     del told
-    source = utterances.as_data_source(split=SPLIT)
-    remaining = (records.from_example(source[number]) for number in range(first, len(source)))
+    source = records_of(utterances)
+    remaining = (records.from_record(source[number]) for number in range(first, len(source)))
     return extract(remaining, features=features, level=level, trim=trim, workers=workers)
 
 
