@@ -34,9 +34,9 @@ def root_key(seed: int) -> jax.Array:
 def quickly_compiled(key: jax.Array) -> jax.Array:
     """The same key, whose random numbers are equal bit for bit and compile in a fraction of the time.
 
-    For programs that draw arrays of many shapes at once, as a network's first weights are. JAX's own threefry is a loop
-    of several kernels for each of them on a CPU. Here one expression of each element's place goes into the kernel that
-    asks for the number.
+    JAX's own threefry is a loop of several kernels for each shape that is drawn on a CPU, and LLVM takes seconds over
+    a loop whose innermost axis is short. Here one expression of each element's place goes into the kernel that asks
+    for the number; so it is with `fold_in` and `split`.
     """
     return jax.random.wrap_key_data(jax.random.key_data(key), impl=_QUICKLY_COMPILED)
 
@@ -50,6 +50,19 @@ def _bits(key, bit_width, shape):
     return first ^ second
 
 
+def _fold_in(key, data):
+    """What `jax.random.fold_in` makes of a key by threefry: the hash of (0, data)."""
+    return jnp.stack(_threefry(key[0], key[1], data))
+
+
+def _split(key, shape):
+    """What `jax.random.split` makes of a key by threefry: the hash of (0, place)."""
+    if not jax.config.jax_threefry_partitionable:
+        return threefry_prng_impl.split(key, shape)
+    return jnp.stack(_threefry(key[0], key[1], jax.lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)), axis=-1)
+
+
+@jax.jit
 def _threefry(first_key, second_key, place):
     """Threefry-2x32 of (0, place) in 20 rounds (Salmon et al. 2011): two u32 arrays like ``place``."""
     keys = (first_key, second_key, first_key ^ second_key ^ jnp.uint32(0x1BD11BDA))
@@ -66,9 +79,9 @@ def _threefry(first_key, second_key, place):
 _QUICKLY_COMPILED = define_prng_impl(
     key_shape=threefry_prng_impl.key_shape,
     seed=threefry_prng_impl.seed,
-    split=threefry_prng_impl.split,
+    split=_split,
     random_bits=_bits,
-    fold_in=threefry_prng_impl.fold_in,
+    fold_in=_fold_in,
     name="threefry2x32_quickly_compiled",
     tag="tqc",
 )
@@ -77,15 +90,17 @@ _QUICKLY_COMPILED = define_prng_impl(
 def stream(root, name: str, step) -> jax.Array:
     """Key of the stream `name` at `step` i32[] >= 0: fold_in(fold_in(root, hash of the name), step).
 
-    The hash is the first 32 bits of the name's SHA-256: equal in every process, on every machine.
+    The hash is the first 32 bits of the name's SHA-256: equal in every process, on every machine. What is drawn of the
+    key is `quickly_compiled`.
     """
     digest = hashlib.sha256(name.encode()).digest()[:4]
-    return jax.random.fold_in(jax.random.fold_in(root, int.from_bytes(digest, "big")), step)
+    return jax.random.fold_in(jax.random.fold_in(quickly_compiled(root), int.from_bytes(digest, "big")), step)
 
 
 def member_key(root, member_id) -> jax.Array:
     """Root key of the ensemble's member `member_id` i32[] >= 0, whatever the number of members."""
-    return jax.random.fold_in(root, member_id)
+    key = jax.random.fold_in(quickly_compiled(root), member_id)
+    return jax.random.wrap_key_data(jax.random.key_data(key), impl=KEY_IMPLEMENTATION)  # as states keep it
 
 
 def permutation_order(key, active, length: int) -> tuple[jax.Array, jax.Array]:
@@ -200,17 +215,26 @@ def shuffled(seed, place, count):
     seed, place, count = (xp.asarray(x).astype(np.uint32) for x in (seed, place, count))
     seed, place, count = xp.broadcast_arrays(seed, place, count)
     seed = mix(seed ^ mix(place // count * np.uint32(GOLDEN) + np.uint32(1)))
-    half = _half_bits(count, xp)
-    forward = partial(_feistel, seed=seed, half=half)
-    found = forward(place % count)
+    turn = partial(_feistel_round, seed=seed, half=_half_bits(count, xp))
+    found, outside = place % count, xp.ones_like(count, bool)
     if xp is np:
-        while (outside := found >= count).any():
-            found = np.where(outside, forward(found), found)
-    else:
-        found = jax.lax.while_loop(
-            lambda x: jnp.any(x >= count), lambda x: jnp.where(x >= count, forward(x), x), found
-        )
-    return found.astype(np.int32)
+        while outside.any():
+            walked = found
+            for number in range(1, ROUNDS + 1):
+                walked = turn(walked, np.uint32(number * GOLDEN % 2**32))
+            found = np.where(outside, walked, found)
+            outside = found >= count
+        return found.astype(np.int32)
+
+    def walk(state):
+        # One round a turn: a program of several would be of many kernels, each of which is compiled.
+        found, outside, number = state
+        found = jnp.where(outside, turn(found, number * jnp.uint32(GOLDEN)), found)
+        last = number == ROUNDS
+        return found, outside & ~(last & (found < count)), jnp.where(last, jnp.uint32(1), number + 1)
+
+    state = (found, outside, jnp.uint32(1))
+    return jax.lax.while_loop(lambda state: jnp.any(state[1]), walk, state)[0].astype(jnp.int32)
 
 
 def seed_of(key: jax.Array) -> jax.Array:
@@ -226,14 +250,12 @@ def _half_bits(count, xp):
     return half
 
 
-def _feistel(x, *, seed, half):
-    """A permutation of 0 .. 4**half - 1."""
+def _feistel_round(x, salt, *, seed, half):
+    """One of the `ROUNDS` that make a permutation of 0 .. 4**half - 1; ``salt`` u32[] is its number times `GOLDEN`."""
     mask = (np.uint32(1) << half) - np.uint32(1)
     left, right = x >> half, x & mask
-    for number in range(1, ROUNDS + 1):
-        key = mix(seed + np.uint32(number * GOLDEN % 2**32))
-        left, right = right, left ^ (mix(right ^ key) & mask)
-    return (left << half) | right
+    key = mix(seed + salt)
+    return (right << half) | (left ^ (mix(right ^ key) & mask))
 
 
 def mix(x):

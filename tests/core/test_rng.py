@@ -49,6 +49,8 @@ def test_a_quickly_compiled_key_draws_the_same_numbers():
         lambda key: jax.random.bits(key, (9,), jnp.uint8),
         lambda key: jax.random.bits(jax.random.fold_in(key, 11), ()),
         lambda key: jax.random.normal(jax.random.split(key, 3)[1], (5, 7)),
+        lambda key: jax.random.key_data(jax.random.split(key, (2, 3))),
+        lambda key: jax.random.key_data(jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(4))),
         lambda key: jax.vmap(lambda step: jax.random.uniform(rng.stream(key, "a", step), (4,)))(jnp.arange(3)),
     ):
         expected = np.asarray(jax.jit(draw)(key))
