@@ -7,7 +7,7 @@
 # Over the short axes of u32[4, 4, 8] LLVM makes 935 KB of text of that one kernel (xla_dump_to, ir-with-opt), and takes 2 to 4 s of processor time;
 # in a row it is an ordinary kernel. Draw in a row and reshape: with jax_threefry_partitionable, the default, the numbers are the same.
 #
-# Output seen (processor time of compiling, two cores of an AMD EPYC with AVX-512: 3.3 s and 0.35 s):
+# Output seen (processor time of compiling, two cores of an AMD EPYC with AVX2: 3.3 s and 0.35 s):
 #   4 x 4 x 8: more than three times as long as 128 in a row; the same numbers
 #
 # Fails (exit status 1) where the line is another one. PYTHON names the interpreter (3.11 to 3.13).
