@@ -3,7 +3,8 @@
 import os
 from importlib.metadata import version
 
-_OPTION = "xla_cpu_experimental_ynn_fusion_type"
+_OPTION = "--xla_cpu_experimental_ynn_fusion_type"
+_SHARED = f"{_OPTION}=-LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION"
 
 
 def share_convolutions() -> None:
@@ -16,4 +17,9 @@ def share_convolutions() -> None:
     """
     flags = os.environ.get("XLA_FLAGS", "")
     if version("jaxlib").startswith("0.10.") and _OPTION not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} --{_OPTION}=-LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION".strip()
+        os.environ["XLA_FLAGS"] = f"{flags} {_SHARED}".strip()
+
+
+def asked_to_share() -> bool:
+    """Whether XLA_FLAGS has what `share_convolutions` puts there; False with a JAX that does not know the option."""
+    return _SHARED in os.environ.get("XLA_FLAGS", "")

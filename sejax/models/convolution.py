@@ -3,7 +3,8 @@
 XLA:CPU has its fast code for that layout alone, images [B, H, W, C] and kernels [h, w, C, D]. It rewrites other
 layouts, which the usual gradients are of, but not inside lax.scan: there the gradient for x took 4 times as long, that
 for the kernel some 40 times (3 x 3 on 28 x 28 with 128 channels, JAX 0.10.2). With JAX 0.12.0.1 the kernel's gradient
-takes 1.7 to 5.7 times as long as a convolution as it does as products, on the networks' layers.
+takes 1.7 to 5.7 times as long as a convolution as it does as products, on the networks' layers; with 0.10 and one
+core to a convolution (`sejax.core.xla`) up to 4 times. So it is a convolution where XLA was asked to share these out.
 """
 
 from functools import partial
@@ -14,7 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-_KERNELS_AS_PRODUCTS = jax.__version_info__ >= (0, 11)  # which was not measured itself
+from sejax.core.xla import asked_to_share
+
 # AlexNet's 11 x 11 kernel with stride 4 would be 121 slices, which are slow to compile and no faster.
 _LARGEST_AS_PRODUCTS = 7
 # Rows of patches in one product: enough for its sums to be worth it, few enough for the cache.
@@ -107,9 +109,9 @@ def _gradients(x, kernel, cotangent, *, stride, padding):
     spread = [(side - 1 - zeros, size - 1 + zeros - stride * (outputs - 1)) for zeros, side, size, outputs in sides]
     turned = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
     for_x = _convolution(cotangent, turned, spread, lhs_dilation=(stride, stride))
-    if _KERNELS_AS_PRODUCTS and max(kernel.shape[:2]) <= _LARGEST_AS_PRODUCTS:
-        return for_x, gradient_as_products(x, kernel, cotangent, stride=stride, padding=padding)
-    return for_x, _gradient_as_convolution(x, kernel, cotangent, sides, stride)
+    if asked_to_share() or max(kernel.shape[:2]) > _LARGEST_AS_PRODUCTS:
+        return for_x, _gradient_as_convolution(x, kernel, cotangent, sides, stride)
+    return for_x, gradient_as_products(x, kernel, cotangent, stride=stride, padding=padding)
 
 
 def _gradient_as_convolution(x, kernel, cotangent, sides, stride):
