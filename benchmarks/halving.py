@@ -9,9 +9,7 @@ turns; milliseconds are medians. Sizes are those of Table 1 but for a quarter of
 """
 
 import argparse
-import statistics
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +19,8 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from turns import medians  # noqa: E402
 
 from sejax.models import halving  # noqa: E402
 
@@ -81,15 +81,12 @@ def layer_times(image, kernel, rounds):
     batch, height, width, _ = image
     shapes = image, (batch, height // 2, width // 2, kernel[-1]), kernel
     arrays = [jnp.asarray(random.standard_normal(shape), jnp.float32) for shape in shapes]
-    calls = {way: jax.jit(function) for way, function in WAYS.items()}
-    spent = {way: [] for way in WAYS}
-    for number in range(rounds + 1):
-        for way, call in calls.items():
-            begun = time.perf_counter()
-            jax.block_until_ready(call(*arrays))
-            if number:  # the first compiles
-                spent[way].append(time.perf_counter() - begun)
-    return {way: statistics.median(times) for way, times in spent.items()}
+    calls = [partial(_called, jax.jit(function), arrays) for function in WAYS.values()]
+    return dict(zip(WAYS, medians(calls, rounds), strict=True))
+
+
+def _called(function, arrays):
+    jax.block_until_ready(function(*arrays))
 
 
 if __name__ == "__main__":

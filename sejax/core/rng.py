@@ -62,7 +62,7 @@ def _split(key, shape):
     return jnp.stack(_threefry(key[0], key[1], jax.lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)), axis=-1)
 
 
-@jax.jit
+@jax.jit  # so that what draws often traces it once for each shape
 def _threefry(first_key, second_key, place):
     """Threefry-2x32 of (0, place) in 20 rounds (Salmon et al. 2011): two u32 arrays like ``place``."""
     keys = (first_key, second_key, first_key ^ second_key ^ jnp.uint32(0x1BD11BDA))

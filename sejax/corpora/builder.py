@@ -232,9 +232,9 @@ def write_shards(
 ) -> tuple[list[Shard], tuple[Problem, ...], dict[str, float]]:
     """Decode a corpus into shards under `folder`; those that an earlier run finished stay as they are.
 
-    Recordings that cannot be decoded are gathered over the whole corpus and raised in
-    one InputError, or with `allow_partial` left out and returned beside the shards; the third of what is returned says
-    of which recordings samples were clipped, and the share of them.
+    Recordings that cannot be decoded are gathered over the whole corpus and raised in one InputError, or with
+    `allow_partial` left out and returned beside the shards; the third of what is returned says of which recordings
+    samples were clipped, and the share of them.
     """
     durations = seconds(corpus.recordings)
     shards, problems, clipped, done = [], Problems(corpus.name), {}, 0.0

@@ -4,8 +4,6 @@ Whoever recorded or edited a corpus may have left its labels in the gain, the of
 What a network reaches is to be seen beside what these few numbers reach, which hear nothing of what is said.
 """
 
-import functools
-import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -150,11 +148,8 @@ def _standardised(columns: np.ndarray, tested: np.ndarray) -> tuple[np.ndarray, 
 def _recall(predicted, truth, label):
     """`sejax.core.metrics.uar` bit for bit, without a program: one takes longer to compile than all folds to judge."""
     del label
-    recalls = [
-        np.float32(np.sum(predicted[truth == each] == each)) / np.sum(truth == each, dtype=np.float32)
-        for each in np.unique(truth)
-    ]
-    return functools.reduce(operator.add, recalls) / np.float32(len(recalls))
+    recalls = [np.mean(predicted[truth == each] == each, dtype=np.float32) for each in np.unique(truth)]
+    return sum(recalls) / np.float32(len(recalls))
 
 
 def _concordance(predicted, truth, label):

@@ -287,13 +287,12 @@ def _scanned(parts: Parts) -> Segment:
         # A lone member's state goes round without its axis. With it XLA on a CPU works moments out twice and copies
         # them, since an axis is taken off and put on again between what was computed and what the loop keeps.
         lone = len(carry.failed_at) == 1
+        inside, outside = (without_axis, with_axis) if lone else (lambda carry: carry, lambda carry: carry)
 
         def update(_, carry):
-            carry = parts.gathered_update(data, with_axis(carry) if lone else carry)
-            return without_axis(carry) if lone else carry
+            return inside(parts.gathered_update(data, outside(carry)))
 
-        carry = jax.lax.fori_loop(0, count, update, without_axis(carry) if lone else carry)
-        return with_axis(carry) if lone else carry
+        return outside(jax.lax.fori_loop(0, count, update, inside(carry)))
 
     def without_axis(carry):
         return carry.replace(state=jax.tree.map(lambda x: x[0], carry.state))

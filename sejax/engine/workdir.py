@@ -100,11 +100,11 @@ def moved(workdir: Path, here: Mapping[str, Any]) -> str:
     """How the run in a workdir was spread over devices and compiled before, where not as here; "" where as here.
 
     It goes on nevertheless: a job that a scheduler starts again may get other devices. Only sums that are cut in other
-    places differ, in their last bits.
+    places, or computed in another order, differ, in their last bits.
     """
     before = read_claim(workdir)["environment"]
     spread = differences(before["placement"], plain(here["placement"])) if before.get("placement") else ()
-    flags = differences({"XLA_FLAGS": before.get("xla_flags", "")}, {"XLA_FLAGS": here.get("xla_flags", "")})
+    flags = differences(before.get("xla_flags", ""), here["xla_flags"], "XLA_FLAGS")
     return "; ".join([*spread, *flags])
 
 

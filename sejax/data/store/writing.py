@@ -253,8 +253,9 @@ def prepare_set(
     if corpus != "synthetic":
         options["allow_partial"] = allow_partial
     opened = corpora.open_corpus(corpus, source, progress=progress, **options)
-    how = {"allow_partial": allow_partial, "progress": progress, "beside": preparation.begin}
-    utterances = build(opened, data_dir, **how)
+    utterances = build(
+        opened, data_dir, allow_partial=allow_partial, progress=progress, beside=preparation.begin
+    )
     made_from = Path(utterances.data_dir).parent
     folder = made_from.parent / preparation.folder_name(made_from.name)
     unfinished = folder.with_name(folder.name + ".unfinished")
