@@ -1,10 +1,10 @@
 """Matrix products of inputs and float32 weights in a narrower dtype, summed in float32, as are their gradients.
 
 What is kept and added up (weights, moments, activations, losses) stays float32; the factors of the three products of
-a dense layer are rounded just before them. XLA on a CPU (JAX 0.10.2) computes bfloat16 products with AVX512-BF16
+a dense layer are rounded just before them. XLA on a CPU (JAX 0.10 to 0.12) computes bfloat16 products with AVX512-BF16
 or AMX where the sum is asked for in float32 and the left factor's last axis is the one that is summed over; others it
-widens to float32 first, which is slower than float32 from the start. So sums are float32 here, and the kernel's
-gradient gets its left factor transposed in memory.
+widens to float32 first, which is slower than float32 from the start, or fails on. So sums are float32 here, and the
+kernel's gradient gets its left factor transposed in memory.
 """
 
 from functools import cache, partial
@@ -52,6 +52,9 @@ _summed = partial(jnp.einsum, preferred_element_type=jnp.float32)
 
 
 def _transposed(rows):
-    """Rows [N, I] as [I, N], in memory too: XLA would give the product the rows themselves and another axis to sum."""
-    across = rows.T
-    return jnp.concatenate([across[:1], across[1:]])
+    """Rows [N, I] as [I, N], in memory too: XLA would give the product the rows themselves and another axis to sum.
+
+    Each part is transposed by itself: of two parts of `rows.T` XLA makes one array again with JAX 0.11 and 0.12, so
+    that the product does get the rows, and fails when it runs.
+    """
+    return jnp.concatenate([rows[:, :1].T, rows[:, 1:].T])
