@@ -4,7 +4,7 @@
 # Versions: jax 0.12.0.1, jaxlib 0.12.0.1, numpy 2.4.6.
 #
 # Behaviour: XLA hands single convolutions to the library YNNPACK. One thread a convolution, as in jax 0.10, is no longer what it
-# gives; but a convolution with windows as large as an image, which a kernel's gradient is, still takes some 6 times as long there
+# gives; but a convolution with windows as large as an image, which a kernel's gradient is, still takes 4 to 7 times as long there
 # as in XLA's own code, while the forward pass takes as long in both. The flag of jax 0.10, which takes convolutions out of what XLA hands over,
 #   XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type=-LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION
 # is still known, and still helps. So it is in jax 0.11.2 (JAX=0.11.2) and 0.10.2, where the forward pass gains too: it has one thread there.

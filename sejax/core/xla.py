@@ -11,8 +11,8 @@ _KNOWN_BY = ("0.10.", "0.11.", "0.12.")  # with an option that it does not know,
 def share_convolutions() -> None:
     """On a CPU, leaves each convolution to XLA, which shares it out to all cores and is quick with kernels' gradients.
 
-    XLA hands single convolutions to YNNPACK, which in JAX 0.10 works on one with one thread, and up to 0.12 takes some
-    6 times as long for one with the large windows of a kernel's gradient; this puts into the environment's XLA_FLAGS
+    XLA hands single convolutions to YNNPACK, which in JAX 0.10 works on one with one thread, and up to 0.12 takes 4 to
+    7 times as long for one with the large windows of a kernel's gradient; this puts into the environment's XLA_FLAGS
     that it is not to. Last bits of convolutions differ. Nothing where XLA_FLAGS has the option already
     (`=+LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION`, say, asks for what JAX does by itself), or with a JAX that may not
     know it. The commands call it; who imports sejax may, before the first array.
