@@ -3,13 +3,15 @@
     python benchmarks/backbones.py [--models=resnet50+squeezenet1_1] [--batch=32] [--rounds=5]
     python benchmarks/backbones.py --dtype=bfloat16 --compile --peak=989      # on a GPU
 
-Times the forward pass and one training step (cross-entropy, Inception's auxiliary loss with weight 0.4,
+Times the forward pass and a training step (cross-entropy, Inception's auxiliary loss with weight 0.4,
 dropout, batch statistics, Adam on every parameter) on random images at the network's own size; the two sides
-take turns, and each ratio is that of the medians. Above 1, sejax is the faster. Also: how long the first training
-step of each side takes with what it compiles, how much of ours is compiling, its working memory per image as XLA
-plans it, and its operations per second (with --peak, in 1e12 a second, as a share of that), and the floor beside it:
-the operations of the step's products and convolutions, as torch counts them, at the rate of a large product that is
-measured there and then.
+take turns, and each ratio is that of the medians. Above 1, sejax is the faster. A turn makes --updates training steps:
+ours in one program, as the engine's segments do, whose working memory the system gives once; torch's in a loop, whose
+memory torch gives back and takes anew. --updates=1 is a step by itself. Also: how long the first turn of training
+takes each side with what it compiles, how much of ours is compiling, its working memory per image as XLA plans it, and
+its operations per second (with --peak, in 1e12 a second, as a share of that), and the floor beside it: the operations
+of the step's products and convolutions, as torch counts them, at the rate of a large product that is measured there and
+then.
 With --devices=2 the processor is as many devices for JAX, which share the images of a batch out (JAX 0.10.2 gives a
 convolution one thread of each device); batch statistics are of the whole batch.
 With --dtype=bfloat16 torch runs under autocast, with --compile through torch.compile, on a GPU in
@@ -47,8 +49,8 @@ def loss_of(logits, auxiliary, labels):
     return losses.mean()
 
 
-def ours(name, images, labels, dtype, devices):
-    """Two calls, each returning when done (forward pass, training step), and facts about the latter once called."""
+def ours(name, images, labels, dtype, devices, updates):
+    """Two calls, each returning when done (forward pass, training steps), and facts about the latter once called."""
     from sejax import models
     from sejax.core.rng import quickly_compiled
     from sejax.engine.ensemble import make_mesh
@@ -75,8 +77,14 @@ def ours(name, images, labels, dtype, devices):
             return loss_of(logits, record.get("aux_logits"), labels), changed
 
         gradients, changed = jax.grad(loss, has_aux=True)(variables["params"])
-        updates, state = optimiser.update(gradients, state)
-        return variables | {"params": optax.apply_updates(variables["params"], updates)} | changed, state
+        change, state = optimiser.update(gradients, state)
+        return variables | {"params": optax.apply_updates(variables["params"], change)} | changed, state
+
+    def steps(variables, state, images, labels, key):
+        def turn(carry, number):
+            return step(*carry, images, labels, jax.random.fold_in(key, number)), None
+
+        return jax.lax.scan(turn, (variables, state), jnp.arange(updates))[0]
 
     training = [jax.tree.map(jnp.copy, variables), optimiser.init(variables["params"])]
     facts, programs = {}, []
@@ -85,7 +93,7 @@ def ours(name, images, labels, dtype, devices):
         arguments = (*training, images, labels, jax.random.key(1))
         if not programs:
             began = time.perf_counter()
-            lowered = jax.jit(step, donate_argnums=(0, 1)).lower(*arguments)
+            lowered = jax.jit(steps, donate_argnums=(0, 1)).lower(*arguments)
             programs.append(lowered.compile())
             facts["compile"] = time.perf_counter() - began
             facts["memory"] = programs[0].memory_analysis().temp_size_in_bytes / len(images)
@@ -94,7 +102,7 @@ def ours(name, images, labels, dtype, devices):
     return (lambda: jax.block_until_ready(forward(variables, images)), train), facts
 
 
-def theirs(name, images, labels, dtype, compile_it):
+def theirs(name, images, labels, dtype, compile_it, updates):
     """The same two calls in torch."""
     import torch
     import torchvision_networks
@@ -122,8 +130,7 @@ def theirs(name, images, labels, dtype, compile_it):
             run(inputs)
         done()
 
-    def train():
-        network.train()
+    def step():
         optimiser.zero_grad()
         with mixed():
             out = run(inputs)
@@ -133,6 +140,11 @@ def theirs(name, images, labels, dtype, compile_it):
                 loss = loss + AUXILIARY * torch.nn.functional.cross_entropy(auxiliary, targets)
         loss.backward()
         optimiser.step()
+
+    def train():
+        network.train()
+        for _ in range(updates):
+            step()
         done()
 
     return forward, train
@@ -155,13 +167,14 @@ def compare(name, options):
     rng = np.random.default_rng(0)
     images = jnp.asarray(rng.standard_normal((options.batch, side, side, 3), np.float32))
     labels = jnp.asarray(rng.integers(0, 1000, options.batch))
-    mine, facts = ours(name, images, labels, dtype, options.devices)
-    other = theirs(name, images, labels, dtype, options.compile)
-    first_step(name, {"ours": mine[1], "torch": other[1]})
-    counted = operations(theirs(name, images, labels, dtype, compile_it=False)[1] if options.compile else other[1])
+    mine, facts = ours(name, images, labels, dtype, options.devices, options.updates)
+    other = theirs(name, images, labels, dtype, options.compile, options.updates)
+    first_step(f"{name}, {options.updates} updates", {"ours": mine[1], "torch": other[1]})
+    counted = operations(theirs(name, images, labels, dtype, compile_it=False, updates=1)[1])
     ratios = []
-    for work, pair in zip(("forward", "training"), zip(mine, other, strict=True), strict=True):
-        here, there = medians(pair, options.rounds)
+    turns = {"forward": 1, "training": options.updates}
+    for (work, times), pair in zip(turns.items(), zip(mine, other, strict=True), strict=True):
+        here, there = (seconds / times for seconds in medians(pair, options.rounds))
         ratios.append(there / here)
         print(
             f"{name:16} {work:9} {side:4} px  sejax {here:8.4f} s ({options.batch / here:8.1f} images/s)  "
@@ -187,6 +200,7 @@ def main():
     parser.add_argument("--side", type=int, default=0, help="pixels; 0: the network's own")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--devices", type=int, default=1, help="of JAX on a CPU, that share a batch out")
+    parser.add_argument("--updates", type=int, default=4, help="training steps of a turn")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--compile", action="store_true", help="torch.compile on the other side")
@@ -194,7 +208,8 @@ def main():
     options = parser.parse_args()
     if options.devices > 1:
         jax.config.update("jax_num_cpu_devices", options.devices)
-    print(f"{len(os.sched_getaffinity(0))} cores, {jax.default_backend()}, batch {options.batch}, {options.dtype}")
+    cores, backend = len(os.sched_getaffinity(0)), jax.default_backend()
+    print(f"{cores} cores, {backend}, batch {options.batch}, {options.dtype}, {options.updates} updates a turn")
     ratios = np.array([compare(name, options) for name in options.models.split("+")])
     for work, found in zip(("forward", "training"), ratios.T, strict=True):
         print(f"{work}: sejax at least as fast on {(found >= 1).sum()} of {len(found)}")
