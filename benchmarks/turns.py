@@ -31,7 +31,7 @@ def first_step(name, calls):
     """Makes the first call of every side and prints, in one line, the seconds each took with what it compiles."""
     seconds = {side: seconds_of(call) for side, call in calls.items()}
     told = [f"{side} {value:.1f} s{beside_ours(seconds, side)}" for side, value in seconds.items()]
-    print(f"{name}: first step, compiling included: {'; '.join(told)}", flush=True)
+    print(f"{name}: first call, compiling included: {'; '.join(told)}", flush=True)
 
 
 def made(makers, sides):
